@@ -100,6 +100,8 @@ class Observation(NamedTuple):
     """A process's start time, seconds since the epoch (with `pid` this names it once and for all)."""
     manager: str = ""
     """Who installed it and can uninstall it: `npm`, `pip`, `pipx`, `uv`, …; empty when nobody knows."""
+    home: str = ""
+    """The home folder below which `path` lies, so that folder rules with `~` can be compared; empty elsewhere."""
     prefix: str = ""
     """The manager's prefix or environment that holds it (`/usr/local` for `npm -g`, the venv for pip)."""
 
