@@ -1,0 +1,155 @@
+"""What shall be done (`Intent`), what came of it (`Outcome`), and who does it (`Actor`).
+
+Pure values: no file, no clock. `agent.cases` makes intents, the brake may lower them, an actor carries one out,
+the daemon writes the outcome into the journal. To report is not an act; there is no actor for it.
+To add an action: one file beside this one with `KIND` and an actor, one line in `agent.enforce.ACTIONS`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from policy_schema.rules.decision import Action
+from policy_schema.rules.instant import Instant
+
+
+class Kind(StrEnum):
+    """What an actor can do; the keys of `agent.enforce.ACTIONS`."""
+
+    NOTIFY = "notify"
+    QUARANTINE = "quarantine"
+    RESTORE = "restore"
+    STOP = "stop"
+
+
+class OutcomeCode(StrEnum):
+    """The closed list of results, the words of reports and of the timeline."""
+
+    TOLD = "told"
+    NOT_SHOWN = "not-shown"
+    FINISHING = "finishing"
+    STOPPED = "stopped"
+    KILLED = "killed"
+    GONE = "gone"
+    QUARANTINED = "quarantined"
+    UNINSTALLED = "uninstalled"
+    RESTORED = "restored"
+    FAILED = "failed"
+    REFUSED_BY_GUARD = "refused-by-guard"
+    LEFT_IN_PROJECT = "left-in-project"
+
+    @property
+    def done(self) -> bool:
+        """True when what was wanted is so now: nothing is left to do for this intent."""
+        return self not in (OutcomeCode.FAILED, OutcomeCode.NOT_SHOWN, OutcomeCode.FINISHING)
+
+
+class Detail(StrEnum):
+    """Why a result is what it is: a closed list, since free text never leaves a machine."""
+
+    NONE = ""
+    # where it is, or was
+    ALREADY_GONE = "already-gone"
+    CHANGED_SINCE_FOUND = "changed-since-found"
+    CHANGED_WHILE_MOVING = "changed-while-moving"
+    IN_PROJECT = "in-project"
+    # what the guard at the door refuses
+    HOME_FOLDER = "home-folder"
+    MOUNT_POINT = "mount-point"
+    MOUNT_INSIDE = "mount-inside"
+    NOT_LOCAL = "not-local"
+    OWN_FILES = "own-files"
+    PROTECTED_PROCESS = "protected-process"
+    SYSTEM_FOLDER = "system-folder"
+    TOO_MANY_ENTRIES = "too-many-entries"
+    # what the machine refuses
+    COPY_DIFFERS = "copy-differs"
+    DENIED = "denied"
+    DISK_FULL = "disk-full"
+    IMMUTABLE = "immutable"
+    NO_DESKTOP = "no-desktop"
+    NO_VAULT = "no-vault"
+    READ_ONLY = "read-only"
+    SPECIAL_FILE = "special-file"
+    STILL_RUNNING = "still-running"
+    SYSTEM_ERROR = "system-error"
+    # what came of it
+    ALREADY_RESTORED = "already-restored"
+    BESIDE_ORIGINAL = "beside-original"
+    """Restored as `NAME.restored-ID`: the old place is occupied, or its folder is another one."""
+    CONTENT_CHANGED = "content-changed"
+    """Restored, but a file differs from its recorded sha256: somebody still had it open for writing."""
+    OTHER_NAMES_REMAIN = "other-names-remain"
+    """Quarantined, but a hard link outside the tree still leads to one of its files."""
+    UNFINISHED = "unfinished"
+    """Taken, and safe in the vault; the last steps failed and the next start finishes them."""
+    UNKNOWN_ID = "unknown-id"
+
+
+class Occupant(NamedTuple):
+    """A process whose program or working directory lies inside a quarantined tree; `started` in epoch seconds."""
+
+    pid: int
+    started: float
+
+
+class Intent(NamedTuple):
+    """One thing to do now. Empty text, None and 0 mean "does not apply to this kind"."""
+
+    kind: Kind
+    finding_id: str
+    installation_id: str
+    case: str
+    """Key of the case this belongs to."""
+    action: Action
+    """The rung that asks for it."""
+    ban: str
+    tool: str
+    path: str = ""
+    """Absolute, canonical: the folder or file to take, or the file that a process runs."""
+    identity: tuple[int, int] | None = None
+    """(st_dev, st_ino) of `path` when it was found; another thing at that path is left alone."""
+    pid: int | None = None
+    started: float | None = None
+    uid: int = -1
+    """Owner of the installation or process, or the person to tell."""
+    links: tuple[str, ...] = ()
+    """Other names to take along: links in PATH folders that lead into the tree, hard links of its files."""
+    purl: str = ""
+    package: bool = False
+    """True when `path` is the folder of one package, extension or app: it may hold many files."""
+    project: bool = False
+    """True inside a project folder: nothing is removed there, the person is told file and line."""
+    reason: str = ""
+    """The policy's sentence for the person, in the language of that person; kept beside what was taken."""
+    policy_version: int = 0
+    quarantine_id: str = ""
+    """For `restore`: which quarantine (`q-…`)."""
+    let_finish_until: Instant | None = None
+    kill_after: int = 30
+    """Seconds between TERM and KILL."""
+
+
+class Outcome(NamedTuple):
+    """What came of an intent."""
+
+    intent: Intent
+    result: OutcomeCode
+    detail: Detail
+    at: Instant
+    look_again: tuple[str, ...] = ()
+    """Folders to look at anew: absence there closes the case."""
+    where: str = ""
+    """For the person at the machine only: where it was restored to, or `FILE:LINE` of a project's manifest."""
+    quarantine_id: str = ""
+    occupants: tuple[Occupant, ...] = ()
+    """Processes that live inside what was quarantined; the daemon ends them."""
+
+
+class Actor(Protocol):
+    """Carries out intents of one kind."""
+
+    def act(self, intent: Intent) -> Outcome:
+        """Does it and says what came of it; a refusal of the machine is an outcome, never an exception."""
+        ...
