@@ -1,0 +1,126 @@
+"""Every field that can leave a machine, and why.
+
+A test compares this list with the messages, field by field, so nothing can be added to a report without a reason here;
+another compares it with `docs/what-is-sent.md`. What is not listed is never sent: no project path, no command line, no
+environment value, no content of a file, no name of a person, no free text.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_VERSION_OF_MESSAGE = "which form of the message this is, so that console and agent can be upgraded apart"
+_FACTS: Final[dict[str, str]] = {
+    "os": "bans and coverage differ by system",
+    "os_version": "to tell which machines an agent's limits apply to",
+    "kind": "bans act on workstations unless they name another kind; set by fleet management",
+    "ownership": "bans act on company devices unless they say otherwise; set by fleet management",
+    "region": "bans may apply to regions; set by fleet management, never found by location",
+    "groups": "bans and rollouts may apply to groups; set by fleet management",
+    "host_name": "so that an admin finds the machine",
+    "agent": "which agent is installed",
+}
+_HEARTBEAT: Final[dict[str, str]] = {
+    "started_at": "to see an agent that keeps restarting",
+    "uptime_s": "to see an agent that keeps restarting",
+    "looks": "to see that the agent looks at all",
+    "decisions": "to see that the policy is applied to what is found",
+    "look_ms": "to see a machine that is burdened by looking",
+    "acts": "to see how often the agent acted",
+    "dropped": "to see event queues that overflow",
+    "restarts": "to see parts that crash",
+    "journal_rows": "to see a journal that grows without bound",
+    "rss_kb": "to see the memory the agent takes",
+    "mode": "whether the settings let the agent act or only watch",
+    "brake": "whether the agent holds back because a ban matches far more than before",
+}
+_POLICY: Final[dict[str, str]] = {
+    "id": "which policy is in force",
+    "version": "which policy is in force",
+    "trust": "whether that policy was verified, or is the last good one, or none",
+    "age_s": "how long ago the policy was last confirmed as the newest",
+    "solo": "whether one signer alone can change the policy",
+    "signers": "which keys signed the policy",
+    "problem": "why the policy could not be refreshed",
+}
+_COVERAGE: Final[dict[str, str]] = {
+    "source": "which kind of place was looked at",
+    "roots": "how many such places there were",
+    "items": "how many things were seen there; what they are stays on the machine",
+    "unknown": "how many places could not be looked at, since that is not the same as nothing found",
+    "reasons": "why not, as codes",
+    "ms": "how long that took",
+}
+_FINDING: Final[dict[str, str]] = {
+    "id": "to recognise the same finding in the next report; says nothing by itself",
+    "installation": "to count one installation once, however many files and processes it has",
+    "ban": "which ban matches",
+    "tool": "which banned tool it is",
+    "face": "in which form it was found: package, extension, app, executable, process, setting, residue",
+    "purl": "which package and version of it",
+    "version": "which version, as bans may name versions",
+    "confidence": "how sure the match is; a weak one is never acted on",
+    "matches": "by what it was recognised, as codes",
+    "state": "why it is treated as it is: announced, active, held, excepted and so on",
+    "action": "what applies now",
+    "outcome": "what was done and whether it worked, as a code",
+    "effective_from": "since when the present rung applies",
+    "next": "that there is a next rung",
+    "next.action": "what comes next",
+    "next.from": "when it comes",
+    "exception": "which exception covers it",
+    "since": "when it was first seen on the machine; for a process the day only",
+    "scope_of_path": "system, home, project or other, because removal differs; never the path",
+    "person": "a pseudonym, only when the policy switches person-level data on; otherwise empty",
+    "gone": "that it is no longer there",
+}
+_MOVE: Final[dict[str, str]] = {
+    "tool": "which alternative was seen",
+    "from_tool": "which banned tool it stands in for",
+    "version": "which version of the alternative",
+    "seen_at": "the first day it was seen",
+    "gone": "that it is no longer there",
+}
+_REPORT: Final[dict[str, str]] = {
+    "v": _VERSION_OF_MESSAGE,
+    "device": "which machine reports: an id made from its key, not a serial number",
+    "epoch": "which life of the machine's journal the number belongs to",
+    "sequence": "the report's number, so that nothing is lost or counted twice",
+    "generated_at": "when the report was made",
+    "agent": "which agent made it",
+    "policy": "the policy in force",
+    "heartbeat": "how the agent is doing",
+    "facts": "what fleet management says about the machine, when it changed",
+    "coverage": "what was looked at and what could not be",
+    "findings": "what changed about banned software",
+    "moves": "which offered alternatives are there",
+    "not_understood": "which bans need a newer agent",
+}
+
+
+def _under(prefix: str, fields: dict[str, str]) -> dict[str, str]:
+    """The same reasons, one level further down."""
+    return {f"{prefix}.{name}": why for name, why in fields.items()}
+
+
+FIELDS: Final[dict[str, str]] = {
+    **_under(
+        "EnrolRequest",
+        {
+            "v": _VERSION_OF_MESSAGE,
+            "secret": "shows that the machine may enrol",
+            "public_key": "the key that later reports are checked with; the private half never leaves the machine",
+            "epoch": "which life of the machine's journal begins",
+            "facts": "what fleet management says about the machine",
+        },
+    ),
+    **_under("EnrolRequest.facts", _FACTS),
+    **_under("Report", _REPORT),
+    **_under("Report.policy", _POLICY),
+    **_under("Report.heartbeat", _HEARTBEAT),
+    **_under("Report.facts", _FACTS),
+    **_under("Report.coverage[]", _COVERAGE),
+    **_under("Report.findings[]", _FINDING),
+    **_under("Report.moves[]", _MOVE),
+}
+"""Path of the field as in the JSON, lists as `[]` → why it is sent."""

@@ -1,0 +1,31 @@
+"""The heartbeat: how the agent itself is doing. State, one row a device at the console, never a history."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from policy_schema.messages.kinds import Code, Count, Moment
+
+
+class Heartbeat(Struct, frozen=True, kw_only=True):
+    """Counters since the agent started, and its size now."""
+
+    started_at: Moment
+    uptime_s: Count
+    looks: Count = 0
+    """Whole looks at the machine."""
+    decisions: Count = 0
+    look_ms: Count = 0
+    """How long the last whole look took."""
+    acts: Count = 0
+    """Stops, quarantines, restores and the like that were tried."""
+    dropped: Count = 0
+    """Events that did not fit into the inbox; each led to a sweep."""
+    restarts: Count = 0
+    """Parts that were started again by the supervisor."""
+    journal_rows: Count = 0
+    rss_kb: Count = 0
+    mode: Code = "enforce"
+    """`enforce`, or `observe` when the settings forbid acting."""
+    brake: bool = False
+    """True while the brake holds acts back; reporting goes on."""
