@@ -1,0 +1,137 @@
+"""Properties of version order, and PEP 440 against PyPI's own `packaging`."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from packaging.version import InvalidVersion, Version
+
+from policy_schema.rules.versions import SCHEMES, compile_range, parse_key
+
+small = st.integers(0, 3).map(str) | st.sampled_from(["10", "99", "4294967296"])
+optional_number = st.just("") | small
+
+
+def joined(*parts: Any) -> st.SearchStrategy[str]:
+    return st.tuples(*[st.just(p) if isinstance(p, str) else p for p in parts]).map("".join)
+
+
+def maybe(*parts: Any) -> st.SearchStrategy[str]:
+    return st.just("") | joined(*parts)
+
+
+separator = st.sampled_from(["", ".", "-", "_"])
+pep440_versions = joined(
+    maybe("v"),
+    maybe(small, "!"),
+    st.lists(small, min_size=1, max_size=4).map(".".join),
+    maybe(
+        separator, st.sampled_from(["a", "alpha", "b", "Beta", "c", "rc", "pre", "preview"]), separator, optional_number
+    ),
+    maybe("-", small) | maybe(separator, st.sampled_from(["post", "rev", "r"]), separator, optional_number),
+    maybe(separator, "dev", separator, optional_number),
+    maybe("+", st.lists(st.sampled_from(["a", "b1", "0", "1", "10", "Z"]), min_size=1, max_size=3).map("-".join)),
+)
+identifier = st.sampled_from(["0", "1", "10", "a", "b", "-", "a1", "A", "beta", "rc"])
+semver_versions = joined(
+    small,
+    ".",
+    small,
+    ".",
+    small,
+    maybe("-", st.lists(identifier, min_size=1, max_size=3).map(".".join)),
+    maybe("+", identifier),
+)
+VERSIONS = {"semver": semver_versions, "pep440": pep440_versions}
+
+each_scheme = pytest.mark.parametrize("scheme", SCHEMES)
+comparisons = st.sampled_from(
+    [("<", operator.lt), ("<=", operator.le), ("=", operator.eq), (">=", operator.ge), (">", operator.gt)]
+)
+
+
+def packaging_version(text: str) -> Version | None:
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
+
+
+def test_every_scheme_has_generated_versions() -> None:
+    assert VERSIONS.keys() == SCHEMES.keys()
+
+
+@given(pep440_versions, pep440_versions)
+@example("1.0a.", "1.0a0")
+@example("1.0.dev1", "1.0a1")
+@example("1!1", "9.9")
+def test_pep440_orders_as_packaging_does(left: str, right: str) -> None:
+    ours = parse_key("pep440", left), parse_key("pep440", right)
+    theirs = packaging_version(left), packaging_version(right)
+    assert [key is None for key in ours] == [version is None for version in theirs]
+    if ours[0] is not None and ours[1] is not None and theirs[0] is not None and theirs[1] is not None:
+        assert (ours[0] < ours[1], ours[0] == ours[1]) == (theirs[0] < theirs[1], theirs[0] == theirs[1])
+
+
+@given(st.text("0123456789.!+-_abcdeoprstvxABR ", max_size=20))
+def test_pep440_refuses_what_packaging_refuses(text: str) -> None:
+    assert (parse_key("pep440", text) is None) == (packaging_version(text) is None)
+
+
+@given(comparisons, pep440_versions, pep440_versions)
+def test_pep440_comparators_hold_as_packaging_orders_public_versions(
+    comparison: tuple[str, Any], bound: str, version: str
+) -> None:
+    """Where the bound names no local build, the local part of a version plays no part, as in pip."""
+    bound = bound.split("+")[0]
+    named, seen = packaging_version(bound), packaging_version(version)
+    assert named is not None and seen is not None
+    word, holds = comparison
+    assert compile_range("pep440", f"{word}{bound}").contains(version) is holds(Version(seen.public), named)
+
+
+@each_scheme
+@given(data=st.data())
+def test_nothing_lies_between_a_bound_and_what_comes_after_it(scheme: str, data: st.DataObject) -> None:
+    bound, version = data.draw(VERSIONS[scheme]), data.draw(VERSIONS[scheme])
+    key, other = parse_key(scheme, bound), parse_key(scheme, version)
+    assert key is not None and other is not None
+    after = SCHEMES[scheme].after(key)
+    assert key < after
+    assert (other < after) is (compile_range(scheme, f"<={bound}").contains(version))
+    assert SCHEMES[scheme].lowest <= other
+
+
+@each_scheme
+@given(data=st.data())
+def test_a_range_holds_exactly_where_all_its_comparators_hold(scheme: str, data: st.DataObject) -> None:
+    words = data.draw(
+        st.lists(joined(st.sampled_from([">=", "<=", ">", "<", "=", "!="]), VERSIONS[scheme]), min_size=1, max_size=6)
+    )
+    version = data.draw(VERSIONS[scheme])
+    whole = compile_range(scheme, " ".join(words))
+    assert whole.contains(version) is all(compile_range(scheme, word).contains(version) for word in words)
+    assert not (whole.is_empty() and whole.contains(version))
+    assert compile_range(scheme, whole.text) == whole
+
+
+@each_scheme
+@given(text=st.text(max_size=400) | st.text("0123456789.-+!v", max_size=300))
+def test_no_text_at_all_makes_a_scheme_fail(scheme: str, text: str) -> None:
+    key = parse_key(scheme, text)
+    assert compile_range(scheme, ">=1.0.0").contains(text) is (
+        None if key is None else key >= parse_key(scheme, "1.0.0")
+    )  # type: ignore[operator]
+
+
+@each_scheme
+@given(text=st.text(max_size=60) | st.text("<>=!0123456789.-+ ", max_size=60))
+def test_any_text_is_a_range_or_refused_in_one_line(scheme: str, text: str) -> None:
+    try:
+        assert compile_range(scheme, text).text == " ".join(text.split())
+    except ValueError as refused:
+        assert "\n" not in str(refused)
