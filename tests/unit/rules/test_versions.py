@@ -19,7 +19,8 @@ ASCENDING = {
     "pep440: the chain of its summary": (
         "pep440",
         "1.dev0 1.0.dev456 1.0a1 1.0a2.dev456 1.0a12.dev456 1.0a12 1.0b1.dev456 1.0b2 1.0b2.post345.dev456 "
-        "1.0b2.post345 1.0rc1.dev456 1.0rc1 1.0 1.0+abc.5 1.0+abc.7 1.0+5 1.0.post456.dev34 1.0.post456 1.0.15 1.1.dev1",
+        "1.0b2.post345 1.0rc1.dev456 1.0rc1 1.0 1.0+abc.5 1.0+abc.7 1.0+5 1.0.post456.dev34 "
+        "1.0.post456 1.0.15 1.1.dev1",
     ),
     "pep440: the epoch decides first": ("pep440", "2014.04 1!1.0 1!1.1 1!2013.10 2!0.1"),
     "pep440: as many numbers as there are": ("pep440", "1.2 1.2.0.0.1 1.2.0.1 1.2.1 1.2.1.4"),
