@@ -1,0 +1,255 @@
+"""What the machine remembers of a finding, and what follows from it now.
+
+`step` is pure: it takes the case, the decision and the time and answers with the case as it is afterwards, how the
+finding stands, what shall be done now, and when to ask again. History lives here and nowhere else: the rulebook does
+not know it, the actors do not either.
+
+Fair before fast: nothing is stopped or moved before the notice was shown to that person `min_notice` ago (outer limit
+`no_later_than`); what runs when a block begins may finish for `let_finish`; what starts afterwards may not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from policy_schema.rules.decision import Action, Decision, State
+from policy_schema.rules.instant import Instant
+from policy_schema.rules.observation import Face
+
+COUNTDOWN = (3600, 900, 300)
+"""Seconds before the end of `let_finish` at which the person is told once more."""
+CAME_BACK_LIMIT = 3
+"""What comes back this often is no longer removed: somebody's dotfiles or settings sync wins every time."""
+RETRY = (60, 600, 3600)
+"""Seconds to wait after the first, second, and every later act that did not work."""
+NOTICE_RETRY = 300
+"""Seconds until a notice that could not be shown is tried again."""
+
+
+class Kind(StrEnum):
+    """What an intent asks an actor to do."""
+
+    NOTIFY = "notify"
+    QUARANTINE = "quarantine"
+    RESTORE = "restore"
+    STOP = "stop"
+
+
+class Subject(NamedTuple):
+    """What a finding is about: one installation, or one process."""
+
+    finding: str
+    installation: str
+    ban: str
+    tool: str
+    face: Face
+    path: str
+    uid: int
+    owner: str = ""
+    purl: str = ""
+    version: str = ""
+    project: bool = False
+    pid: int | None = None
+    started: float | None = None
+    manager: str = ""
+    links: tuple[str, ...] = ()
+
+
+class Person(NamedTuple):
+    """What one person has been told about one ban of one tool, and since when it is enforced towards them."""
+
+    told: Mapping[str, Instant] = {}
+    """When the notice of each stage was shown, by action."""
+    tried: Instant = Instant(0)
+    """When a notice was last tried, shown or not."""
+    enforcing_since: Instant | None = None
+
+
+class Case(NamedTuple):
+    """What this machine remembers of one finding."""
+
+    subject: Subject
+    first_seen: Instant
+    state: State = State.ANNOUNCED
+    action: Action = Action.REPORT
+    outcome: str = ""
+    outcome_at: Instant = Instant(0)
+    tries: int = 0
+    came_back: int = 0
+    gone_at: Instant | None = None
+    held_until: Instant = Instant(0)
+    finish_until: Instant | None = None
+    counted_down: tuple[int, ...] = ()
+    policy_version: int = 0
+
+
+class Wish(NamedTuple):
+    """One thing to do now, as the case sees it; the daemon makes an Intent of it for the actor."""
+
+    kind: Kind
+    subject: Subject
+    action: Action
+    finish_until: Instant | None = None
+    kill_after: int = 30
+    countdown: int = 0
+
+
+class Conditions(NamedTuple):
+    """What `step` must know of the moment beside the decision."""
+
+    now: Instant
+    believable: bool = True
+    """Whether the clock can be believed for `remove`."""
+    observe: bool = False
+    running: bool = False
+    """Whether processes of this installation still run."""
+    hold: str = ""
+    """Why the brake holds acts of this ban, or nothing."""
+
+
+class Standing(NamedTuple):
+    """How a finding stands now; what reports, notices and `status` show."""
+
+    state: State
+    action: Action
+    why: tuple[str, ...]
+
+
+class Step(NamedTuple):
+    """The result of one step."""
+
+    case: Case
+    person: Person
+    standing: Standing
+    wishes: tuple[Wish, ...]
+    wake: Instant | None
+    """When the same question can have another answer although nothing happens."""
+
+
+def step(case: Case, decision: Decision, person: Person, at: Conditions) -> Step:
+    """One step of one case. Pure."""
+    action, why = _capped(case, decision, at)
+    state = decision.state
+    wake: Instant | None = None
+    if action.rung >= Action.BLOCK.rung:
+        state, action, wake = _fair(case, decision, person, action, at.now)
+    wishes = list(_notices(case, decision, person, action, at.now))
+    if action.rung >= Action.BLOCK.rung:
+        if person.enforcing_since is None:
+            person = person._replace(enforcing_since=at.now)
+        case, acts, later = _act(case, decision, person, action, at)
+        wishes += acts
+        wake = _soonest(wake, later)
+    if any(wish.kind is Kind.NOTIFY for wish in wishes):
+        person = person._replace(tried=at.now)
+        wake = _soonest(wake, Instant(at.now + NOTICE_RETRY))
+    case = case._replace(state=state, action=action, gone_at=None)
+    return Step(case, person, Standing(state, action, (*decision.why, *why)), tuple(wishes), wake)
+
+
+def told(person: Person, action: Action, now: Instant) -> Person:
+    """A notice of this stage was shown to the person."""
+    return person._replace(told={**person.told, action.value: person.told.get(action.value, now)})
+
+
+def concluded(case: Case, outcome: str, now: Instant, worked: bool) -> Case:
+    """An act on this case ended."""
+    return case._replace(outcome=outcome, outcome_at=now, tries=0 if worked else case.tries + 1)
+
+
+def came_back(case: Case, now: Instant) -> Case:
+    """What had been removed was seen again."""
+    return case._replace(came_back=case.came_back + 1, gone_at=None, first_seen=now, outcome="", tries=0)
+
+
+def held(case: Case, until: Instant) -> Case:
+    """No act on this case before an instant (restored by an administrator, a request made in time)."""
+    return case._replace(held_until=max(case.held_until, until))
+
+
+def _capped(case: Case, decision: Decision, at: Conditions) -> tuple[Action, tuple[str, ...]]:
+    """What the decision's action comes down to on this machine, and the sentences that say why."""
+    action = decision.action
+    if action is Action.REMOVE and not at.believable:
+        action, reason = Action.BLOCK, "This machine's clock is not believable, so nothing is removed."
+    elif action is Action.REMOVE and case.came_back >= CAME_BACK_LIMIT:
+        action, reason = Action.BLOCK, f"It came back {case.came_back} times, so it is no longer removed."
+    else:
+        reason = ""
+    if at.observe and action.rung > Action.NOTIFY.rung:
+        action, reason = Action.NOTIFY, "This machine only observes (its settings say so)."
+    if at.hold and action.rung > Action.NOTIFY.rung:
+        action, reason = Action.REPORT, at.hold
+    return action, (reason,) if reason else ()
+
+
+def _fair(
+    case: Case, decision: Decision, person: Person, action: Action, now: Instant
+) -> tuple[State, Action, Instant | None]:
+    """Holds an act until the person had `min_notice`, or until a hold ends."""
+    if case.held_until > now:
+        return State.HELD, Action.NOTIFY, case.held_until
+    if decision.min_notice == 0:
+        return decision.state, action, None
+    limit = decision.no_later_than
+    if limit is not None and now >= limit:
+        return decision.state, action, None
+    shown = min(person.told.values(), default=None)
+    ready = Instant(shown + decision.min_notice) if shown is not None else None
+    if ready is not None and now >= ready:
+        return decision.state, action, None
+    return State.AWAITING_NOTICE, Action.NOTIFY, _soonest(ready, limit)
+
+
+def _notices(case: Case, decision: Decision, person: Person, action: Action, now: Instant) -> tuple[Wish, ...]:
+    """One notice a person, tool and stage; tried again while it could not be shown."""
+    if action.rung < Action.NOTIFY.rung:
+        return ()
+    stage = decision.action if decision.state is State.ACTIVE else action
+    if stage.value in person.told or now < person.tried + NOTICE_RETRY:
+        return ()
+    return (Wish(Kind.NOTIFY, case.subject, stage, case.finish_until),)
+
+
+def _act(
+    case: Case, decision: Decision, person: Person, action: Action, at: Conditions
+) -> tuple[Case, list[Wish], Instant | None]:
+    if case.tries and at.now < case.outcome_at + _patience(case.tries):
+        return case, [], Instant(case.outcome_at + _patience(case.tries))
+    if case.subject.pid is not None:
+        return _act_on_process(case, decision, person, action, at.now)
+    if action is Action.REMOVE and not at.running:
+        return case, [Wish(Kind.QUARANTINE, case.subject, action)], None
+    return case, [], None
+
+
+def _act_on_process(
+    case: Case, decision: Decision, person: Person, action: Action, now: Instant
+) -> tuple[Case, list[Wish], Instant | None]:
+    """What ran before the block began may finish; what started afterwards ends at once."""
+    stage = decision.stage
+    since = person.enforcing_since
+    if stage is None or since is None:
+        return case, [], None
+    began_before = case.subject.started is not None and case.subject.started < since
+    until = Instant(since + stage.let_finish) if began_before else now
+    if now >= until:
+        return case, [Wish(Kind.STOP, case.subject, action, until, stage.kill_after)], None
+    left = until - now
+    case = case._replace(finish_until=until)
+    due = [mark for mark in COUNTDOWN if left <= mark and mark not in case.counted_down and stage.let_finish > mark]
+    wishes = [Wish(Kind.NOTIFY, case.subject, action, until, countdown=min(due))] if due else []
+    case = case._replace(counted_down=(*case.counted_down, *due))
+    marks = [Instant(until - mark) for mark in COUNTDOWN if mark not in case.counted_down and until - mark > now]
+    return case, wishes, min([*marks, until])
+
+
+def _patience(tries: int) -> int:
+    return RETRY[min(tries, len(RETRY)) - 1]
+
+
+def _soonest(one: Instant | None, other: Instant | None) -> Instant | None:
+    moments = [moment for moment in (one, other) if moment is not None]
+    return min(moments, default=None)

@@ -1,0 +1,178 @@
+"""Findings as everybody shows them: from an installation or process and its decision to one line. Pure.
+
+`scan`, `explain`, `status`, the views and the reports all use these functions, so that they cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from agent.cases import Case, Standing, Subject
+from agent.inventory.installations import Installation
+from policy_schema.messages.codes import ScopeOfPath
+from policy_schema.messages.report import FindingLine, MoveLine, NextLine
+from policy_schema.messages.wire import clean
+from policy_schema.rules.decision import Action, Decision, Identity
+from policy_schema.rules.identity import finding_id, installation_id
+from policy_schema.rules.instant import Instant, format_instant
+from policy_schema.rules.observation import Face, Observation
+
+_SYSTEM = ("/usr/", "/opt/", "/bin/", "/sbin/", "/lib", "/var/", "/srv/", "/snap/", "/Applications/", "/Library/")
+
+
+def identity_of(installation: Installation) -> Identity:
+    """What the installation as a whole was recognised as."""
+    return Identity(installation.tool, installation.version, installation.matches, installation.confidence)
+
+
+def primary(installation: Installation) -> Observation:
+    """The observation that stands for the installation where one is needed: its own path first."""
+    at_path = [seen for seen in installation.observations if seen.path == installation.path]
+    return (at_path or list(installation.observations))[0]
+
+
+def subject_of(installation: Installation, ban: str) -> Subject:
+    """An installation as the subject of a case."""
+    seen = primary(installation)
+    tool = installation.tool
+    return Subject(
+        finding=finding_id(ban, tool, seen.face, installation.path, None, None),
+        installation=installation.id,
+        ban=ban,
+        tool=tool,
+        face=seen.face,
+        path=installation.path,
+        uid=installation.uid,
+        owner=installation.owner,
+        purl=installation.purl,
+        version=installation.version,
+        project=installation.project,
+        manager=seen.manager,
+        links=tuple(sorted({link for one in installation.observations for link in one.links})),
+    )
+
+
+def process_subject(seen: Observation, identity: Identity, ban: str, installation: str) -> Subject:
+    """A running process as the subject of a case. `installation` is empty when it runs from none that is known."""
+    return Subject(
+        finding=finding_id(ban, identity.tool, Face.PROCESS, seen.path, seen.pid, seen.started),
+        installation=installation or installation_id(identity.tool, seen.path),
+        ban=ban,
+        tool=identity.tool,
+        face=Face.PROCESS,
+        path=seen.path,
+        uid=seen.uid,
+        owner=seen.owner,
+        purl=seen.purl,
+        version=identity.version,
+        pid=seen.pid,
+        started=seen.started,
+    )
+
+
+def finding_json(
+    subject: Subject, decision: Decision, standing: Standing, ban_text: Mapping[str, object], since: int, outcome: str = ""
+) -> dict[str, object]:
+    """A finding as `scan --json` and the views show it, to the person at the machine: with paths."""
+    stage, following = decision.stage, decision.next_stage
+    return {
+        "id": subject.finding,
+        "installation": subject.installation,
+        "ban": subject.ban,
+        "tool": subject.tool,
+        "face": subject.face.value,
+        "purl": subject.purl or None,
+        "version": subject.version or None,
+        "path": shown(subject.path),
+        "owner": subject.owner,
+        "pid": subject.pid,
+        "confidence": decision.identity.confidence.value,
+        "matches": [match.value for match in decision.identity.matches],
+        "state": standing.state.value,
+        "action": standing.action.value,
+        "since": format_instant(since),
+        "effective_from": format_instant(stage.start) if stage else None,
+        "next": {"action": following.action.value, "from": format_instant(following.start)} if following else None,
+        "exception": decision.exception,
+        "alternatives": _pick(ban_text.get("alternatives"), ("name", "url")),
+        "links": _pick(ban_text.get("links"), ("title", "url")),
+        "outcome": outcome or None,
+        "why": list(standing.why),
+    }
+
+
+def finding_line(
+    subject: Subject, decision: Decision, case: Case, home: str = "", person: str = "", gone: bool = False
+) -> FindingLine:
+    """A finding as it leaves the machine: no path, no command line, a process's time by the day."""
+    stage, following = decision.stage, decision.next_stage
+    since = format_instant(case.first_seen)
+    return FindingLine(
+        id=subject.finding,
+        installation=subject.installation,
+        ban=subject.ban,
+        tool=subject.tool,
+        face=subject.face.value,
+        purl=clean(subject.purl, 500),
+        version=clean(subject.version, 100),
+        confidence=decision.identity.confidence.value,
+        matches=tuple(match.value for match in decision.identity.matches),
+        state=case.state.value,
+        action=case.action.value,
+        outcome=case.outcome,
+        effective_from=format_instant(stage.start) if stage else None,
+        next=NextLine(action=following.action.value, start=format_instant(following.start)) if following else None,
+        exception=decision.exception,
+        since=since[:10] if subject.face is Face.PROCESS else since,
+        scope_of_path=scope_of_path(subject, home),
+        person=person,
+        gone=gone,
+    )
+
+
+def move_line(installation: Installation, from_tools: Sequence[str], first_seen: int, gone: bool = False) -> MoveLine:
+    """An alternative that was seen; `from_tool` only when exactly one banned tool offers it."""
+    return MoveLine(
+        tool=installation.tool,
+        from_tool=from_tools[0] if len(from_tools) == 1 else "",
+        version=clean(installation.version, 100),
+        seen_at=format_instant(first_seen)[:10],
+        gone=gone,
+    )
+
+
+def scope_of_path(subject: Subject, home: str = "") -> ScopeOfPath:
+    """Where it lies, without saying the path."""
+    if subject.project:
+        return ScopeOfPath.PROJECT
+    if home and subject.path.startswith(home.rstrip("/") + "/"):
+        return ScopeOfPath.HOME
+    if subject.path.startswith(("/home/", "/root/", "/Users/")):
+        return ScopeOfPath.HOME
+    return ScopeOfPath.SYSTEM if subject.path.startswith(_SYSTEM) else ScopeOfPath.OTHER
+
+
+def pure_standing(decision: Decision) -> Standing:
+    """How a finding stands where no history is known: `scan` without a daemon."""
+    return Standing(decision.state, decision.action, decision.why)
+
+
+def shown(path: str) -> str:
+    """A path as text that can be printed and encoded: bytes that are not UTF-8 are escaped."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def exceeds(action: str, limit: Action) -> bool:
+    """Whether a finding's action is at least the limit (`scan --fail-on`)."""
+    return Action(action).rung >= limit.rung
+
+
+def day(instant: Instant) -> str:
+    """The day of an instant in UTC."""
+    return format_instant(instant)[:10]
+
+
+def _pick(rows: object, keys: tuple[str, ...]) -> list[dict[str, object]]:
+    if not isinstance(rows, (list, tuple)):
+        return []
+    return [{key: row.get(key) for key in keys} for row in rows if isinstance(row, Mapping)]
