@@ -14,7 +14,8 @@ import stat
 
 from agent.errors import NotRegular
 from agent.host.faults import translated
-from agent.host.folders import Attributes, Before, FileKind, Folder, nothing, printable
+from agent.host.folders import Attributes, Before, FileKind, Folder, nothing
+from agent.host.oserrors import printable
 
 _JUNCTION = 0x400
 """FILE_ATTRIBUTE_REPARSE_POINT: links, junctions and cloud files alike."""

@@ -16,8 +16,9 @@ from contextlib import suppress
 
 from agent.errors import NotRegular
 from agent.host.faults import MountInside, OtherFilesystem, as_ours
-from agent.host.folders import Attributes, Before, FileKind, Folder, nothing, printable
+from agent.host.folders import Attributes, Before, FileKind, Folder, nothing
 from agent.host.mounts import list_mounts, mount_of
+from agent.host.oserrors import printable
 
 assert sys.platform != "win32"
 

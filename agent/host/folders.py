@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from agent.errors import Gone, TooBig
 from agent.host.faults import translated
+from agent.host.oserrors import printable
 
 Before = Callable[[bool, str], None]
 
@@ -232,11 +233,6 @@ def check_name(name: str) -> None:
     """Raises ValueError for anything that is not one component: our own mistake, never the machine's."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         raise ValueError(f"{name!r} is not a name in a folder")
-
-
-def printable(text: str) -> str:
-    """A path for messages: bytes that are no UTF-8 and control characters become visible escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def open_folder(path: str, before: Before = nothing) -> Folder:

@@ -1,54 +1,62 @@
-"""Which folders lie on filesystems that the agent does not read: remote, of other programs (FUSE), of the kernel.
+"""Which filesystem a path lies on, from the kernel's own list of mounts.
 
-A look at a network home can hang for minutes and wake automounters; files of /proc and /sys are not files.
-Both are reported as not looked at. Only Linux tells cheaply; elsewhere the table is empty.
+`agent.host.foreign` answers what is not read at all; here the question is where a rename can lead.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from typing import NamedTuple
 
 _REMOTE = frozenset(
-    "nfs nfs4 cifs smb3 smbfs 9p ceph lustre glusterfs afs coda davfs gpfs beegfs orangefs autofs fuse".split()
+    {"9p", "afs", "autofs", "ceph", "cifs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs"}
 )
-_KERNEL = frozenset(
-    "proc sysfs devtmpfs devpts debugfs tracefs securityfs cgroup cgroup2 pstore bpf configfs fusectl mqueue "
-    "hugetlbfs binfmt_misc rpc_pipefs nsfs efivarfs selinuxfs".split()
-)
-_OCTAL = re.compile(r"\\([0-7]{3})")
+"""Kinds that may answer late or never. FUSE is known by its prefix, `fuseblk` (a local NTFS disk) excepted."""
 
 
-def foreign_mounts(root: str = "/") -> Mapping[str, str]:
-    """Mount points below `root` (named as seen from it) that are not read, and why. The root itself is always read."""
+class Mount(NamedTuple):
+    """A place where a filesystem is mounted, and its kind as the kernel names it (`ext4`)."""
+
+    point: str
+    kind: str
+
+    @property
+    def local(self) -> bool:
+        """False for network, FUSE and automounted filesystems: looking there as root may hang or be lied to."""
+        return self.kind not in _REMOTE and (self.kind == "fuseblk" or not self.kind.startswith("fuse"))
+
+
+def parse_mountinfo(text: str) -> tuple[Mount, ...]:
+    """Reads the form of /proc/self/mountinfo; later mounts cover earlier ones at the same point."""
+    found: dict[str, Mount] = {}
+    for line in text.splitlines():
+        left, _, right = line.partition(" - ")
+        fields, kinds = left.split(" "), right.split(" ")
+        if len(fields) >= 5 and kinds[0]:
+            point = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[4])
+            found[point] = Mount(point, kinds[0])
+    return tuple(found.values())
+
+
+def list_mounts() -> tuple[Mount, ...]:
+    """All mounts of this process's namespace; empty where the system does not tell (macOS, Windows)."""
     if sys.platform != "linux":
-        return {}
+        return ()
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-            return parse_mounts(file, root)
+            return parse_mountinfo(file.read())
     except OSError:
-        return {}  # a chroot without /proc: nothing is known, everything is looked at
+        return ()
 
 
-def parse_mounts(lines: Iterable[str], root: str) -> dict[str, str]:
-    """Reads mountinfo (proc_pid_mountinfo(5)): the fifth field is the place, the one after `-` the type."""
-    found: dict[str, str] = {}
-    inside = root.rstrip("/")
-    for line in lines:
-        fields = line.split(" ")
-        if len(fields) < 10 or "-" not in fields[6:-1]:
-            continue
-        place = _OCTAL.sub(lambda m: chr(int(m[1], 8)), fields[4])
-        why = _why_foreign(fields[fields.index("-", 6) + 1])
-        if place.startswith(inside + "/") and place != root:
-            found.pop(place[len(inside) :], None)  # the newest mount at a place is the one that is seen
-            if why:
-                found[place[len(inside) :]] = why
-    return found
-
-
-def _why_foreign(kind: str) -> str:
-    if kind in _REMOTE or kind.startswith("fuse."):
-        return f"a network or FUSE filesystem ({kind}) is not read"
-    return f"a filesystem of the kernel ({kind}) is not read" if kind in _KERNEL else ""
+def mount_of(path: str, mounts: Iterable[Mount]) -> Mount | None:
+    """The mount that holds an absolute path: the longest mount point that leads to it."""
+    best: Mount | None = None
+    for mount in mounts:
+        inside = path == mount.point or path.startswith(mount.point.rstrip(os.sep) + os.sep)
+        if inside and (best is None or len(mount.point) > len(best.point)):
+            best = mount
+    return best
