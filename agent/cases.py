@@ -83,6 +83,10 @@ class Case(NamedTuple):
     finish_until: Instant | None = None
     counted_down: tuple[int, ...] = ()
     policy_version: int = 0
+    settled: bool = False
+    """Nothing more is done about it under this policy version (left in a project, refused by the guard)."""
+    reported: str = ""
+    """Digest of the last line that was queued for the console."""
 
 
 class Wish(NamedTuple):
@@ -107,6 +111,8 @@ class Conditions(NamedTuple):
     """Whether processes of this installation still run."""
     hold: str = ""
     """Why the brake holds acts of this ban, or nothing."""
+    restored: bool = False
+    """Whether an administrator restored it under this policy version."""
 
 
 class Standing(NamedTuple):
@@ -134,7 +140,7 @@ def step(case: Case, decision: Decision, person: Person, at: Conditions) -> Step
     state = decision.state
     wake: Instant | None = None
     if action.rung >= Action.BLOCK.rung:
-        state, action, wake = _fair(case, decision, person, action, at.now)
+        state, action, wake = _fair(case, decision, person, action, at)
     wishes = list(_notices(case, decision, person, action, at.now))
     if action.rung >= Action.BLOCK.rung:
         if person.enforcing_since is None:
@@ -186,9 +192,12 @@ def _capped(case: Case, decision: Decision, at: Conditions) -> tuple[Action, tup
 
 
 def _fair(
-    case: Case, decision: Decision, person: Person, action: Action, now: Instant
+    case: Case, decision: Decision, person: Person, action: Action, at: Conditions
 ) -> tuple[State, Action, Instant | None]:
     """Holds an act until the person had `min_notice`, or until a hold ends."""
+    if at.restored:
+        return State.HELD, Action.NOTIFY, None
+    now = at.now
     if case.held_until > now:
         return State.HELD, Action.NOTIFY, case.held_until
     if decision.min_notice == 0:
@@ -216,6 +225,8 @@ def _notices(case: Case, decision: Decision, person: Person, action: Action, now
 def _act(
     case: Case, decision: Decision, person: Person, action: Action, at: Conditions
 ) -> tuple[Case, list[Wish], Instant | None]:
+    if case.settled:
+        return case, [], None
     if case.tries and at.now < case.outcome_at + _patience(case.tries):
         return case, [], Instant(case.outcome_at + _patience(case.tries))
     if case.subject.pid is not None:
@@ -238,7 +249,7 @@ def _act_on_process(
     if now >= until:
         return case, [Wish(Kind.STOP, case.subject, action, until, stage.kill_after)], None
     left = until - now
-    case = case._replace(finish_until=until)
+    case = case._replace(finish_until=until, outcome="finishing", outcome_at=now)
     due = [mark for mark in COUNTDOWN if left <= mark and mark not in case.counted_down and stage.let_finish > mark]
     wishes = [Wish(Kind.NOTIFY, case.subject, action, until, countdown=min(due))] if due else []
     case = case._replace(counted_down=(*case.counted_down, *due))

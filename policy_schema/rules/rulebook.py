@@ -151,8 +151,7 @@ class DeviceRules:
         """One sentence for each ban that was looked at, also for those that do not match."""
         identities = (identity,) if identity else self.book.tables.identify(seen)
         if not identities:
-            bans = f"{len(self.book.bans)} bans" if len(self.book.bans) != 1 else "The one ban"
-            return (f"{bans} of the policy name no tool that this could be.",)
+            return (f"No ban of the policy names a tool that this could be ({len(self.book.bans)} looked at).",)
         looked = [why for _, why in self._judge(seen, now, identity)]
         known = ", ".join(self.book.tools[i.tool].name for i in identities)
         return tuple(looked) or (f"This is {known}, which no ban of the policy names.",)
@@ -310,7 +309,7 @@ def _scope_why(scope: Mapping[str, tuple[str, ...]], device: Device) -> str:
 def _admission(ban: Ban, device: Device) -> Instant | None:
     """When the rollout takes the device in. A group step with groups not set waits for the percentages."""
     if not ban.rollout:
-        return ban.stages[0].start if ban.stages else Instant(0)
+        return Instant(0)
     bucket = rollout_bucket(ban.id, device.id)
     groups = device.groups or frozenset()
     return min((step.start for step in ban.rollout if step.groups & groups or bucket < step.percent), default=None)

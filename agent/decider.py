@@ -1,0 +1,480 @@
+"""The deciding part of the daemon: what is known, what follows from it now. No thread, no clock, no system call.
+
+One thread calls it. It owns the cases and the journal; it is told what was seen and what came of acts, and answers
+with intents. A test drives it with a clock of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from agent import brake as braking
+from agent.cases import Case, Conditions, Kind, Person, Standing, Subject, Wish, came_back, concluded, step, told
+from agent.enforce.interface import Intent, Outcome, OutcomeCode
+from agent.events import Event, EventLog
+from agent.findings import finding_json, finding_line, identity_of, move_line, primary, process_subject, subject_of
+from agent.host.clock import Now
+from agent.inventory.installations import Installation, group
+from agent.memory import Memory
+from agent.report.journal import Journal
+from agent.report.outbox import Whole
+from policy_schema.messages.report import FindingLine, MoveLine
+from policy_schema.messages.wire import encode
+from policy_schema.rules.decision import Action, Decision, Identity, State
+from policy_schema.rules.instant import Instant, format_instant
+from policy_schema.rules.observation import Observation, Unknown
+from policy_schema.rules.rulebook import DeviceRules
+
+ProcessKey = tuple[int, float]
+
+
+class Process(NamedTuple):
+    """A running process that was recognised as one of the policy's tools."""
+
+    seen: Observation
+    identity: Identity
+    installation: str
+    """Id of the installation it runs from; empty when that is not known."""
+
+
+class Current(NamedTuple):
+    """One finding as it is now: everything that a view, a notice or a report needs."""
+
+    subject: Subject
+    decision: Decision
+    standing: Standing
+    case: Case
+
+
+class Composer(NamedTuple):
+    """What the decider needs of notices: title and body for a finding, in the person's language."""
+
+    compose: Callable[[Current, Wish, Instant], tuple[str, str]]
+
+
+class Counters:
+    """Figures for the heartbeat."""
+
+    def __init__(self) -> None:
+        self.decisions = 0
+        self.acts = 0
+
+
+class Decider:
+    """Owns cases, brake and journal lines. All methods are called by the deciding thread."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        memory: Memory,
+        log: EventLog,
+        compose: Composer,
+        queue: Callable[[Iterable[FindingLine | MoveLine]], None],
+        observe: bool,
+        pseudonym: Callable[[int], str] = lambda uid: "",
+    ) -> None:
+        self._journal = journal
+        self._memory = memory
+        self._log = log
+        self._compose = compose
+        self._queue = queue
+        self._pseudonym = pseudonym
+        self.observe = observe
+        self.counters = Counters()
+        self.rules: DeviceRules | None = None
+        self.installations: list[Installation] = []
+        self.processes: dict[ProcessKey, Process] = {}
+        self.restored: frozenset[str] = frozenset()
+        """Paths that somebody restored under the policy version in force: held until it changes."""
+        self.current: dict[str, Current] = {}
+        self.wake: Instant | None = None
+        self._observations: dict[str, tuple[Observation, ...]] = {}
+        self._unknown: dict[str, tuple[Unknown, ...]] = {}
+        self._inflight: set[tuple[str, Kind]] = set()
+        self._fresh_policy = False
+        self._moves: dict[str, MoveLine] = {}
+
+    # What the daemon tells it
+
+    def adopt(self, rules: DeviceRules) -> None:
+        """A policy is in force from now on. The first whole look under it is compared by the brake."""
+        changed = self.rules is None or self.rules.book.policy_id != rules.book.policy_id
+        self.rules = rules
+        self._fresh_policy = self._fresh_policy or changed
+        self._regroup()
+
+    def looked(self, seen: Mapping[str, Sequence[Observation]], unknown: Mapping[str, Sequence[Unknown]]) -> None:
+        """A look by some sources ended: their former observations are replaced."""
+        for source, observations in seen.items():
+            self._observations[source] = tuple(observations)
+        for source, places in unknown.items():
+            self._unknown[source] = tuple(places)
+        self._regroup()
+
+    def running(self, key: ProcessKey, process: Process) -> None:
+        """A process was recognised."""
+        self.processes[key] = process
+
+    def ended(self, keys: Iterable[ProcessKey]) -> None:
+        """Processes are gone."""
+        for key in keys:
+            self.processes.pop(key, None)
+
+    def outcome(self, outcome: Outcome, now: Instant) -> None:
+        """An act ended."""
+        intent = outcome.intent
+        self._inflight.discard((intent.finding_id, Kind(intent.kind.value)))
+        self._remember(outcome, now)
+        if outcome.result in (OutcomeCode.QUARANTINED, OutcomeCode.UNINSTALLED):
+            self._forget_below(intent.path, intent.links)
+        if outcome.result in (OutcomeCode.STOPPED, OutcomeCode.KILLED, OutcomeCode.GONE) and intent.pid is not None:
+            self.ended([(intent.pid, intent.started or 0.0)])
+
+    def release(self, bans: Iterable[str]) -> None:
+        """An administrator lets bans act that the brake holds."""
+        self._memory.keep_brake(braking.released(self._memory.brake, bans))
+
+    # What it answers
+
+    def judge(self, now: Now, looked_everywhere: bool = False) -> list[Intent]:
+        """Decides everything anew and answers with what shall be done now."""
+        if self.rules is None:
+            return []
+        with self._journal.together():
+            candidates = self._candidates(now.instant)
+            if looked_everywhere and self._fresh_policy:
+                self._watch_growth(candidates)
+            self.wake = self.rules.next_change(now.instant)
+            before, self.current = self.current, {}
+            intents: list[Intent] = []
+            for subject, decision in candidates:
+                intents += self._one(subject, decision, now)
+            self._close_absent(now.instant)
+            self._report_moves(now.instant)
+            self._log_changes(before)
+            self._memory.forget(now.instant)
+        return self._admit(intents, now.instant)
+
+    def identify_running(self, seen: Observation) -> tuple[Identity, str] | None:
+        """Whose a running process is: the installation that it runs from, else its own faces."""
+        home_of = self._installation_at(seen.path)
+        if home_of is not None:
+            return identity_of(home_of), home_of.id
+        identity = self.rules.identify(seen) if self.rules else None
+        return (identity, "") if identity else None
+
+    def findings(self) -> list[tuple[int, dict[str, object]]]:
+        """Every finding as (uid, JSON) for the views."""
+        return [(row.subject.uid, self.as_json(row)) for row in self.current.values()]
+
+    def as_json(self, row: Current) -> dict[str, object]:
+        """One finding as the views and `scan --json` show it."""
+        text = self.ban_text(row.subject.ban)
+        return finding_json(row.subject, row.decision, row.standing, text, row.case.first_seen, row.case.outcome)
+
+    def ban_text(self, ban: str) -> Mapping[str, object]:
+        """The closed policy's own words about a ban."""
+        bans = self.rules.book.bans if self.rules else ()
+        return next((one.text for one in bans if one.id == ban), {})
+
+    def whole(self) -> Whole:
+        """The whole state, for the first report of an epoch."""
+        lines = tuple(self._line(row) for row in self.current.values())
+        return Whole(lines, tuple(self._moves.values()))
+
+    def unknown_count(self) -> int:
+        """Places that the last looks could not look at."""
+        return sum(len(places) for places in self._unknown.values())
+
+    # How it gets there
+
+    def _regroup(self) -> None:
+        if self.rules is None:
+            return
+        everything = [seen for rows in self._observations.values() for seen in rows]
+        embeds = {tool.id: tool.embeds for tool in self.rules.book.tools.values()}
+        self.installations = group(everything, self.rules.identify, embeds)
+
+    def _candidates(self, now: Instant) -> list[tuple[Subject, Decision]]:
+        assert self.rules is not None
+        made: list[tuple[Subject, Decision]] = []
+        for installation in self.installations:
+            decision = self.rules.decide(primary(installation), now, identity_of(installation))
+            if decision:
+                made.append((subject_of(installation, decision.ban), decision))
+        for process in self.processes.values():
+            decision = self.rules.decide(process.seen, now, process.identity)
+            if decision:
+                made.append((process_subject(process.seen, process.identity, decision.ban, process.installation), decision))
+        self.counters.decisions += len(self.installations) + len(self.processes)
+        return made
+
+    def _one(self, subject: Subject, decision: Decision, now: Now) -> list[Intent]:
+        assert self.rules is not None
+        case = self._case(subject, now.instant)
+        person = self._memory.person(subject.ban, subject.tool, subject.uid)
+        result = step(case, decision, person, self._conditions(subject, now))
+        self.wake = min((m for m in (self.wake, result.wake) if m is not None), default=None)
+        row = Current(subject, decision, result.standing, result.case)
+        self._memory.keep_person(subject.ban, subject.tool, subject.uid, result.person)
+        self.current[subject.finding] = self._keep(row)
+        return [intent for wish in result.wishes if (intent := self._intent(row, wish, now.instant))]
+
+    def _case(self, subject: Subject, now: Instant) -> Case:
+        assert self.rules is not None
+        version = self.rules.book.version
+        known = self._memory.cases.get(subject.finding)
+        if known is None:
+            return Case(subject, first_seen=now, policy_version=version)
+        case = known._replace(subject=subject)
+        removed = (OutcomeCode.QUARANTINED.value, OutcomeCode.UNINSTALLED.value)
+        if case.gone_at is not None:
+            case = came_back(case, now) if case.outcome in removed else case._replace(gone_at=None, outcome="")
+        if case.policy_version != version:
+            case = case._replace(policy_version=version, tries=0, settled=False)
+        return case
+
+    def _conditions(self, subject: Subject, now: Now) -> Conditions:
+        running = any(p.installation == subject.installation for p in self.processes.values())
+        return Conditions(
+            now=now.instant,
+            believable=now.believable,
+            observe=self.observe,
+            running=running,
+            hold=braking.hold_of(self._memory.brake, subject.ban, now.instant),
+            restored=any(_inside(subject.path, place) for place in self.restored),
+        )
+
+    def _keep(self, row: Current) -> Current:
+        """Writes the case, and queues a line for the console when it says something new."""
+        line = self._line(row)
+        digest = hashlib.blake2b(encode(line), digest_size=8).hexdigest()
+        if row.case.reported != digest:
+            self._queue([line])
+            row = row._replace(case=row.case._replace(reported=digest))
+        self._memory.keep_case(row.case)
+        return row
+
+    def _line(self, row: Current, gone: bool = False) -> FindingLine:
+        return finding_line(row.subject, row.decision, row.case, person=self._pseudonym(row.subject.uid), gone=gone)
+
+    def _intent(self, row: Current, wish: Wish, now: Instant) -> Intent | None:
+        subject = wish.subject
+        kind = wish.kind
+        if (subject.finding, kind) in self._inflight:
+            return None
+        title, body = self._compose.compose(row, wish, now) if kind is not Kind.STOP else ("", "")
+        return Intent(
+            kind=kind,
+            finding_id=subject.finding,
+            installation_id=subject.installation,
+            case=subject.finding,
+            action=wish.action,
+            ban=subject.ban,
+            tool=subject.tool,
+            path=subject.path,
+            pid=subject.pid,
+            started=subject.started,
+            uid=subject.uid,
+            links=subject.links,
+            purl=subject.purl,
+            package=subject.face.value in ("package", "extension", "app"),
+            project=subject.project,
+            reason=body,
+            policy_version=self.rules.book.version if self.rules else 0,
+            let_finish_until=wish.finish_until,
+            kill_after=wish.kill_after,
+            title=title,
+            body=body,
+            countdown=wish.countdown,
+        )
+
+    def _admit(self, intents: list[Intent], now: Instant) -> list[Intent]:
+        """The brake's share: notices always, acts up to its measure; what is left waits for the next minute."""
+        unique = {(i.finding_id if i.kind is not Kind.NOTIFY else _notice_key(i), i.kind): i for i in intents}
+        notices = [i for i in unique.values() if i.kind is Kind.NOTIFY]
+        acts = [i for i in unique.values() if i.kind is not Kind.NOTIFY]
+        state, allowed = braking.admit(self._memory.brake, len(acts), now)
+        self._memory.keep_brake(state)
+        if allowed < len(acts):
+            self.wake = min(self.wake or Instant(now + 60), Instant(now + 60))
+        chosen = [*notices, *acts[:allowed]]
+        self._inflight |= {(i.finding_id, Kind(i.kind.value)) for i in chosen}
+        self.counters.acts += min(allowed, len(acts))
+        return chosen
+
+    def _remember(self, outcome: Outcome, now: Instant) -> None:
+        """Writes an outcome into case, person, history and report line, all or nothing."""
+        intent = outcome.intent
+        row = self.current.get(intent.finding_id)
+        with self._journal.together():
+            self._history(outcome, now)
+            if intent.kind is Kind.NOTIFY and outcome.result is OutcomeCode.TOLD:
+                person = self._memory.person(intent.ban, intent.tool, intent.uid)
+                self._memory.keep_person(intent.ban, intent.tool, intent.uid, told(person, intent.action, now))
+            case = self._memory.cases.get(intent.finding_id)
+            if case is None or (intent.kind is Kind.NOTIFY and case.outcome not in ("", "told", "not-shown")):
+                return
+            worked = outcome.result.done or intent.kind is Kind.NOTIFY
+            case = concluded(case, outcome.result.value, now, worked)
+            settled = outcome.result in (OutcomeCode.LEFT_IN_PROJECT, OutcomeCode.REFUSED_BY_GUARD)
+            case = case._replace(settled=case.settled or settled)
+            if row is not None:
+                self.current[intent.finding_id] = self._keep(row._replace(case=case))
+            else:
+                self._memory.keep_case(case)
+
+    def _history(self, outcome: Outcome, now: Instant) -> None:
+        intent = outcome.intent
+        body = {
+            "event": "outcome",
+            "kind": intent.kind.value,
+            "finding": intent.finding_id,
+            "ban": intent.ban,
+            "tool": intent.tool,
+            "result": outcome.result.value,
+            "detail": outcome.detail.value,
+            "path": intent.path,
+            "title": intent.title,
+            "text": intent.body if intent.kind is Kind.NOTIFY else "",
+            "where": outcome.where,
+        }
+        self._journal.add_event(now, intent.uid, body)
+        shown = {key: body[key] for key in ("kind", "finding", "ban", "tool", "result", "detail", "path")}
+        self._log.write(Event.OUTCOME, **shown, pid=intent.pid, quarantine=outcome.quarantine_id or None)
+
+    def _close_absent(self, now: Instant) -> None:
+        """Cases whose subject is no longer seen are gone, unless the place could not be looked at."""
+        for key, case in list(self._memory.cases.items()):
+            if key in self.current or case.gone_at is not None:
+                continue
+            if case.subject.pid is None and self._could_not_look(case.subject.path):
+                continue
+            lifted = self.rules is not None and case.subject.ban in self.rules.book.lifted
+            state = State.LIFTED if lifted else case.state
+            outcome = case.outcome or OutcomeCode.GONE.value
+            case = case._replace(gone_at=now, state=state, action=Action.REPORT, outcome=outcome, reported="")
+            self._memory.keep_case(case)
+            self._queue([_gone_line(case, self._pseudonym(case.subject.uid))])
+            self._log.write(Event.FINDING_GONE, finding=key, tool=case.subject.tool, outcome=outcome)
+
+    def _could_not_look(self, path: str) -> bool:
+        wheres = (place.where for places in self._unknown.values() for place in places)
+        return any(_inside(path, where) for where in wheres)
+
+    def _report_moves(self, now: Instant) -> None:
+        """An alternative that is here counts as moved, until it is gone again."""
+        assert self.rules is not None
+        offered = self._offers()
+        here = {one.id: one for one in self.installations if one.tool in offered}
+        for key, installation in here.items():
+            if key not in self._moves:
+                line = move_line(installation, offered[installation.tool], self._first_move(key, now))
+                self._moves[key] = line
+                if not self._journal.meta(f"moved:{key}:reported"):
+                    self._journal.set_meta(f"moved:{key}:reported", "yes")
+                    self._queue([line])
+                    self._log.write(Event.MOVED, tool=installation.tool, version=installation.version)
+        for key in [key for key in self._moves if key not in here]:
+            line = self._moves.pop(key)
+            self._journal.set_meta(f"moved:{key}:reported", "")
+            self._queue([MoveLine(tool=line.tool, from_tool=line.from_tool, version=line.version, seen_at=line.seen_at, gone=True)])
+
+    def _first_move(self, key: str, now: Instant) -> int:
+        known = self._journal.meta(f"moved:{key}")
+        self._journal.set_meta(f"moved:{key}", known or str(now))
+        return int(known or now)
+
+    def _offers(self) -> dict[str, list[str]]:
+        """Alternative tool to the banned tools that it stands in for."""
+        assert self.rules is not None
+        offers: dict[str, list[str]] = {}
+        for ban in self.rules.book.bans:
+            rows = ban.text.get("alternatives")
+            for row in rows if isinstance(rows, (list, tuple)) else ():
+                if isinstance(row, Mapping) and row.get("tool"):
+                    offers.setdefault(str(row["tool"]), []).extend(t.tool for t in ban.targets)
+        return offers
+
+    def _watch_growth(self, candidates: Sequence[tuple[Subject, Decision]]) -> None:
+        self._fresh_policy = False
+        counts: dict[str, int] = {}
+        for subject, decision in candidates:
+            if subject.pid is None and decision.state is not State.WEAK:
+                counts[subject.ban] = counts.get(subject.ban, 0) + 1
+        state = braking.judge_matches(self._memory.brake, counts)
+        for ban, why in state.held.items():
+            if ban not in self._memory.brake.held:
+                self._log.write(Event.BRAKE, ban=ban, why=why)
+        self._memory.keep_brake(state)
+
+    def _log_changes(self, before: Mapping[str, Current]) -> None:
+        for key, row in self.current.items():
+            old = before.get(key)
+            stand = (row.standing.state, row.standing.action)
+            if old is not None and (old.standing.state, old.standing.action) == stand:
+                continue
+            subject = row.subject
+            self._log.write(
+                Event.FINDING if old is None else Event.FINDING_CHANGED,
+                finding=key,
+                ban=subject.ban,
+                tool=subject.tool,
+                face=subject.face.value,
+                version=subject.version,
+                path=subject.path,
+                owner=subject.owner,
+                pid=subject.pid,
+                confidence=row.decision.identity.confidence.value,
+                state=row.standing.state.value,
+                action=row.standing.action.value,
+                finish_until=format_instant(row.case.finish_until) if row.case.finish_until else None,
+            )
+
+    def _forget_below(self, path: str, links: Sequence[str]) -> None:
+        """What was just taken away is not seen again before somebody looks."""
+        gone = set(links)
+        for source, rows in self._observations.items():
+            kept = tuple(s for s in rows if not _inside(s.path, path) and s.path not in gone)
+            self._observations[source] = kept
+        self._regroup()
+
+    def _installation_at(self, path: str) -> Installation | None:
+        inside = [one for one in self.installations if _inside(path, one.path)]
+        return max(inside, key=lambda one: len(one.path), default=None)
+
+
+def _gone_line(case: Case, person: str) -> FindingLine:
+    subject = case.subject
+    since = format_instant(case.first_seen)
+    return FindingLine(
+        id=subject.finding,
+        installation=subject.installation,
+        ban=subject.ban,
+        tool=subject.tool,
+        face=subject.face.value,
+        purl=subject.purl,
+        version=subject.version,
+        confidence="exact",
+        state=case.state.value,
+        action=case.action.value,
+        outcome=case.outcome,
+        since=since[:10] if subject.pid is not None else since,
+        person=person,
+        gone=True,
+    )
+
+
+def _notice_key(intent: Intent) -> str:
+    """One notice a person, ban, tool and stage, however many installations there are."""
+    return f"{intent.ban}\0{intent.tool}\0{intent.uid}\0{intent.action}\0{intent.countdown}\0{intent.pid if intent.countdown else ''}"
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+__all__ = ["Composer", "Current", "Decider", "Person", "Process", "ProcessKey"]

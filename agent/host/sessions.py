@@ -1,0 +1,113 @@
+"""Who sits at the machine: desktop sessions with a bus, and terminals that people are logged in on.
+
+Terminals are written to as security review section 4 asks: the device must belong to that person, allow messages
+(`mesg`), never make us wait, and get one short write with nothing in it that a terminal would obey.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import unicodedata
+from typing import NamedTuple
+
+import psutil
+
+_MOST_BYTES = 1000
+_SYSTEM_UIDS = 1000
+
+
+class Session(NamedTuple):
+    """One person's presence. `bus` is the path of the session bus socket, empty without a desktop."""
+
+    uid: int
+    name: str
+    bus: str
+    terminals: tuple[str, ...]
+
+
+def sessions() -> tuple[Session, ...]:
+    """Everybody who is here now: with a desktop bus, or logged in on a terminal."""
+    if sys.platform == "win32":
+        return ()
+    terminals = _terminals()
+    uids = {uid for uid in _bus_uids() if uid >= _SYSTEM_UIDS or uid == os.geteuid()} | set(terminals)
+    return tuple(Session(uid, _name(uid), _bus(uid), tuple(terminals.get(uid, ()))) for uid in sorted(uids))
+
+
+def write_terminal(path: str, uid: int, text: str) -> bool:
+    """Writes a few lines to a person's terminal. False when it is not theirs, is closed to messages, or is busy."""
+    if sys.platform == "win32":
+        return False
+    try:
+        flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(path, flags)
+    except OSError:
+        return False
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISCHR(status.st_mode) or status.st_uid != uid or not status.st_mode & stat.S_IWGRP:
+            return False
+        data = ("\r\n" + plain(text).replace("\n", "\r\n") + "\r\n").encode("utf-8")[:_MOST_BYTES]
+        return os.write(fd, data) == len(data)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+
+
+def plain(text: str) -> str:
+    """Text without anything that a terminal or a reader could be misled by: controls, bidi and format characters."""
+    return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
+
+
+def _terminals() -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    try:
+        users = psutil.users()
+    except (psutil.Error, OSError):
+        return found
+    for user in users:
+        terminal = f"/dev/{user.terminal}" if user.terminal else ""
+        try:
+            uid = os.stat(terminal, follow_symlinks=False).st_uid
+        except (OSError, ValueError):
+            continue
+        found.setdefault(uid, []).append(terminal)
+    return found
+
+
+def _bus_uids() -> list[int]:
+    try:
+        names = os.listdir("/run/user")
+    except OSError:
+        names = []
+    own = [os.geteuid()] if sys.platform != "win32" and _bus(os.geteuid()) else []
+    return [int(name) for name in names if name.isascii() and name.isdigit()] + own
+
+
+def _bus(uid: int) -> str:
+    """The bus socket of a person: the one of the login manager, or (for ourselves) the one the environment names."""
+    path = f"/run/user/{uid}/bus"
+    try:
+        status = os.stat(path, follow_symlinks=False)
+        if stat.S_ISSOCK(status.st_mode) and status.st_uid == uid:
+            return path
+    except OSError:
+        pass
+    named = os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
+    if sys.platform != "win32" and uid == os.geteuid() and named.startswith("unix:path="):
+        return named[len("unix:path=") :].split(",", 1)[0]
+    return ""
+
+
+def _name(uid: int) -> str:
+    if sys.platform == "win32":
+        return ""
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

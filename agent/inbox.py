@@ -1,0 +1,108 @@
+"""The one inbox of the daemon: bounded, so that no storm fills the memory. What does not fit becomes a sweep."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from agent.decider import Process, ProcessKey
+from agent.enforce.interface import Outcome
+from agent.policy.refresh import Refresh
+from policy_schema.rules.observation import Coverage, Observation, Unknown
+
+
+class Looked(NamedTuple):
+    """A look ended. `everywhere` is true when every source took part."""
+
+    observations: Mapping[str, Sequence[Observation]]
+    unknown: Mapping[str, Sequence[Unknown]]
+    coverage: tuple[Coverage, ...]
+    everywhere: bool
+    ms: int
+
+
+class Recognised(NamedTuple):
+    """A process is one of the policy's tools."""
+
+    key: ProcessKey
+    process: Process
+
+
+class Ended(NamedTuple):
+    """Processes that are gone."""
+
+    keys: tuple[ProcessKey, ...]
+
+
+class Acted(NamedTuple):
+    """An actor is done."""
+
+    outcome: Outcome
+
+
+class Refreshed(NamedTuple):
+    """The policy repository was asked."""
+
+    refresh: Refresh
+
+
+class Answered(NamedTuple):
+    """The console answered a report, or did not. `status` is 0 when nobody answered."""
+
+    sequence: int
+    status: int
+    stored_up_to: int | None
+    next_in: float
+    code: str
+
+
+class Enrolled(NamedTuple):
+    """The console knows this device now (or `problem` says why not)."""
+
+    problem: str
+    final: bool
+
+
+class SettingsChanged(NamedTuple):
+    """The settings file was changed, or somebody sent SIGHUP."""
+
+
+class Stop(NamedTuple):
+    """The agent shall end."""
+
+
+Message = Looked | Recognised | Ended | Acted | Refreshed | Answered | Enrolled | SettingsChanged | Stop
+
+
+class Inbox:
+    """A bounded queue. `put` never waits: what does not fit is counted and asks for a sweep instead."""
+
+    def __init__(self, bound: int = 4096) -> None:
+        self._queue: queue.Queue[Message] = queue.Queue(bound)
+        self._lock = threading.Lock()
+        self._lost = False
+        self.dropped = 0
+
+    def put(self, message: Message) -> None:
+        """Adds a message, or marks that a sweep is needed."""
+        try:
+            self._queue.put_nowait(message)
+        except queue.Full:
+            with self._lock:
+                self.dropped += 1
+                self._lost = True
+
+    def get(self, timeout: float) -> Message | None:
+        """The next message, or None after `timeout` seconds."""
+        try:
+            return self._queue.get(timeout=max(0.0, timeout))
+        except queue.Empty:
+            return None
+
+    def take_lost(self) -> bool:
+        """Whether anything was lost since the last call."""
+        with self._lock:
+            lost, self._lost = self._lost, False
+        return lost

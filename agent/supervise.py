@@ -1,0 +1,61 @@
+"""Parts of the daemon that run on threads of their own, started again when they fail.
+
+A part is a function that runs until its stop event is set. One that ends with an error is started again after a
+delay that doubles from one second to a minute; each restart is counted and logged, none is silent.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+from typing import NamedTuple
+
+from agent.events import Event, EventLog
+
+_FIRST_DELAY = 1.0
+_LAST_DELAY = 60.0
+
+
+class Part(NamedTuple):
+    """A named function that runs until the event is set."""
+
+    name: str
+    run: Callable[[threading.Event], None]
+
+
+class Supervisor:
+    """Starts parts, starts them again, and ends them."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.restarts = 0
+
+    def start(self, part: Part) -> None:
+        """Starts one part on a thread of its own."""
+        thread = threading.Thread(target=self._keep, args=(part,), name=part.name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def stop(self, patience: float = 5.0) -> list[str]:
+        """Asks all parts to end and waits. Returns the names of those that did not in time."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(patience)
+        return [thread.name for thread in self._threads if thread.is_alive()]
+
+    def _keep(self, part: Part) -> None:
+        delay = _FIRST_DELAY
+        while not self._stop.is_set():
+            try:
+                part.run(self._stop)
+                return
+            except Exception as error:  # a part that fails is started again, whatever it was
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                place = f"{where.filename}:{where.lineno}"
+                self._log.write(Event.PART_FAILED, part=part.name, error=repr(error)[:300], place=place)
+                self.restarts += 1
+            self._stop.wait(delay)
+            delay = min(delay * 2, _LAST_DELAY)
