@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from agent import brake as braking
-from agent.cases import Case, Conditions, Kind, Person, Standing, Subject, Wish, came_back, concluded, step, told
+from agent.cases import Case, Conditions, Kind, Standing, Subject, Wish, came_back, concluded, step, told
 from agent.enforce.interface import Intent, Outcome, OutcomeCode
 from agent.events import Event, EventLog
 from agent.findings import finding_json, finding_line, identity_of, move_line, primary, process_subject, subject_of
@@ -48,10 +48,16 @@ class Current(NamedTuple):
     case: Case
 
 
-class Composer(NamedTuple):
-    """What the decider needs of notices: title and body for a finding, in the person's language."""
+class Words(NamedTuple):
+    """What a person reads: a notice's title and body, and the same in two lines for a terminal."""
 
-    compose: Callable[[Current, Wish, Instant], tuple[str, str]]
+    title: str = ""
+    body: str = ""
+    brief: str = ""
+
+
+Compose = Callable[[Current, Wish, Instant], Words]
+"""Words for a finding and what is wished for it, in the language of the person whom it concerns."""
 
 
 class Counters:
@@ -71,7 +77,7 @@ class Decider:
         journal: Journal,
         memory: Memory,
         log: EventLog,
-        compose: Composer,
+        compose: Compose,
         queue: Callable[[Iterable[FindingLine | MoveLine]], None],
         observe: bool,
         pseudonym: Callable[[int], str] = lambda uid: "",
@@ -126,7 +132,7 @@ class Decider:
     def outcome(self, outcome: Outcome, now: Instant) -> None:
         """An act ended."""
         intent = outcome.intent
-        self._inflight.discard((intent.finding_id, Kind(intent.kind.value)))
+        self._inflight.discard((intent.finding_id, intent.kind))
         self._remember(outcome, now)
         if outcome.result in (OutcomeCode.QUARANTINED, OutcomeCode.UNINSTALLED):
             self._forget_below(intent.path, intent.links)
@@ -266,7 +272,7 @@ class Decider:
         kind = wish.kind
         if (subject.finding, kind) in self._inflight:
             return None
-        title, body = self._compose.compose(row, wish, now) if kind is not Kind.STOP else ("", "")
+        words = self._compose(row, wish, now) if kind is not Kind.STOP else Words()
         return Intent(
             kind=kind,
             finding_id=subject.finding,
@@ -283,12 +289,13 @@ class Decider:
             purl=subject.purl,
             package=subject.face.value in ("package", "extension", "app"),
             project=subject.project,
-            reason=body,
+            reason=words.body,
             policy_version=self.rules.book.version if self.rules else 0,
             let_finish_until=wish.finish_until,
             kill_after=wish.kill_after,
-            title=title,
-            body=body,
+            title=words.title,
+            body=words.body,
+            brief=words.brief,
             countdown=wish.countdown,
         )
 
@@ -302,7 +309,7 @@ class Decider:
         if allowed < len(acts):
             self.wake = min(self.wake or Instant(now + 60), Instant(now + 60))
         chosen = [*notices, *acts[:allowed]]
-        self._inflight |= {(i.finding_id, Kind(i.kind.value)) for i in chosen}
+        self._inflight |= {(i.finding_id, i.kind) for i in chosen}
         self.counters.acts += min(allowed, len(acts))
         return chosen
 
@@ -475,6 +482,3 @@ def _notice_key(intent: Intent) -> str:
 
 def _inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-__all__ = ["Composer", "Current", "Decider", "Person", "Process", "ProcessKey"]

@@ -10,17 +10,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from agent.cases import Kind
 from policy_schema.rules.decision import Action
 from policy_schema.rules.instant import Instant
-
-
-class Kind(StrEnum):
-    """What an actor can do; the keys of `agent.enforce.ACTIONS`."""
-
-    NOTIFY = "notify"
-    QUARANTINE = "quarantine"
-    RESTORE = "restore"
-    STOP = "stop"
 
 
 class OutcomeCode(StrEnum):
@@ -129,6 +121,13 @@ class Intent(NamedTuple):
     let_finish_until: Instant | None = None
     kill_after: int = 30
     """Seconds between TERM and KILL."""
+    title: str = ""
+    """For `notify`: the notice, composed from the signed policy, in the language of that person."""
+    body: str = ""
+    brief: str = ""
+    """For `notify`: the same in at most two lines, for a terminal."""
+    countdown: int = 0
+    """For `notify`: which mark of the countdown this is, in seconds before the end; 0 for a stage's own notice."""
 
 
 class Outcome(NamedTuple):
