@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -91,6 +92,19 @@ def owner_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except (KeyError, OverflowError):
         return str(uid)
+
+
+def first_there(candidates: tuple[str, ...]) -> str:
+    """The first path that leads to a regular file or a folder, links resolved; empty when there is none.
+
+    Looks at names only, opens nothing.
+    """
+    for path in candidates:
+        with contextlib.suppress(OSError, ValueError):
+            mode = os.stat(path).st_mode
+            if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+                return os.path.realpath(path)
+    return ""
 
 
 def ancestors(pid: int) -> tuple[int, ...]:
@@ -180,46 +194,63 @@ if sys.platform == "linux":
         """All pids, kernel threads included; 0.5 µs a process."""
         return frozenset(int(name) for name in os.listdir("/proc") if name.isdigit())
 
+    class Newborn:
+        """Whether any process or thread was made since the last question: the kernel's newest pid, 1 µs to read."""
+
+        def __init__(self) -> None:
+            self._file = os.open("/proc/loadavg", os.O_RDONLY | os.O_CLOEXEC)
+            self._newest = b""
+
+        def any(self) -> bool:
+            """True at the first call."""
+            newest = os.pread(self._file, 128, 0).rsplit(None, 1)[-1]
+            changed, self._newest = newest != self._newest, newest
+            return changed
+
+        def close(self) -> None:
+            """Lets go of the file."""
+            os.close(self._file)
+
     def _boot() -> float:
         if not _pinned:
             _pinned.append(proc.boot_time())
         return _pinned[0]
 
-    def _started(stat: proc.Stat) -> float:
-        return _boot() + stat.ticks / proc.TICKS
+    def _started(state: proc.Stat) -> float:
+        return _boot() + state.ticks / proc.TICKS
 
-    def _alive(pid: int, stat: proc.Stat) -> proc.Stat:
-        if stat.state in "ZX":
+    def _alive(pid: int, state: proc.Stat) -> proc.Stat:
+        if state.state in "ZX":
             raise Gone(f"process {pid} has ended and waits for its parent")
-        return stat
+        return state
 
     def _details(pid: int, folder: int) -> Process:
-        stat = _alive(pid, proc.read_stat(folder))
+        state = _alive(pid, proc.read_stat(folder))
         uid = proc.parse_uid(proc.read(folder, "status", 4096))
-        if stat.kernel:
+        if state.kernel:
             return Process(
-                pid, stat.ppid, _started(stat), uid, owner_name(uid), "", False, stat.comm, (), "/", stat.tty_nr
+                pid, state.ppid, _started(state), uid, owner_name(uid), "", False, state.comm, (), "/", state.tty_nr
             )
         for _ in range(3):
             # An exec between the reads would pair one program with another's arguments: read until it stood still.
             links = proc.read_links(folder)
-            stat = _alive(pid, proc.read_stat(folder))
+            state = _alive(pid, proc.read_stat(folder))
             argv = proc.parse_argv(proc.read(folder, "cmdline", proc.ARGV_BYTES))
             foreign = proc.has_own_root(folder)
             if proc.read_links(folder).exe == links.exe:
                 break
         return Process(
             pid=pid,
-            ppid=stat.ppid,
-            started=_started(stat),
+            ppid=state.ppid,
+            started=_started(state),
             uid=uid,
             owner=owner_name(uid),
             exe=links.exe,
             exe_deleted=links.exe_deleted,
-            comm=stat.comm,
+            comm=state.comm,
             cmdline=argv,
             cwd=links.cwd,
-            tty_nr=stat.tty_nr,
+            tty_nr=state.tty_nr,
             foreign=foreign,
         )
 
@@ -304,6 +335,16 @@ else:
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 yield process.pid, process.create_time()
+
+    class Newborn:
+        """Whether any process was made since the last question: nobody says so here, so always True."""
+
+        def any(self) -> bool:
+            """True."""
+            return True
+
+        def close(self) -> None:
+            """Nothing to let go of."""
 
     def pids() -> frozenset[int]:
         """All pids."""
