@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Mapping
 
 from agent.errors import NotRegular
 from agent.host.faults import translated
@@ -160,7 +161,7 @@ class PathFolder(Folder):
             elif not os.path.islink(path):
                 os.utime(path, ns=(atime_ns, mtime_ns))
 
-    def set_xattrs(self, name: str, values: dict[str, bytes]) -> None:
+    def set_xattrs(self, name: str, values: Mapping[str, bytes]) -> None:
         """None are recorded here, so none are given back."""
 
 

@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from agent.errors import NotRegular
@@ -221,7 +221,7 @@ class PosixFolder(Folder):
             else:
                 os.utime(self.fd, ns=(atime_ns, mtime_ns))
 
-    def set_xattrs(self, name: str, values: dict[str, bytes]) -> None:
+    def set_xattrs(self, name: str, values: Mapping[str, bytes]) -> None:
         if sys.platform != "linux":
             return
         now = self.xattrs(name)
@@ -329,7 +329,7 @@ def _read_xattrs(path: str) -> dict[str, bytes]:
     return found
 
 
-def _write_xattrs(path: str, now: dict[str, bytes], values: dict[str, bytes]) -> None:
+def _write_xattrs(path: str, now: dict[str, bytes], values: Mapping[str, bytes]) -> None:
     if sys.platform != "linux":
         return
     for name in now.keys() - values.keys():

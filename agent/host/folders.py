@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from types import TracebackType
@@ -191,7 +191,7 @@ class Folder(ABC):
         """Times of a folder, or of something that we made; of this folder itself for an empty name."""
 
     @abstractmethod
-    def set_xattrs(self, name: str, values: dict[str, bytes]) -> None:
+    def set_xattrs(self, name: str, values: Mapping[str, bytes]) -> None:
         """Makes the extended attributes be these, for a folder or something that we made."""
 
     # put together from the above

@@ -32,7 +32,7 @@ class Mount(NamedTuple):
 def parse_mountinfo(text: str) -> tuple[Mount, ...]:
     """Reads the form of /proc/self/mountinfo; later mounts cover earlier ones at the same point."""
     found: dict[str, Mount] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):  # not splitlines: a mount point may hold any other separator
         left, _, right = line.partition(" - ")
         fields, kinds = left.split(" "), right.split(" ")
         if len(fields) >= 5 and kinds[0]:
