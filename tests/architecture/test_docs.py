@@ -1,0 +1,95 @@
+"""The documents name everything that there is, and nothing that there is not."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from agent.cli.main import COMMANDS as AGENT_COMMANDS
+from agent.enforce import ACTIONS
+from agent.settings import Settings
+from policy_schema.authoring.cli.main import COMMANDS as AUTHOR_COMMANDS
+from tests.architecture.source import ROOT, project_files
+
+PAGES = tuple(name for name in project_files() if name.endswith(".md") and not name.startswith("tests/"))
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+DURATIONS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def _first_cells(page: str, heading: str = "") -> list[str]:
+    """The code in the first cell of each row of the page's tables, below a heading if one is given."""
+    text = _page(page)
+    if heading:
+        text = re.split(r"^## ", text.split(f"\n## {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+    return re.findall(r"^\| `([^`]+)`", text, re.MULTILINE)
+
+
+def _command_words(heading: str) -> set[str]:
+    return {row.split()[1] for row in _first_cells("docs/commands.md", heading) if len(row.split()) > 1}
+
+
+def test_every_command_of_the_agent_is_on_the_commands_page() -> None:
+    assert _command_words("interdict") == set(AGENT_COMMANDS)
+
+
+def test_every_command_of_the_author_is_on_the_commands_page() -> None:
+    assert _command_words("interdict-policy") == set(AUTHOR_COMMANDS)
+
+
+def test_every_setting_is_on_the_settings_page() -> None:
+    known = {field.name for field in fields(Settings) if not field.metadata.get("internal")}
+    assert set(_first_cells("docs/settings.md")) == known
+
+
+def _default(text: str) -> object:
+    if text == "not set":
+        return None
+    literal = text.strip("`")
+    if duration := re.fullmatch(r'"(\d+)([smhd])"', literal):
+        return int(duration[1]) * DURATIONS[duration[2]]
+    return {"[]": (), "true": True, "false": False}.get(literal, literal.strip('"'))
+
+
+def test_the_settings_page_gives_the_real_defaults() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", _page("docs/settings.md"), re.MULTILINE))
+    real = {field.name: field.default for field in fields(Settings) if field.name in rows}
+    written = {name: _default(text) for name, text in rows.items()}
+    assert {name: str(value) for name, value in written.items()} == {name: str(value) for name, value in real.items()}
+
+
+def test_every_action_is_on_the_actions_page() -> None:
+    assert set(_first_cells("docs/actions.md", "What is done")) == set(ACTIONS)
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name: str) -> None:
+    page = ROOT / name
+    broken = []
+    for target in LINK.findall(FENCE.sub("", _page(name))):
+        path, _, anchor = target.partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        place = (page.parent / path).resolve() if path else page
+        if not place.exists() or (anchor and anchor not in _anchors(place)):
+            broken.append(target)
+    assert broken == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_make_targets_in_the_pages_exist(name: str) -> None:
+    makefile = _page("Makefile")
+    named = set(re.findall(r"\bmake ([a-z]+)\b(?=`| ARGS| PYTHON|\s+#)", _page(name)))
+    assert {target for target in named if not re.search(rf"^{target}:", makefile, re.MULTILINE)} == set()
