@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -77,22 +76,24 @@ Message = Looked | Recognised | Ended | Acted | Refreshed | Answered | Enrolled 
 
 
 class Inbox:
-    """A bounded queue. `put` never waits: what does not fit is counted and asks for a sweep instead."""
+    """A bounded queue. `put` never waits: what does not fit is counted and asks for a sweep instead.
+
+    Signal handlers put messages too, in the middle of anything, so nothing here takes a lock of Python's.
+    """
 
     def __init__(self, bound: int = 4096) -> None:
-        self._queue: queue.Queue[Message] = queue.Queue(bound)
-        self._lock = threading.Lock()
+        self._queue: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._bound = bound
         self._lost = False
         self.dropped = 0
 
     def put(self, message: Message) -> None:
         """Adds a message, or marks that a sweep is needed."""
-        try:
-            self._queue.put_nowait(message)
-        except queue.Full:
-            with self._lock:
-                self.dropped += 1
-                self._lost = True
+        if self._queue.qsize() < self._bound or isinstance(message, (Stop, Acted)):
+            self._queue.put(message)
+        else:
+            self.dropped += 1
+            self._lost = True
 
     def get(self, timeout: float) -> Message | None:
         """The next message, or None after `timeout` seconds."""
@@ -103,6 +104,5 @@ class Inbox:
 
     def take_lost(self) -> bool:
         """Whether anything was lost since the last call."""
-        with self._lock:
-            lost, self._lost = self._lost, False
+        lost, self._lost = self._lost, False
         return lost

@@ -1,0 +1,259 @@
+"""The daemon: refresh the policy, look, decide, act, report. One thread decides; everything else sends it messages.
+
+The loop below is all there is to it. Parts run on threads of their own (`agent.deps` builds them, `agent.supervise`
+keeps them running) and know nothing of each other. Whatever does not fit into the inbox becomes a whole look.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import NamedTuple, assert_never
+
+from agent import brake as braking
+from agent import inbox as box
+from agent.actors import Actors
+from agent.decider import Decider
+from agent.errors import BadSettings
+from agent.events import Event, EventLog
+from agent.host.clock import Clock
+from agent.inbox import Inbox
+from agent.looker import Looker
+from agent.memory import Memory
+from agent.messenger import Messenger
+from agent.policy_in_force import PolicyInForce
+from agent.report.journal import Journal
+from agent.report.outbox import Outbox
+from agent.reporter import Reporter
+from agent.settings import Settings
+from agent.supervise import Part, Supervisor
+from agent.watch.examiner import Examiner
+from policy_schema.rules.instant import Instant
+
+_VIEW_EVERY = 1.0
+"""Seconds between two writings of the views at the most."""
+_CLEAN = "clean-end"
+
+
+class Parts(NamedTuple):
+    """What the daemon is made of; built in `agent.deps`."""
+
+    settings: Settings
+    clock: Clock
+    log: EventLog
+    inbox: Inbox
+    journal: Journal
+    memory: Memory
+    decider: Decider
+    policy: PolicyInForce
+    outbox: Outbox
+    reporter: Reporter
+    actors: Actors
+    looker: Looker
+    examiner: Examiner
+    messenger: Messenger
+    supervisor: Supervisor
+    watch_folders: Callable[[frozenset[str]], None]
+    reload: Callable[[], Settings]
+    threads: tuple[Part, ...]
+
+
+class Daemon:
+    """Runs until it is told to stop."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._p = parts
+        self._going = True
+        self._dirty = True
+        self._views_at = 0.0
+        self._report_at = 0.0
+        self._look_at = 0.0
+        self._looked_everywhere = False
+
+    def run(self) -> int:
+        """The loop. Returns the exit code."""
+        self._start()
+        try:
+            while self._going:
+                self._turn()
+        finally:
+            self._end()
+        return 0
+
+    def stop(self) -> None:
+        """Asks the loop to end; any thread, any signal handler."""
+        self._p.inbox.put(box.Stop())
+
+    def _turn(self) -> None:
+        """One turn: everything that waits in the inbox, then whatever is due."""
+        message = self._p.inbox.get(self._patience())
+        while message is not None:
+            self._handle(message)
+            message = self._p.inbox.get(0)
+        if self._p.inbox.take_lost():
+            self._p.log.write(Event.WATCH_LOST, dropped=self._p.inbox.dropped)
+            self._p.looker.ask_everything()
+            self._p.examiner.sweep()
+        self._due()
+
+    def _handle(self, message: box.Message) -> None:
+        match message:
+            case box.Looked():
+                self._looked(message)
+            case box.Recognised():
+                self._p.decider.running(message.key, message.process)
+                self._dirty = True
+            case box.Ended():
+                self._p.decider.ended(message.keys)
+                self._dirty = True
+            case box.Acted():
+                self._acted(message)
+            case box.Refreshed():
+                self._refreshed(message)
+            case box.Answered():
+                self._report_at = self._p.reporter.answered(message, self._now(), self._p.clock.monotonic())
+            case box.Enrolled():
+                self._report_at = self._p.reporter.enrolled(message, self._p.clock.monotonic())
+            case box.SettingsChanged():
+                self._settings_changed()
+            case box.Stop():
+                self._going = False
+            case _:
+                assert_never(message)
+
+    def _due(self) -> None:
+        clock, decider = self._p.clock, self._p.decider
+        if self._dirty or (decider.wake is not None and self._now() >= decider.wake):
+            self._judge()
+        at = clock.monotonic()
+        if at >= self._look_at:
+            self._look_at = at + self._p.settings.scan_interval
+            self._p.looker.ask_everything()
+            self._p.examiner.sweep()
+        if at >= self._report_at and self._p.reporter.ready():
+            self._report_at = self._p.reporter.send(self._now(), at)
+        if self._p.reporter.views_due and at >= self._views_at:
+            self._views_at = at + _VIEW_EVERY
+            self._p.reporter.write_views(self._now())
+
+    def _patience(self) -> float:
+        """Seconds until something is due by itself."""
+        clock = self._p.clock
+        at = clock.monotonic()
+        waits = [self._look_at - at, 60.0]
+        if self._p.reporter.ready():
+            waits.append(self._report_at - at)
+        if self._p.reporter.views_due:
+            waits.append(self._views_at - at)
+        if self._p.decider.wake is not None:
+            waits.append(float(self._p.decider.wake - self._now()))
+        return 0.0 if self._dirty else max(0.0, min(waits))
+
+    def _judge(self) -> None:
+        self._dirty = False
+        p = self._p
+        intents = p.decider.judge(p.clock.now(), self._looked_everywhere)
+        self._looked_everywhere = False
+        p.examiner.know(p.decider.rules, tuple(p.decider.installations))
+        for intent in [*intents, *p.policy.restore_intents(self._now())]:
+            p.actors.do(intent)
+        p.reporter.changed()
+        if p.outbox.waiting():
+            soon = p.clock.monotonic() + p.settings.report_delay
+            self._report_at = min(self._report_at, soon) if self._report_at else soon
+
+    def _looked(self, message: box.Looked) -> None:
+        p = self._p
+        p.decider.restored = p.policy.restored_paths()
+        p.decider.looked(message.observations, message.unknown)
+        p.reporter.looked(message)
+        p.watch_folders(p.looker.folders())
+        self._looked_everywhere = self._looked_everywhere or message.everywhere
+        self._dirty = True
+        p.log.write(
+            Event.LOOK,
+            sources=sorted(message.observations),
+            items=sum(len(rows) for rows in message.observations.values()),
+            unknown=sum(len(rows) for rows in message.unknown.values()),
+            ms=message.ms,
+        )
+
+    def _acted(self, message: box.Acted) -> None:
+        outcome = message.outcome
+        self._p.decider.outcome(outcome, self._now())
+        self._p.policy.acted(outcome)
+        if outcome.look_again:
+            self._p.looker.ask_everything()
+        if outcome.occupants:
+            self._p.examiner.look_at(tuple(one.pid for one in outcome.occupants))
+        self._dirty = True
+
+    def _refreshed(self, message: box.Refreshed) -> None:
+        rules = self._p.policy.take(message.refresh, self._now())
+        if rules is not None:
+            self._p.decider.adopt(rules)
+            self._p.looker.want(rules)
+            self._p.examiner.know(rules, tuple(self._p.decider.installations))
+            self._p.looker.ask_everything()
+            self._p.examiner.sweep()
+        self._dirty = True
+
+    def _settings_changed(self) -> None:
+        """A broken file keeps the old settings and says so; a good one needs the parts built anew: a restart."""
+        try:
+            fresh = self._p.reload()
+        except BadSettings as error:
+            self._p.log.write(Event.SETTINGS_KEPT, error=str(error), advice=error.advice())
+            self._p.reporter.health("settings", f"{error}; the former settings stay in force", error.advice())
+            self._p.reporter.changed()
+            return
+        self._p.reporter.healthy("settings")
+        if fresh != self._p.settings:
+            self._p.log.write(Event.SETTINGS_TAKEN, file=fresh.file)
+            self.restart_wanted = True
+            self._going = False
+
+    restart_wanted = False
+    """Set when new settings ask for parts that are built anew; `interdict run` then starts over."""
+
+    def _start(self) -> None:
+        p = self._p
+        clean = p.journal.meta(_CLEAN) != "no"
+        p.journal.set_meta(_CLEAN, "no")
+        p.memory.keep_brake(braking.started(p.memory.brake, clean, self._now()))
+        p.log.write(Event.STARTED, settings=p.settings.file, clean=clean, mode=p.settings.mode)
+        kept = p.policy.last_good(self._now())
+        if kept is not None:
+            p.decider.adopt(kept)
+            p.looker.want(kept)
+            p.examiner.know(kept, ())
+        self._handle_signals()
+        for part in p.threads:
+            p.supervisor.start(part)
+        p.messenger.ask_refresh()
+
+    def _end(self) -> None:
+        p = self._p
+        late = p.supervisor.stop()
+        p.reporter.write_views(self._now())
+        p.journal.set_meta(_CLEAN, "yes")
+        p.log.write(Event.STOPPED, late=late)
+        p.journal.close()
+
+    def _handle_signals(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        handlers: Mapping[str, Callable[[int, FrameType | None], None]] = {
+            "SIGTERM": lambda *_: self.stop(),
+            "SIGINT": lambda *_: self.stop(),
+            "SIGHUP": lambda *_: self._p.inbox.put(box.SettingsChanged()),
+            "SIGUSR1": lambda *_: self._p.messenger.ask_refresh(),
+        }
+        for name, handler in handlers.items():
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), handler)
+
+    def _now(self) -> Instant:
+        return self._p.clock.now().instant

@@ -1,0 +1,74 @@
+"""Tells a person: in their desktop session, else on the terminals they are logged in on.
+
+What belongs to nobody in particular (an installation of root's) is told to everybody who is here. Shown means that a
+notification service took it or that a terminal of theirs did; anything else is `not-shown`, and is tried again. That a
+notice was shown is what starts `min_notice`, so nothing here claims it lightly.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+
+from agent.cases import Kind
+from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode
+from agent.errors import InterdictError
+from agent.host.command import Command, run_command
+from agent.host.sessions import Session, plain, sessions, write_terminal
+from policy_schema.rules.instant import Instant
+
+KIND = Kind.NOTIFY
+_PERSONS_FROM = 1000
+"""User ids below this belong to the system: what they own concerns everybody."""
+
+
+class NotifyActor:
+    """Shows notices. `channel` is `desktop` or `stdout` (a trial in the foreground)."""
+
+    def __init__(self, *, channel: str, now: Callable[[], Instant], here: Callable[[], Iterable[Session]] = sessions) -> None:
+        self._channel = channel
+        self._now = now
+        self._here = here
+
+    def act(self, intent: Intent) -> Outcome:
+        """Shows the notice to whom it concerns."""
+        if self._channel == "stdout":
+            sys.stdout.write(f"{plain(intent.title)}\n{plain(intent.body)}\n\n")
+            sys.stdout.flush()
+            return self._outcome(intent, shown=True)
+        shown = [self._show(session, intent) for session in self._audience(intent.uid)]
+        return self._outcome(intent, any(shown))
+
+    def _audience(self, uid: int) -> list[Session]:
+        present = list(self._here())
+        if uid >= _PERSONS_FROM or any(session.uid == uid for session in present):
+            return [session for session in present if session.uid == uid]
+        return present
+
+    def _show(self, session: Session, intent: Intent) -> bool:
+        if session.bus and self._on_desktop(session, intent):
+            return True
+        written = [write_terminal(terminal, session.uid, intent.brief or intent.body) for terminal in session.terminals]
+        return any(written)
+
+    def _on_desktop(self, session: Session, intent: Intent) -> bool:
+        """Runs `notify-send` as that person: a user's bus refuses root."""
+        arguments = ["--app-name=Interdict", "--urgency=normal", "--", plain(intent.title), plain(intent.body)]
+        environment = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={session.bus}", "LANG": "C.UTF-8"}
+        try:
+            run_command(
+                Command.NOTIFY_SEND,
+                arguments,
+                environment=environment,
+                user=session.name if os.geteuid() == 0 and session.uid != 0 else None,
+                timeout=10.0,
+            )
+        except InterdictError:
+            # No notification service in this session, or no notify-send on this machine: the terminals are next.
+            return False
+        return True
+
+    def _outcome(self, intent: Intent, shown: bool) -> Outcome:
+        code = OutcomeCode.TOLD if shown else OutcomeCode.NOT_SHOWN
+        return Outcome(intent, code, Detail.NONE if shown else Detail.NO_DESKTOP, self._now())

@@ -1,0 +1,249 @@
+"""What the agent says about itself: reports to the console, views for the people at the machine.
+
+Runs on the deciding thread; sending itself happens in the messenger, whose answers come back through the inbox.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import psutil
+
+from agent import brake as braking
+from agent.cli.main import VERSION
+from agent.decider import Decider
+from agent.events import Event, EventLog
+from agent.findings import shown
+from agent.inbox import Answered, Enrolled, Inbox, Looked
+from agent.memory import Memory
+from agent.messenger import Messenger
+from agent.policy_in_force import PolicyInForce
+from agent.report.journal import Journal
+from agent.report.outbox import Moment, Outbox, device_facts
+from agent.report.reasons import reason_code
+from agent.report.views import Views, person_view
+from agent.settings import Settings, os_name
+from agent.supervise import Supervisor
+from policy_schema.messages.heartbeat import Heartbeat
+from policy_schema.messages.report import CoverageLine
+from policy_schema.messages.wire import clean
+from policy_schema.rules.instant import Instant, format_instant
+from policy_schema.rules.observation import Coverage
+
+_RETRY_FIRST, _RETRY_LAST = 5.0, 600.0
+
+
+class Health(NamedTuple):
+    """Something that is wrong with the agent or the machine, and what to do."""
+
+    what: str
+    advice: str
+
+
+class Sources(NamedTuple):
+    """Where the reporter reads its figures."""
+
+    settings: Settings
+    decider: Decider
+    policy: PolicyInForce
+    memory: Memory
+    journal: Journal
+    outbox: Outbox
+    supervisor: Supervisor
+    messenger: Messenger
+    inbox: Inbox
+    views: Views
+    log: EventLog
+    watch_health: Callable[[], list[tuple[str, str]]]
+
+
+class Reporter:
+    """Makes views and reports. `views_due` says that something changed since the last writing."""
+
+    def __init__(self, sources: Sources, started_at: Instant) -> None:
+        self._s = sources
+        self._started_at = started_at
+        self._coverage: dict[str, Coverage] = {}
+        self._looks = 0
+        self._look_ms = 0
+        self._health: dict[str, Health] = {}
+        self._waiting_for: int | None = None
+        self._retry = _RETRY_FIRST
+        self.views_due = True
+
+    def changed(self) -> None:
+        """Something that views show has changed."""
+        self.views_due = True
+
+    def looked(self, message: Looked) -> None:
+        """A look ended: its coverage replaces that of the same sources."""
+        for row in message.coverage:
+            self._coverage[row.source] = row
+        if message.everywhere:
+            self._looks += 1
+            self._look_ms = message.ms
+        self.views_due = True
+
+    def health(self, key: str, what: str, advice: str) -> None:
+        """Notes that something is wrong, until `healthy` is called with the same key."""
+        self._health[key] = Health(what, advice)
+
+    def healthy(self, key: str) -> None:
+        """It is mended."""
+        self._health.pop(key, None)
+
+    # Reports
+
+    def ready(self) -> bool:
+        """Whether a report could be sent now: there is a server and none is under way."""
+        return bool(self._s.settings.server) and self._waiting_for is None
+
+    def send(self, now: Instant, at: float) -> float:
+        """Hands the next report to the messenger, or asks for enrolment first. Returns when to look again."""
+        device = self._s.messenger.device
+        if not device:
+            self._waiting_for = 0
+            self._s.messenger.enrol(device_facts(self._s.settings, VERSION), self._s.outbox.epoch)
+            return at + self._s.settings.report_interval
+        sequence, body = self._s.outbox.next(lambda: self._moment(now, device))
+        self._waiting_for = sequence
+        self._s.messenger.send(sequence, body)
+        return at + self._s.settings.report_interval
+
+    def answered(self, message: Answered, now: Instant, at: float) -> float:
+        """The console answered. Returns when to send next, on the monotonic clock."""
+        self._waiting_for = None
+        if message.stored_up_to is not None and message.status == 200:
+            done = self._s.outbox.stored(message.stored_up_to, now)
+            self._s.log.write(Event.REPORT_SENT, stored_up_to=message.stored_up_to, reports=done)
+            self._retry = _RETRY_FIRST
+            self.healthy("console")
+            self.views_due = True
+            wait = min(message.next_in, self._s.settings.report_interval)
+            return at + (self._s.settings.report_delay if self._s.outbox.waiting() else wait)
+        self._s.log.write(Event.REPORT_REFUSED, sequence=message.sequence, status=message.status, code=message.code)
+        if message.status == 409:
+            self._s.outbox.new_epoch()
+            return at + self._s.settings.report_delay
+        return self._later(message.code or f"status {message.status}", message.next_in, at)
+
+    def enrolled(self, message: Enrolled, at: float) -> float:
+        """The console knows this device now, or says why not."""
+        self._waiting_for = None
+        if not message.problem:
+            self._s.log.write(Event.ENROLLED, device=self._s.messenger.device)
+            self._retry = _RETRY_FIRST
+            self.healthy("console")
+            return at
+        return self._later(message.problem, _RETRY_LAST if message.final else 0.0, at)
+
+    def _later(self, problem: str, wanted: float, at: float) -> float:
+        wait = max(self._retry, wanted)
+        self._retry = min(self._retry * 2, _RETRY_LAST)
+        server = self._s.settings.server
+        self.health("console", f"reports to {server} do not arrive: {problem}", "They are kept and sent again by themselves.")
+        self.views_due = True
+        return at + wait
+
+    def _moment(self, now: Instant, device: str) -> Moment:
+        return Moment(
+            now=now,
+            device=device,
+            agent=VERSION,
+            policy=self._s.policy.line(now),
+            heartbeat=self._heartbeat(now),
+            coverage=tuple(_coverage_line(row) for row in self._coverage.values()),
+            facts=device_facts(self._s.settings, VERSION),
+            not_understood=self._s.policy.not_understood(),
+        )
+
+    def _heartbeat(self, now: Instant) -> Heartbeat:
+        s = self._s
+        return Heartbeat(
+            started_at=format_instant(self._started_at),
+            uptime_s=max(0, now - self._started_at),
+            looks=self._looks,
+            decisions=s.decider.counters.decisions,
+            look_ms=self._look_ms,
+            acts=s.decider.counters.acts,
+            dropped=s.inbox.dropped,
+            restarts=s.supervisor.restarts,
+            journal_rows=s.journal.row_count(),
+            rss_kb=psutil.Process().memory_info().rss // 1024,
+            mode=s.settings.mode,
+            brake=bool(s.memory.brake.held) or braking.resting_until(s.memory.brake) > now,
+        )
+
+    # Views
+
+    def write_views(self, now: Instant) -> None:
+        """Replaces what others may read."""
+        self.views_due = False
+        s = self._s
+        s.views.machine(self._machine_view(now))
+        rows = s.decider.findings()
+        history = [(row.uid, {"at": format_instant(row.at), **_shown_values(row.body)}) for row in s.journal.events()]
+        reports = [(format_instant(at), json.loads(body)) for _, body, at in s.journal.sent(100)]
+        mine = {str(json_row["id"]): uid for uid, json_row in rows}
+        everyone = s.policy.reader_of_everything()
+        persons = {uid for uid, _ in rows} | {uid for uid, _ in history if uid >= 0} | {everyone}
+        views: dict[int, Mapping[str, object]] = {}
+        for uid in persons:
+            keep = uid == everyone
+            views[uid] = person_view(
+                uid,
+                [row for owner, row in rows if keep or owner == uid],
+                [row for owner, row in history if keep or owner == uid],
+                [{"sent_at": at, "report": body if keep else _only(body, uid, mine)} for at, body in reports],
+            )
+        s.views.persons(views)
+
+    def _machine_view(self, now: Instant) -> dict[str, object]:
+        s = self._s
+        wrong = [*self._health.values(), *(Health(*row) for row in s.watch_health())]
+        return {
+            "schema": 1,
+            "generated_at": format_instant(now),
+            "agent": VERSION,
+            "device": {"id": s.messenger.device or None, "os": os_name(), "kind": s.settings.kind},
+            "mode": s.settings.mode,
+            "policy": s.policy.view(now),
+            "complete": not any(row.unknown for row in self._coverage.values()),
+            "coverage": [coverage_json(row) for row in self._coverage.values()],
+            "health": [{"what": row.what, "advice": row.advice} for row in wrong],
+            "notes": s.policy.notes(now),
+            "counts": {"findings": len(s.decider.current), "unsent": s.journal.pending_count()},
+            "brake": dict(s.memory.brake.held),
+            "next_change": format_instant(s.decider.wake) if s.decider.wake is not None else None,
+        }
+
+
+def coverage_json(row: Coverage) -> dict[str, object]:
+    """One source's coverage as `scan --json` and `status --json` show it."""
+    return {
+        "source": row.source,
+        "roots": [shown(root) for root in row.roots],
+        "items": row.items,
+        "unknown": [{"where": shown(place.where), "reason": place.reason} for place in row.unknown],
+        "ms": row.ms,
+    }
+
+
+def _coverage_line(row: Coverage) -> CoverageLine:
+    reasons = tuple(sorted({reason_code(place.reason).value for place in row.unknown}))
+    return CoverageLine(
+        source=clean(row.source, 40), roots=len(row.roots), items=row.items, unknown=len(row.unknown), reasons=reasons, ms=row.ms
+    )
+
+
+def _only(report: Mapping[str, object], uid: int, mine: Mapping[str, int]) -> dict[str, object]:
+    """A report without the lines that concern others."""
+    lines = report.get("findings")
+    kept = [row for row in lines if mine.get(str(row.get("id"))) == uid] if isinstance(lines, list) else []
+    return {**report, "findings": kept}
+
+
+def _shown_values(body: Mapping[str, object]) -> dict[str, object]:
+    return {key: shown(value) if isinstance(value, str) else value for key, value in body.items()}
