@@ -1,0 +1,314 @@
+"""A report in the database: counted once, kept as received, and turned into state and history."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection
+
+from console import audit
+from console.ingest.enrol import facts_columns
+from console.ingest.verify import Accepted, Refused
+from console.state import Looked, standing_of, why_partial
+from console.store.queries import ingest
+from policy_schema.messages.report import FindingLine, Report
+from policy_schema.messages.wire import clean
+from policy_schema.rules.observation import Face
+
+if TYPE_CHECKING:
+    from sqlalchemy import Row
+
+    Known = Row[str, int, int | None, str, str, str, str, str, str, str]
+
+REPORTS_KEPT = 30
+"""Reports as received, a device."""
+FINDINGS_KEPT = 20_000
+"""Findings a device may have, present and gone."""
+EVENTS_KEPT = 50_000
+DAY = 86_400
+
+
+class Verdict(StrEnum):
+    """What became of a report."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    GAP = "gap"
+    EPOCH_OVER = "epoch-over"
+
+
+class Result(NamedTuple):
+    """The verdict, and the number up to which the console has everything of this epoch."""
+
+    verdict: Verdict
+    stored_up_to: int
+
+
+def store_report(connection: Connection, accepted: Accepted, now: int) -> Result:
+    """Stores a report if it is the next one of its epoch, and says what it is otherwise.
+
+    Number 1 of an unknown epoch begins that epoch, and its report is the whole state. An older epoch that still speaks,
+    and another report under a number that was used, mean that two machines share one key: shown, never mixed.
+
+    Raises:
+        Refused: more findings than a device may have.
+    """
+    report = accepted.report
+    device = connection.execute(ingest.enrolled(report.device)).one()
+    if device.epoch != report.epoch:
+        if connection.execute(ingest.last_sequence(report.device, report.epoch)).one_or_none() is not None:
+            return _cloned(connection, report, now, "an earlier epoch still reports")
+        if report.sequence != 1:
+            return Result(Verdict.GAP, 0)
+        _begin_epoch(connection, report, now)
+    if connection.execute(ingest.advance(report.device, report.epoch, report.sequence, now)).rowcount == 0:
+        return _not_next(connection, accepted, now)
+    _keep(connection, accepted, now)
+    _apply(connection, report, now)
+    return Result(Verdict.STORED, report.sequence)
+
+
+def _not_next(connection: Connection, accepted: Accepted, now: int) -> Result:
+    """Older than the last one, or further than the next."""
+    report = accepted.report
+    last = connection.execute(ingest.last_sequence(report.device, report.epoch)).scalar_one()
+    if report.sequence > last:
+        return Result(Verdict.GAP, last)
+    stored = connection.execute(ingest.digest_of(report.device, report.epoch, report.sequence)).scalar_one_or_none()
+    if stored is not None and stored != accepted.digest:
+        return _cloned(connection, report, now, "two reports under one number")
+    return Result(Verdict.DUPLICATE, last)
+
+
+def _cloned(connection: Connection, report: Report, now: int, detail: str) -> Result:
+    connection.execute(ingest.set_device(report.device, {"cloned_at": now}))
+    audit.record(connection, now, who=report.device, what="cloned", detail=detail)
+    return Result(Verdict.EPOCH_OVER, 0)
+
+
+def _begin_epoch(connection: Connection, report: Report, now: int) -> None:
+    connection.execute(ingest.begin_epoch(report.device, report.epoch, now))
+    connection.execute(ingest.set_device(report.device, {"epoch": report.epoch, "epoch_changed_at": now}))
+    audit.record(connection, now, who=report.device, what="epoch", detail="the device's journal is a new one")
+
+
+def _keep(connection: Connection, accepted: Accepted, now: int) -> None:
+    report = accepted.report
+    connection.execute(
+        ingest.keep_report(
+            {
+                "device_id": report.device,
+                "epoch": report.epoch,
+                "sequence": report.sequence,
+                "received_at": now,
+                "digest": accepted.digest,
+                "body": accepted.body,
+            }
+        )
+    )
+    connection.execute(ingest.drop_reports(report.device, report.epoch, report.sequence - REPORTS_KEPT))
+
+
+def _apply(connection: Connection, report: Report, now: int) -> None:
+    """State and history; then what all of it amounts to."""
+    if report.coverage or report.sequence == 1:
+        _put_coverage(connection, report)
+    _put_moves(connection, report, now)
+    if report.findings or report.sequence == 1:
+        _put_findings(connection, report, now)
+    states = connection.execute(ingest.present_states(report.device)).scalars().all()
+    looked = _looked(connection, report)
+    connection.execute(
+        ingest.set_device(
+            report.device,
+            {
+                **_device_columns(report, now),
+                **(facts_columns(report.facts) if report.facts else {}),
+                "standing": standing_of(states, looked).value,
+                "why": _as_json(why_partial(looked)),
+            },
+        )
+    )
+
+
+def _looked(connection: Connection, report: Report) -> Looked:
+    rows = connection.execute(ingest.coverage_of(report.device)).all()
+    return Looked(
+        trust=report.policy.trust,
+        unknown=tuple((row.source, row.unknown, tuple(msgspec.json.decode(row.reasons))) for row in rows),
+        sources=len(rows),
+        not_understood=report.not_understood,
+    )
+
+
+def _put_coverage(connection: Connection, report: Report) -> None:
+    connection.execute(ingest.drop_coverage(report.device))
+    rows = {
+        line.source: {
+            "device_id": report.device,
+            "source": line.source,
+            "roots": line.roots,
+            "items": line.items,
+            "unknown": line.unknown,
+            "reasons": _as_json(line.reasons),
+            "ms": line.ms,
+        }
+        for line in report.coverage
+    }
+    if rows:
+        connection.execute(ingest.add_coverage(), list(rows.values()))
+
+
+def _put_moves(connection: Connection, report: Report, now: int) -> None:
+    if report.sequence == 1:
+        connection.execute(ingest.drop_moves(report.device))
+    rows = {
+        (line.tool, line.from_tool): {
+            "device_id": report.device,
+            "tool": line.tool,
+            "from_tool": line.from_tool,
+            "version": clean(line.version),
+            "seen_at": line.seen_at,
+            "gone_at": now if line.gone else None,
+        }
+        for line in report.moves
+    }
+    if rows:
+        connection.execute(ingest.put_move(connection.dialect.name), list(rows.values()))
+
+
+def _put_findings(connection: Connection, report: Report, now: int) -> None:
+    known = {row.finding_id: row for row in connection.execute(ingest.known_findings(report.device))}
+    lines = {line.id: line for line in report.findings}
+    events = [_event(report, line, _change(line, known.get(line.id)), now) for line in lines.values()]
+    if lines:
+        rows = [_finding_row(report.device, line, now) for line in lines.values()]
+        connection.execute(ingest.put_finding(connection.dialect.name), rows)
+    if report.sequence == 1:
+        events += _end_the_unmentioned(connection, report, known, lines, now)
+    if events:
+        connection.execute(ingest.add_events(), events)
+    _bound(connection, report.device, len(known.keys() | lines.keys()), len(events), now)
+
+
+def _end_the_unmentioned(
+    connection: Connection, report: Report, known: dict[str, Known], lines: dict[str, FindingLine], now: int
+) -> list[dict[str, object]]:
+    """What a new epoch does not mention is not there any more."""
+    ended = [row for name, row in known.items() if name not in lines and row.gone_at is None]
+    for row in ended:
+        connection.execute(ingest.end_finding(report.device, row.finding_id, now))
+    return [
+        {
+            **_event_head(report, row.finding_id, row.face, "gone", now),
+            "ban": row.ban,
+            "tool": row.tool,
+            "version": row.version,
+            "state": row.state,
+            "action": row.action,
+            "outcome": row.outcome,
+        }
+        for row in ended
+    ]
+
+
+def _bound(connection: Connection, device: str, findings: int, events: int, now: int) -> None:
+    """Keeps one device from filling the disk. An ordinary device never comes near."""
+    if findings > FINDINGS_KEPT:
+        connection.execute(ingest.drop_gone_findings(device, now + 1))
+        if len(connection.execute(ingest.known_findings(device)).all()) > FINDINGS_KEPT:
+            raise Refused(
+                413,
+                "too-many-findings",
+                f"a device may have {FINDINGS_KEPT} findings",
+                "Look at this device: nothing real has so many.",
+            )
+    if events > 100 and connection.execute(ingest.count_events(device)).scalar_one() > EVENTS_KEPT:
+        connection.execute(ingest.drop_events(device, now - DAY))
+
+
+def _change(line: FindingLine, known: Known | None) -> str:
+    if line.gone:
+        return "gone"
+    return "new" if known is None or known.gone_at is not None else "changed"
+
+
+def _event(report: Report, line: FindingLine, change: str, now: int) -> dict[str, object]:
+    return {
+        **_event_head(report, line.id, line.face, change, now),
+        "ban": line.ban,
+        "tool": line.tool,
+        "version": clean(line.version),
+        "state": line.state,
+        "action": line.action,
+        "outcome": line.outcome,
+    }
+
+
+def _event_head(report: Report, finding_id: str, face: str, change: str, now: int) -> dict[str, object]:
+    """For a process the day only: the hour would be working-time data."""
+    return {
+        "device_id": report.device,
+        "epoch": report.epoch,
+        "sequence": report.sequence,
+        "finding_id": finding_id,
+        "face": face,
+        "at": now - now % DAY if face == Face.PROCESS else now,
+        "change": change,
+    }
+
+
+def _finding_row(device: str, line: FindingLine, now: int) -> dict[str, object]:
+    at = now - now % DAY if line.face == Face.PROCESS else now
+    return {
+        "device_id": device,
+        "finding_id": line.id,
+        "installation": line.installation,
+        "ban": line.ban,
+        "tool": line.tool,
+        "face": line.face,
+        "purl": clean(line.purl, 500),
+        "version": clean(line.version),
+        "confidence": line.confidence,
+        "matches": _as_json(line.matches),
+        "state": line.state,
+        "action": line.action,
+        "outcome": line.outcome,
+        "effective_from": line.effective_from,
+        "next_action": line.next.action if line.next else None,
+        "next_from": line.next.start if line.next else None,
+        "exception": line.exception,
+        "since": line.since,
+        "scope_of_path": line.scope_of_path,
+        "person": line.person,
+        "first_reported_at": at,
+        "changed_at": at,
+        "gone_at": at if line.gone else None,
+    }
+
+
+def _device_columns(report: Report, now: int) -> dict[str, object]:
+    policy = report.policy
+    return {
+        "removed_at": None,
+        "last_report_at": now,
+        "generated_at": report.generated_at,
+        "agent": clean(report.agent),
+        "policy_id": policy.id,
+        "policy_version": policy.version,
+        "policy_trust": policy.trust,
+        "policy_age_s": policy.age_s,
+        "policy_solo": policy.solo,
+        "policy_signers": _as_json(policy.signers),
+        "policy_problem": policy.problem,
+        "not_understood": _as_json(report.not_understood),
+        "heartbeat": _as_json(report.heartbeat),
+        "mode": report.heartbeat.mode,
+        "brake": report.heartbeat.brake,
+    }
+
+
+def _as_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,120 @@
+"""One thread that writes. What arrives at the same time is committed together, and answered only after the commit."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import Connection
+
+from console.store.db import Database
+
+WAITING = 1_000
+"""Jobs that may wait; more are turned away."""
+BATCH = 100
+T = TypeVar("T")
+
+
+class Busy(Exception):
+    """The queue is full, or the writer is about to end."""
+
+
+class _Job(NamedTuple):
+    work: Callable[[Connection], Any]
+    future: Future[Any]
+
+
+class Writer:
+    """Start it, hand it work, stop it. Stopping finishes what was taken."""
+
+    def __init__(self, database: Database, waiting: int = WAITING) -> None:
+        self._database = database
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(waiting)
+        self._thread = threading.Thread(target=self._run, name="console-writer")
+        self._open = False
+
+    def start(self) -> None:
+        """Begins to take work."""
+        self._open = True
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends after what was taken is done."""
+        self._open = False
+        self._jobs.put(None)
+        self._thread.join()
+        while not self._jobs.empty():
+            late = self._jobs.get_nowait()
+            if late is not None:
+                late.future.set_exception(Busy())
+
+    def submit(self, work: Callable[[Connection], T]) -> Future[T]:
+        """Runs `work` in a transaction soon. Its result or error arrives after the commit.
+
+        Raises:
+            Busy: too much is waiting.
+        """
+        future: Future[T] = Future()
+        if not self._open:
+            raise Busy
+        try:
+            self._jobs.put_nowait(_Job(work, future))
+        except queue.Full:
+            raise Busy from None
+        return future
+
+    def _run(self) -> None:
+        ending = False
+        while not ending:
+            jobs, ending = self._next()
+            if jobs:
+                self._commit(jobs)
+
+    def _next(self) -> tuple[list[_Job], bool]:
+        """Waits for one job and takes what else is there. A slow commit makes the next batch bigger by itself."""
+        jobs: list[_Job] = []
+        job = self._jobs.get()
+        while job is not None:
+            jobs.append(job)
+            if len(jobs) == BATCH:
+                return jobs, False
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return jobs, False
+        return jobs, True
+
+    def _commit(self, jobs: list[_Job]) -> None:
+        """One transaction, a savepoint a job: what fails takes nobody else with it."""
+        jobs = [job for job in jobs if job.future.set_running_or_notify_cancel()]
+        results: list[tuple[Any, BaseException | None]] = []
+        try:
+            with self._database.write() as connection:
+                for job in jobs:
+                    results.append(_tried(connection, job.work))
+        except Exception as error:
+            # Nothing was committed: nobody may hear that it was. The agents send again.
+            results = [(None, error) for _ in jobs]
+        self.answer(jobs, results)
+
+    def answer(self, jobs: list[_Job], results: list[tuple[Any, BaseException | None]]) -> None:
+        """Tells who waits. After the commit, never before."""
+        for job, (result, error) in zip(jobs, results, strict=True):
+            if error is None:
+                job.future.set_result(result)
+            else:
+                job.future.set_exception(error)
+
+
+def _tried(connection: Connection, work: Callable[[Connection], Any]) -> tuple[Any, BaseException | None]:
+    savepoint = connection.begin_nested()
+    try:
+        result = work(connection)
+    except Exception as error:
+        savepoint.rollback()
+        return None, error
+    savepoint.commit()
+    return result, None

@@ -1,0 +1,199 @@
+"""The tables. In those that grow with the fleet, `device_id` stands first in every key and nothing points across
+devices, so that the same SQL can be distributed by device later (docs/console.md, "Beyond one server").
+
+Instants of the console's own clock are integers; what a device says about time stays the text that it sent.
+Lists are JSON texts: nothing searches in them.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, false
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"},
+)
+
+FLEET_TABLES = ("coverage", "device", "device_epoch", "finding", "finding_event", "move", "report")
+"""Tables that grow with the number of devices; the others stay small."""
+
+
+def _device_id() -> Column[str]:
+    return Column("device_id", String(26), primary_key=True)
+
+
+device = Table(
+    "device",
+    metadata,
+    _device_id(),
+    Column("public_key", LargeBinary(32), nullable=False),
+    Column("enrolled_at", BigInteger, nullable=False),
+    Column("secret_id", Integer, nullable=False),
+    Column("epoch", String(40), nullable=False),
+    Column("epoch_changed_at", BigInteger),
+    Column("cloned_at", BigInteger),
+    Column("removed_at", BigInteger),
+    # facts
+    Column("host_name", String(120), nullable=False),
+    Column("host_key", String(120), nullable=False),
+    Column("os", String(40), nullable=False),
+    Column("os_version", String(120), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("ownership", String(40), nullable=False),
+    Column("region", String(120)),
+    Column("groups", Text),
+    Column("agent", String(120), nullable=False),
+    # state as of the last report
+    Column("last_report_at", BigInteger),
+    Column("generated_at", String(20)),
+    Column("standing", String(20), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("policy_id", String(120), nullable=False, server_default=""),
+    Column("policy_version", BigInteger, nullable=False, server_default="0"),
+    Column("policy_trust", String(40), nullable=False, server_default="none"),
+    Column("policy_age_s", BigInteger, nullable=False, server_default="0"),
+    Column("policy_solo", Boolean, nullable=False, server_default=false()),
+    Column("policy_signers", Text, nullable=False, server_default="[]"),
+    Column("policy_problem", String(40), nullable=False, server_default=""),
+    Column("not_understood", Text, nullable=False, server_default="[]"),
+    Column("heartbeat", Text, nullable=False, server_default="{}"),
+    Column("mode", String(40), nullable=False, server_default="enforce"),
+    Column("brake", Boolean, nullable=False, server_default=false()),
+    Index(None, "host_key", "device_id"),
+)
+
+device_epoch = Table(
+    "device_epoch",
+    metadata,
+    _device_id(),
+    Column("epoch", String(40), primary_key=True),
+    Column("last_sequence", BigInteger, nullable=False),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+)
+
+report = Table(
+    "report",
+    metadata,
+    _device_id(),
+    Column("epoch", String(40), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("received_at", BigInteger, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+finding = Table(
+    "finding",
+    metadata,
+    _device_id(),
+    Column("finding_id", String(120), primary_key=True),
+    Column("installation", String(120), nullable=False),
+    Column("ban", String(120), nullable=False),
+    Column("tool", String(120), nullable=False),
+    Column("face", String(40), nullable=False),
+    Column("purl", String(500), nullable=False),
+    Column("version", String(120), nullable=False),
+    Column("confidence", String(40), nullable=False),
+    Column("matches", Text, nullable=False),
+    Column("state", String(40), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("outcome", String(40), nullable=False),
+    Column("effective_from", String(20)),
+    Column("next_action", String(40)),
+    Column("next_from", String(20)),
+    Column("exception", String(120)),
+    Column("since", String(20), nullable=False),
+    Column("scope_of_path", String(40), nullable=False),
+    Column("person", String(64), nullable=False),
+    Column("first_reported_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("gone_at", BigInteger),
+    Index(None, "ban", "device_id"),
+)
+
+finding_event = Table(
+    "finding_event",
+    metadata,
+    _device_id(),
+    Column("epoch", String(40), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("finding_id", String(120), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("change", String(10), nullable=False),
+    Column("ban", String(120), nullable=False),
+    Column("tool", String(120), nullable=False),
+    Column("face", String(40), nullable=False),
+    Column("version", String(120), nullable=False),
+    Column("state", String(40), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("outcome", String(40), nullable=False),
+)
+
+coverage = Table(
+    "coverage",
+    metadata,
+    _device_id(),
+    Column("source", String(40), primary_key=True),
+    Column("roots", BigInteger, nullable=False),
+    Column("items", BigInteger, nullable=False),
+    Column("unknown", BigInteger, nullable=False),
+    Column("reasons", Text, nullable=False),
+    Column("ms", BigInteger, nullable=False),
+)
+
+move = Table(
+    "move",
+    metadata,
+    _device_id(),
+    Column("tool", String(120), primary_key=True),
+    Column("from_tool", String(120), primary_key=True),
+    Column("version", String(120), nullable=False),
+    Column("seen_at", String(10), nullable=False),
+    Column("gone_at", BigInteger),
+)
+
+enrolment_secret = Table(
+    "enrolment_secret",
+    metadata,
+    Column("secret_id", Integer, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("uses_left", Integer, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", String(120), nullable=False),
+)
+
+expected_device = Table(
+    "expected_device",
+    metadata,
+    Column("host_key", String(120), primary_key=True),
+    Column("host_name", String(120), nullable=False),
+    Column("imported_at", BigInteger, nullable=False),
+)
+
+user = Table(
+    "user_account",
+    metadata,
+    Column("name", String(120), primary_key=True),
+    Column("password", String(200), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("name", String(120), nullable=False),
+    Column("csrf", String(64), nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("audit_id", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("who", String(120), nullable=False),
+    Column("what", String(40), nullable=False),
+    Column("detail", String(500), nullable=False),
+)
