@@ -1,0 +1,137 @@
+"""Our own program once more, as a child with a hidden verb: one JSON document in, one out, then it is gone.
+
+What talks to the network (courier) or parses what came from there (adopter) never runs inside the daemon. Children are
+fresh executions, never forks: the daemon has threads. A child starts with our rights, loads our own code and gives its
+rights away before it reads anything (`agent.host.confine`); it gets an empty environment, a session of its own, limits
+and a deadline.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import sysconfig
+from functools import cache
+from typing import NamedTuple
+
+import agent
+from agent.errors import ToolFailed
+from agent.host.command import PLAIN_ENVIRONMENT, last_line, start, talk
+from agent.host.confine import Cage, Limits
+
+MOST_BYTES = 8_000_000
+"""The largest document in either direction."""
+
+FALLBACK_USER = "nobody"
+
+
+class Weakness(NamedTuple):
+    """Something that makes the children's confinement weaker than it should be, for `doctor` and the heartbeat."""
+
+    code: str
+    message: str
+    advice: str
+
+
+class Chosen(NamedTuple):
+    """The user that a child becomes (uid 0: it stays who the agent is), and what is wrong with that."""
+
+    uid: int
+    gid: int
+    weakness: Weakness | None
+
+
+def own_command(verb: str) -> list[str]:
+    """The command line that starts our own program with a verb: from source, installed, or frozen."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, verb]
+    # -I: a root process must not import from its working directory or obey PYTHONPATH; -B: it leaves no files behind.
+    return [sys.executable, "-I", "-B", "-m", "agent", verb]
+
+
+def run_child(
+    verb: str, payload: bytes, *, limits: Limits, user: str | None, deadline: float, network: bool = True
+) -> bytes:
+    """Runs a hidden verb and gives back what it answers. `user` is the name it becomes when we are root.
+
+    Raises:
+        ToolFailed: it could not start, ended with an error, or did not end within `deadline` seconds.
+        TooBig: it answered with more than 8 MB.
+    """
+    if len(payload) > MOST_BYTES:
+        raise ToolFailed(f"{verb}: the question has {len(payload)} bytes, {MOST_BYTES} are handed over")
+    chosen = choose_user(user)
+    cage = Cage(chosen.uid, chosen.gid, network, limits)
+    process = start([*own_command(verb), cage.to_argument()], _environment(), None)
+    output = talk(verb, process, payload, timeout=deadline, most=MOST_BYTES)
+    if output.code != 0:
+        raise ToolFailed(f"{verb} ended with {output.code}: {last_line(output.stderr)}")
+    return output.stdout
+
+
+def weaknesses(*users: str) -> tuple[Weakness, ...]:
+    """What weakens the children of these users, each once."""
+    found = [chosen.weakness for chosen in map(choose_user, users) if chosen.weakness]
+    return tuple(dict.fromkeys(found))
+
+
+@cache
+def choose_user(name: str | None) -> Chosen:
+    """The user that a child becomes: the one that is named, else `nobody`, else, loudly, our own."""
+    if sys.platform == "win32" or name is None or os.geteuid() != 0:
+        return Chosen(0, 0, None)
+    found, weakness = _account(name), None
+    if found is None:
+        found = _account(FALLBACK_USER)
+        text = f"there is no user {name}, so its child runs as {FALLBACK_USER}"
+        weakness = Weakness("child-user-missing", text, f"Add it: useradd --system --no-create-home {name}")
+    if found is None:
+        text = f"there is neither {name} nor {FALLBACK_USER}, so children that talk to the network run as root"
+        return Chosen(0, 0, Weakness("child-runs-as-root", text, f"Add the user {name}."))
+    hidden = _unreadable_for(*found)
+    if hidden is not None:
+        # All code is loaded before the rights are given away, so this works; but nothing can be loaded later.
+        text = f"{name} cannot enter {hidden}, where Interdict's own code lies"
+        advice = "Install Interdict where everybody can read it, such as /opt; a home of root is for trials only."
+        weakness = Weakness("child-code-unreadable", text, advice)
+    return Chosen(*found, weakness)
+
+
+def _account(name: str) -> tuple[int, int] | None:
+    if sys.platform == "win32":
+        return None
+    import pwd
+
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return (entry.pw_uid, entry.pw_gid) if entry.pw_uid > 0 else None
+
+
+def _unreadable_for(uid: int, gid: int) -> str | None:
+    """The first folder on the way to our code that this user may not enter."""
+    places = [os.path.dirname(path) for path in (os.__file__, agent.__file__) if path]
+    places += [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), os.path.dirname(sys.executable)]
+    for place in dict.fromkeys(map(os.path.realpath, places)):
+        parts = place.split(os.sep)
+        for folder in (os.sep.join(parts[:end]) or os.sep for end in range(1, len(parts) + 1)):
+            if not _may_enter(folder, uid, gid):
+                return folder
+    return None
+
+
+def _may_enter(folder: str, uid: int, gid: int) -> bool:
+    """By the mode bits alone; a finer list of rights can only be tried out."""
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return False
+    bit = stat.S_IXUSR if status.st_uid == uid else stat.S_IXGRP if status.st_gid == gid else stat.S_IXOTH
+    return bool(status.st_mode & bit)
+
+
+def _environment() -> dict[str, str]:
+    kept = ("SYSTEMROOT",) if sys.platform == "win32" else ()
+    return {**PLAIN_ENVIRONMENT, **{name: os.environ[name] for name in kept if name in os.environ}}

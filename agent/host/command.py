@@ -1,0 +1,182 @@
+"""Programs of the system: the only place that starts one.
+
+What may be started is a named constant with absolute paths: adding a program is a visible act. Never through a shell,
+never by a name looked up in PATH, never with the agent's own environment, never without a time limit or with
+unbounded output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, NamedTuple
+
+from agent.errors import TooBig, ToolFailed, ToolMissing
+
+
+class Tool(NamedTuple):
+    """A program and where it may be; the first that exists is taken."""
+
+    name: str
+    paths: tuple[str, ...]
+
+
+NOTIFY_SEND = Tool("notify-send", ("/usr/bin/notify-send", "/usr/local/bin/notify-send"))
+SETPRIV = Tool("setpriv", ("/usr/bin/setpriv", "/bin/setpriv"))
+
+PLAIN_ENVIRONMENT: Mapping[str, str] = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+STDERR_LIMIT = 64 * 1024
+
+
+class Account(NamedTuple):
+    """The user that a program runs as, with this group and no other. Only root can choose one."""
+
+    uid: int
+    gid: int
+
+
+class Output(NamedTuple):
+    """What a program left behind."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+
+def find_tool(tool: Tool) -> str:
+    """The path of a program.
+
+    Raises:
+        ToolMissing: it is at none of its places.
+    """
+    for path in tool.paths:
+        if os.access(path, os.X_OK) and os.path.isfile(path):
+            return path
+    raise ToolMissing(f"{tool.name} is not installed", f"Install {tool.name}; it is looked for at {tool.paths[0]}.")
+
+
+def run_tool(
+    tool: Tool,
+    arguments: Sequence[str],
+    *,
+    timeout: float,
+    stdin: bytes = b"",
+    environment: Mapping[str, str] = PLAIN_ENVIRONMENT,
+    account: Account | None = None,
+    most: int = 1_000_000,
+    good: frozenset[int] = frozenset({0}),
+) -> Output:
+    """Runs a program of the system in `/`, without a terminal, in a session of its own, for `timeout` seconds at most.
+
+    Raises:
+        ToolMissing: it is not installed.
+        ToolFailed: it could not be started, ran out of time, or ended with a code that is not `good`.
+        TooBig: it wrote more than `most` bytes.
+    """
+    command = [find_tool(tool), *arguments]
+    output = talk(tool.name, start(command, environment, account), stdin, timeout=timeout, most=most)
+    if output.code not in good:
+        raise ToolFailed(f"{tool.name} ended with {output.code}: {last_line(output.stderr)}")
+    return output
+
+
+def start(command: Sequence[str], environment: Mapping[str, str], account: Account | None) -> subprocess.Popen[bytes]:
+    """Starts a program; `talk` must follow.
+
+    Raises:
+        ToolFailed: the system refuses.
+    """
+    identity: dict[str, Any] = {}
+    if account is not None and sys.platform != "win32":
+        identity = {"user": account.uid, "group": account.gid, "extra_groups": []}
+    try:
+        process: subprocess.Popen[bytes] = subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+            cwd="/" if sys.platform != "win32" else None,
+            start_new_session=True,
+            close_fds=True,
+            **identity,
+        )
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise ToolFailed(f"{command[0]} cannot be started: {error}") from error
+    return process
+
+
+def talk(name: str, process: subprocess.Popen[bytes], stdin: bytes, *, timeout: float, most: int) -> Output:
+    """Hands over `stdin`, reads at most `most` bytes, and ends the program's whole session when time is over.
+
+    Raises:
+        ToolFailed: it ran out of time.
+        TooBig: it wrote more.
+    """
+    assert process.stdin and process.stdout and process.stderr
+    late = threading.Event()
+    errors: list[bytes] = []
+
+    def expire() -> None:
+        late.set()
+        end(process)
+
+    helpers = (
+        threading.Timer(timeout, expire),
+        threading.Thread(target=_feed, args=(process.stdin, stdin), name=f"{name}-stdin"),
+        threading.Thread(target=_drain, args=(process.stderr, errors), name=f"{name}-stderr"),
+    )
+    for helper in helpers:
+        helper.start()
+    try:
+        stdout = process.stdout.read(most + 1)
+        if len(stdout) > most:
+            raise TooBig(f"{name} wrote more than {most} bytes")
+        code = process.wait()
+    finally:
+        helpers[0].cancel()
+        end(process)
+        process.wait()
+        for helper in helpers:
+            helper.join()
+        process.stdout.close()
+        process.stderr.close()
+    if late.is_set():
+        raise ToolFailed(f"{name} did not end within {timeout:g} s")
+    return Output(code, stdout, b"".join(errors))
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kills the program and everything in its session; does nothing when it is gone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def last_line(text: bytes) -> str:
+    """The last line of what a program complained about, safe to show."""
+    lines = [line for line in text.decode("utf-8", "replace").splitlines() if line.strip()]
+    return "".join(char if char.isprintable() else "?" for char in lines[-1][:300]) if lines else "it gave no reason"
+
+
+def _feed(pipe: IO[bytes], content: bytes) -> None:
+    # A program that does not read its input has the right to: its answer is judged, not this.
+    with contextlib.suppress(BrokenPipeError, OSError):
+        pipe.write(content)
+    with contextlib.suppress(BrokenPipeError, OSError):
+        pipe.close()
+
+
+def _drain(pipe: IO[bytes], kept: list[bytes]) -> None:
+    """Keeps the beginning and lets the rest go, so that a chatty program does not wait."""
+    with contextlib.suppress(OSError, ValueError):
+        kept.append(pipe.read(STDERR_LIMIT))
+        while pipe.read(STDERR_LIMIT):
+            pass
