@@ -7,7 +7,8 @@ A command is a module of this folder with
     def add_arguments(parser: argparse.ArgumentParser) -> None
     def run(args: argparse.Namespace) -> int
 
-and one line in COMMANDS. Exit codes: 0 = done; 1 = a check failed; 2 = could not do it (stderr says why and what to do).
+and one line in COMMANDS. Exit codes: 0 = done; 1 = a check failed;
+2 = could not do it (stderr says why and what to do).
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return complain((f"{where}{error.strerror or error}; check the path, its permissions and the room on the disk",))
+        return complain(
+            (f"{where}{error.strerror or error}; check the path, its permissions and the room on the disk",)
+        )
 
 
 def dispatch(argv: Sequence[str]) -> int:
@@ -126,7 +129,12 @@ def load(name: str) -> Command:
 def overview() -> str:
     """The list of commands, a sentence each."""
     width = max(map(len, COMMANDS))
-    lines = [f"usage: {PROGRAM} COMMAND [ARGUMENTS]", "", "Writes, checks, signs and publishes an Interdict policy.", ""]
+    lines = [
+        f"usage: {PROGRAM} COMMAND [ARGUMENTS]",
+        "",
+        "Writes, checks, signs and publishes an Interdict policy.",
+        "",
+    ]
     lines += [f"  {name:<{width}}  {load(name).HELP}" for name in COMMANDS]
     return "\n".join([*lines, "", f"`{PROGRAM} COMMAND --help` tells more."])
 

@@ -1,0 +1,126 @@
+"""What is wrong with the catalogue: the form of each entry, cross references, and faces that two tools share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from policy_schema.document.catalogue import parse_tool, tool_places
+from policy_schema.document.checks.tools import folder_wrong
+from policy_schema.document.problems import Path, Places, Problem
+from policy_schema.document.tool import Content, FaceName, Magic, Tool
+from policy_schema.errors import BadDocument
+from policy_schema.rules.guard import protected_name, protected_package
+from policy_schema.rules.identity import parse_purl
+from policy_schema.rules.signature import compile_signature
+
+
+class Entry(NamedTuple):
+    """One file of the catalogue."""
+
+    file: str
+    tool: Tool
+    places: Places
+
+    def problem(self, path: Path, message: str, mend: str) -> Problem:
+        """A problem in this file."""
+        return self.places.problem(path, message, mend)
+
+
+def check_entries(texts: Iterable[tuple[str, str]]) -> list[Problem]:
+    """Everything wrong with a set of entries, given as (file name, text)."""
+    problems: list[Problem] = []
+    entries: list[Entry] = []
+    for file, text in texts:
+        try:
+            entries.append(Entry(file, parse_tool(text, file), tool_places(text, file)))
+        except BadDocument as error:
+            problems += error.problems
+    by_id = {entry.tool.id: entry for entry in entries}
+    for entry in entries:
+        problems += _names(entry, by_id)
+        problems += _marks(entry)
+        problems += _faces(entry)
+    problems += _shared(entries)
+    return problems
+
+
+def _names(entry: Entry, by_id: Mapping[str, Entry]) -> Iterator[Problem]:
+    if entry.file != f"{entry.tool.id}.yaml" or by_id[entry.tool.id] is not entry:
+        yield entry.problem(("id",), f"{entry.tool.id} does not fit the file {entry.file}", "one file a tool, ID.yaml")
+    for position, name in enumerate(entry.tool.embeds):
+        if name not in by_id or name == entry.tool.id:
+            yield entry.problem(("embeds", position), f"{name!r} is not another tool of the catalogue", "name its id")
+    for position, name in enumerate(entry.tool.aliases):
+        if name in by_id:
+            yield entry.problem(("aliases", position), f"{name!r} is a tool of its own", "leave it out")
+
+
+def _marks(entry: Entry) -> Iterator[Problem]:
+    filled = {name for name in FaceName if _filled(entry.tool, name)}
+    for name in sorted(filled - set(entry.tool.marks)):
+        yield entry.problem(("faces", name.value), "does not say how it is known", f"add `marks: {{{name}: ...}}`")
+    for name in sorted(set(entry.tool.marks) - filled):
+        yield entry.problem(("marks", name.value), "marks a face that is empty", "remove the mark")
+    if not entry.tool.sources:
+        yield entry.problem(("id",), "names no sources", "add `sources:` with at least one page")
+
+
+def _filled(tool: Tool, name: FaceName) -> bool:
+    face = getattr(tool.faces, name.value)
+    return (
+        any(getattr(face, field) for field in type(face).model_fields) if hasattr(face, "model_fields") else bool(face)
+    )
+
+
+def _faces(entry: Entry) -> Iterator[Problem]:
+    faces = entry.tool.faces
+    for position, folder in enumerate(faces.executables.folders):
+        wrong = folder_wrong(folder)
+        if wrong is not None:
+            yield entry.problem(("faces", "executables", "folders", position), *wrong)
+    for position, name in enumerate(faces.executables.names):
+        if protected_name(name):
+            yield entry.problem(("faces", "executables", "names", position), f"{name!r} is protected", "remove it")
+    for position, purl in enumerate(faces.packages):
+        if protected_package(parse_purl(purl).key):
+            yield entry.problem(("faces", "packages", position), f"{purl} is protected", "remove it")
+    for position, signature in enumerate(faces.content):
+        yield from _content(entry, position, signature)
+
+
+def _content(entry: Entry, position: int, signature: Content) -> Iterator[Problem]:
+    path: Path = ("faces", "content", position)
+    if not (signature.min_size or signature.section or signature.trailer):
+        yield entry.problem(path, "has no cheap test", "add min_size, section or trailer")
+    if Magic.TEXT in signature.magic and signature.max_size is None:
+        yield entry.problem(path, "has no max_size, and text is read whole", "add max_size")
+    try:
+        compile_signature(entry.tool.id, signature.model_dump(mode="json"))
+    except ValueError as error:
+        yield entry.problem(path, str(error), "see docs/writing-a-policy.md")
+
+
+def _shared(entries: Iterable[Entry]) -> Iterator[Problem]:
+    """A package, app, extension, signer or folder belongs to one tool. Names may be shared: they are weak."""
+    owners: dict[str, str] = {}
+    for entry in entries:
+        for path, key in _identities(entry.tool):
+            if key in owners:
+                message = f"{key} stands under {owners[key]} already"
+                yield entry.problem(path, message, "a face belongs to one tool, once")
+            owners.setdefault(key, entry.tool.id)
+
+
+def _identities(tool: Tool) -> Iterator[tuple[Path, str]]:
+    faces = tool.faces
+    for position, purl in enumerate(faces.packages):
+        yield ("faces", "packages", position), parse_purl(purl).key
+    for position, folder in enumerate(faces.executables.folders):
+        yield ("faces", "executables", "folders", position), folder
+    for kind, ids in (*faces.extensions, *faces.apps):
+        face = "extensions" if kind in type(faces.extensions).model_fields else "apps"
+        for position, name in enumerate(ids):
+            yield ("faces", face, kind, position), f"{face} {kind} {name}"
+    for position, apple in enumerate(faces.signers.apple):
+        yield ("faces", "signers", "apple", position), f"{apple.team} {apple.identifier}"

@@ -1,0 +1,95 @@
+"""Everything that is wrong with a policy, or worth a look, before anybody signs it.
+
+A check is a function `(Lint) -> Iterator[Problem]` in one of the `checks` modules and one line in CHECKS. The form of
+a document (unknown keys, dates, links) is checked by `load`; the checks here are about what it would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path  # noqa: TID251  # named in a signature only; source.py is what reads
+
+from policy_schema.document.catalogue import Catalogue
+from policy_schema.document.checks import bans, content, lifting, stages, targets, texts, tools
+from policy_schema.document.checks.subject import Lint
+from policy_schema.document.load import decode, parse_policy
+from policy_schema.document.policy import Policy
+from policy_schema.document.problems import Level, Problem
+from policy_schema.document.source import read_document
+from policy_schema.errors import BadDocument
+
+Check = Callable[[Lint], Iterator[Problem]]
+
+CHECKS: dict[str, Check] = {
+    "alternative-banned": bans.alternative_banned,
+    "alternative-missing": bans.alternative_missing,
+    "approved-banned": bans.approved_banned,
+    "approved-unknown": bans.approved_unknown,
+    "ban-empty": targets.ban_empty,
+    "content-cheap-test": content.cheap_test,
+    "content-number": content.number_in_force,
+    "content-size": content.size_read,
+    "content-usable": content.usable,
+    "cure-possible": bans.cure_possible,
+    "dates-in-order": stages.dates_in_order,
+    "default-language": texts.default_language,
+    "defined-ids": tools.defined_ids,
+    "exception-bounds": bans.exception_bounds,
+    "except-entries": targets.except_entries,
+    "folders": tools.folders,
+    "ids-unique": bans.ids_unique,
+    "lifted-banned": lifting.lifted_and_banned,
+    "local-times": stages.local_times,
+    "nothing-said": bans.nothing_said,
+    "needs-known": bans.needs_known,
+    "no-later-than": stages.outer_limit,
+    "notice-before-block": stages.notice_before_block,
+    "protected": tools.protected_faces,
+    "range": targets.version_ranges,
+    "range-two-lines": targets.two_version_lines,
+    "range-wide-target": targets.versions_need_one_tool,
+    "rollout-order": stages.rollout_order,
+    "rollout-notice": stages.rollout_notice,
+    "rollout-steps": stages.rollout_steps,
+    "stages-order": stages.stages_order,
+    "target-known": targets.targets_known,
+    "tool-uncatchable": tools.without_faces,
+}
+"""By name, alphabetically. The names are for tests and for `docs/writing-a-policy.md`."""
+
+
+def lint_policy(policy: Policy, catalogue: Catalogue) -> list[Problem]:
+    """What every check finds in a policy, in the order of the document, errors before warnings of the same line."""
+    subject = Lint(policy, catalogue.with_defined(policy.define))
+    found = {problem for check in CHECKS.values() for problem in check(subject)}
+    return sorted(found, key=lambda problem: (problem.line, problem.level, problem.field, problem.message))
+
+
+def lint_text(text: str, name: str, catalogue: Catalogue) -> list[Problem]:
+    """Everything wrong with a text that should be a policy. Never raises, whatever the text."""
+    try:
+        return lint_policy(parse_policy(text, name), catalogue)
+    except BadDocument as error:
+        return list(error.problems)
+
+
+def lint_bytes(data: bytes, name: str, catalogue: Catalogue) -> list[Problem]:
+    """The same for bytes."""
+    try:
+        return lint_text(decode(data, name), name, catalogue)
+    except BadDocument as error:
+        return list(error.problems)
+
+
+def checked_policy(path: Path, catalogue: Catalogue) -> Policy:
+    """Loads a policy that may be signed or acted on: warnings are passed over, errors are not.
+
+    Raises:
+        BadFile: it cannot be read.
+        BadDocument: it is no policy, or lint finds an error in it.
+    """
+    policy = parse_policy(decode(read_document(path), str(path)), str(path))
+    errors = [problem for problem in lint_policy(policy, catalogue) if problem.level is Level.ERROR]
+    if errors:
+        raise BadDocument(errors)
+    return policy
