@@ -103,7 +103,9 @@ def first_there(candidates: tuple[str, ...]) -> str:
         with contextlib.suppress(OSError, ValueError):
             mode = os.stat(path).st_mode
             if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
-                return os.path.realpath(path)
+                found = os.path.realpath(path)
+                # Below /proc a link such as `self` leads into our own process, not into the one looked at.
+                return "" if found.startswith("/proc/") else found
     return ""
 
 

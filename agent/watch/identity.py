@@ -124,7 +124,8 @@ def _script(process: Process, family: Family, word: str, rest: tuple[str, ...]) 
     if family in (Family.DENO, Family.BUN) and word.startswith(("npm:", "jsr:", "http:", "https:", "data:")):
         return _interpreter(process, Kind.CODE)._replace(asked=launchers.deno_purl(word))
     path = _absolute(process.cwd, word.removeprefix("file://"))
-    if not path:
+    if not path or path.startswith(("/dev/", "/proc/")):
+        # `bash <(…)`, `/dev/fd/3`: a descriptor of that process; the same name in ours is another thing.
         return _interpreter(process, Kind.CODE)
     return Runs(
         Kind.SCRIPT,
