@@ -35,8 +35,7 @@ def _no_root() -> str:
 
 
 def _no_desktop() -> str:
-    notification_service = "" if shutil.which("dunst") or glob("/usr/lib/*/xfce4/notifyd/xfce4-notifyd") else "dunst"
-    return ", ".join(filter(None, (_missing("dbus-daemon", "Xvfb", "notify-send"), notification_service)))
+    return _missing("dbus-daemon", "dunst", "dunstctl", "gdbus", "notify-send", "Xvfb")
 
 
 def _no_postgres() -> str:
@@ -44,7 +43,7 @@ def _no_postgres() -> str:
 
 
 TIERS: tuple[Tier, ...] = (
-    Tier("desktop", _no_desktop, False, "apt-get install dbus dunst libnotify-bin xvfb"),
+    Tier("desktop", _no_desktop, False, "apt-get install dbus dunst libglib2.0-bin libnotify-bin xvfb"),
     Tier("online", lambda: _missing("node", "npm"), True, "make test ARGS=--tiers=online"),
     Tier("postgres", _no_postgres, False, "apt-get install postgresql"),
     Tier("root", _no_root, False, "sudo make test"),

@@ -1,0 +1,108 @@
+"""A real desktop as small as it gets: a session bus, a virtual display, and dunst as the notification service."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from agent.host.sessions import Session
+
+_BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>unix:path={socket}</listen>
+<policy context="default"><allow send_destination="*"/><allow eavesdrop="true"/><allow own="*"/></policy>
+</busconfig>
+"""
+
+
+class Desktop:
+    """One person's desktop. `bus` alone is there at first; `serve()` brings the notification service."""
+
+    def __init__(self, folder: Path, uid: int, gid: int, stack: contextlib.ExitStack) -> None:
+        self.uid, self.gid, self._stack = uid, gid, stack
+        self._folder = folder
+        os.chown(folder, uid, gid)
+        self.socket = folder / "bus"
+        config = folder / "bus.xml"
+        config.write_text(_BUS_CONFIG.format(socket=self.socket), encoding="utf-8")
+        bus = self._start(
+            ["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address"], stdout=subprocess.PIPE
+        )
+        assert bus.stdout is not None
+        bus.stdout.readline()  # its address, said once it listens
+
+    @property
+    def session(self) -> Session:
+        """As the agent would see this person's presence."""
+        return Session(self.uid, self.gid, str(self.socket), ())
+
+    def serve(self) -> None:
+        """Starts dunst and waits until it owns the name."""
+        reading, writing = os.pipe()
+        display = self._start(
+            ["Xvfb", "-displayfd", str(writing), "-ac", "-nolisten", "tcp", "-screen", "0", "1280x720x24"],
+            pass_fds=(writing,),
+        )
+        os.close(writing)
+        with os.fdopen(reading) as pipe:
+            number = pipe.readline().strip()
+        assert number, f"Xvfb ended with {display.poll()}"
+        self._start(["dunst", "-conf", "/dev/null"], DISPLAY=f":{number}")
+        self._call(["gdbus", "wait", "--session", "--timeout", "20", "org.freedesktop.Notifications"])
+
+    def shown(self) -> list[tuple[str, str]]:
+        """(title, body) of every notice on the screen or gone from it."""
+        self._call(["dunstctl", "close-all"])
+        history: dict[str, Any] = json.loads(self._call(["dunstctl", "history"]))
+        return [(one["summary"]["data"], one["body"]["data"]) for one in history["data"][0]]
+
+    def _environment(self, **more: str) -> dict[str, str]:
+        bus = f"unix:path={self.socket}"
+        home = str(self._folder)
+        return {"PATH": "/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8", "DBUS_SESSION_BUS_ADDRESS": bus, **more}
+
+    def _options(self) -> dict[str, Any]:
+        if os.geteuid() != 0 or self.uid == 0:
+            return {}
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+    def _start(
+        self, command: list[str], stdout: int = subprocess.DEVNULL, pass_fds: tuple[int, ...] = (), **more: str
+    ) -> Any:
+        process = subprocess.Popen(
+            [shutil.which(command[0]) or command[0], *command[1:]],
+            env=self._environment(**more),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.DEVNULL,
+            pass_fds=pass_fds,
+            **self._options(),
+        )
+        self._stack.callback(_end, process)
+        return process
+
+    def _call(self, command: list[str]) -> str:
+        done = subprocess.run(
+            command, env=self._environment(), capture_output=True, text=True, timeout=30, check=True, **self._options()
+        )
+        return done.stdout
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(30)
+    if process.stdout:
+        process.stdout.close()
+
+
+@contextlib.contextmanager
+def desktop(folder: Path, uid: int, gid: int) -> Iterator[Desktop]:
+    """A desktop of this person, whose files lie in `folder`, until the block ends."""
+    with contextlib.ExitStack() as stack:
+        yield Desktop(folder, uid, gid, stack)
