@@ -35,7 +35,7 @@ bench: $(ready) ## the benchmarks, each prints its figures beside its goal
 	@for b in benchmarks/*/run.py; do echo "== $$b"; $(bin)/python $$b $(ARGS) || exit 1; done
 
 soak: $(ready) ## long storms and the whole zoo of real packages (minutes, and a network)
-	$(bin)/python -m pytest -q -m "slow or online" --tiers=slow,online $(ARGS)
+	$(bin)/python -m pytest -q -m "slow or online" $(ARGS)
 
 docs: $(ready) ## checks that the documents name every command, setting, source and action, and that links lead somewhere
 	$(bin)/python -m pytest -q tests/architecture -k docs

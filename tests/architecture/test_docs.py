@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -32,16 +34,48 @@ def _first_cells(page: str, heading: str = "") -> list[str]:
     return re.findall(r"^\| `([^`]+)`", text, re.MULTILINE)
 
 
-def _command_words(heading: str) -> set[str]:
-    return {row.split()[1] for row in _first_cells("docs/commands.md", heading) if len(row.split()) > 1}
+COMMANDS = (
+    ("interdict", AGENT_COMMANDS),
+    ("interdict-policy", AUTHOR_COMMANDS),
+)
+BY_COMMAND = [
+    pytest.param(program, name, module, id=f"{program} {name}")
+    for program, table in COMMANDS
+    for name, module in table.items()
+]
 
 
-def test_every_command_of_the_agent_is_on_the_commands_page() -> None:
-    assert _command_words("interdict") == set(AGENT_COMMANDS)
+def _synopses(program: str) -> dict[str, str]:
+    """Command to everything its rows of the commands page show."""
+    found: dict[str, str] = {}
+    for row in _first_cells("docs/commands.md", program):
+        words = row.replace("\\|", "|").split()
+        if len(words) > 1:
+            found[words[1]] = f"{found.get(words[1], '')} {' '.join(words)}"
+    return found
 
 
-def test_every_command_of_the_author_is_on_the_commands_page() -> None:
-    assert _command_words("interdict-policy") == set(AUTHOR_COMMANDS)
+@pytest.mark.parametrize(("program", "table"), COMMANDS, ids=lambda value: value if isinstance(value, str) else "")
+def test_the_commands_page_lists_just_the_commands(program: str, table: dict[str, str]) -> None:
+    assert set(_synopses(program)) == set(table)
+
+
+def _options(parser: argparse.ArgumentParser) -> set[str]:
+    found: set[str] = set()
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for sub in action.choices.values():
+                found |= _options(sub)
+        elif action.help != argparse.SUPPRESS:
+            found |= {option for option in action.option_strings if option.startswith("--")}
+    return found - {"--help", "--version"}
+
+
+@pytest.mark.parametrize(("program", "name", "module"), BY_COMMAND)
+def test_the_commands_page_shows_just_the_options(program: str, name: str, module: str) -> None:
+    parser = argparse.ArgumentParser()
+    import_module(module).add_arguments(parser)
+    assert set(re.findall(r"--[a-z][a-z-]*", _synopses(program)[name])) == _options(parser)
 
 
 def test_every_setting_is_on_the_settings_page() -> None:
