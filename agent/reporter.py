@@ -12,7 +12,7 @@ from typing import NamedTuple
 import psutil
 
 from agent import brake as braking
-from agent.cli.main import VERSION
+
 from agent.decider import Decider
 from agent.events import Event, EventLog
 from agent.findings import shown
@@ -26,6 +26,7 @@ from agent.report.reasons import reason_code
 from agent.report.views import Views, person_view
 from agent.settings import Settings, os_name
 from agent.supervise import Supervisor
+from agent.version import VERSION
 from policy_schema.messages.heartbeat import Heartbeat
 from policy_schema.messages.report import CoverageLine
 from policy_schema.messages.wire import clean

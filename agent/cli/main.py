@@ -13,6 +13,7 @@ import sys
 from typing import NoReturn
 
 from agent.errors import BadCommand, InterdictError
+from agent.version import VERSION
 
 COMMANDS: dict[str, str] = {
     "doctor": "agent.cli.doctor",
@@ -27,7 +28,7 @@ COMMANDS: dict[str, str] = {
 }
 """Every command: name to module. A module has NAME, HELP, add_arguments(parser) and run(args) -> exit code."""
 
-VERSION = "0.1.0"
+
 
 
 class _Parser(argparse.ArgumentParser):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from agent.cases import Kind
 from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode
 from agent.errors import InterdictError
-from agent.host.command import Command, run_command
+from agent.host.command import NOTIFY_SEND, PLAIN_ENVIRONMENT, Account, run_tool
 from agent.host.sessions import Session, plain, sessions, write_terminal
 from policy_schema.rules.instant import Instant
 
@@ -55,15 +55,10 @@ class NotifyActor:
     def _on_desktop(self, session: Session, intent: Intent) -> bool:
         """Runs `notify-send` as that person: a user's bus refuses root."""
         arguments = ["--app-name=Interdict", "--urgency=normal", "--", plain(intent.title), plain(intent.body)]
-        environment = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={session.bus}", "LANG": "C.UTF-8"}
+        environment = {**PLAIN_ENVIRONMENT, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={session.bus}"}
+        account = Account(session.uid, session.gid) if os.geteuid() == 0 and session.uid != 0 else None
         try:
-            run_command(
-                Command.NOTIFY_SEND,
-                arguments,
-                environment=environment,
-                user=session.name if os.geteuid() == 0 and session.uid != 0 else None,
-                timeout=10.0,
-            )
+            run_tool(NOTIFY_SEND, arguments, timeout=10.0, environment=environment, account=account)
         except InterdictError:
             # No notification service in this session, or no notify-send on this machine: the terminals are next.
             return False

@@ -6,6 +6,7 @@ Terminals are written to as security review section 4 asks: the device must belo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -22,7 +23,7 @@ class Session(NamedTuple):
     """One person's presence. `bus` is the path of the session bus socket, empty without a desktop."""
 
     uid: int
-    name: str
+    gid: int
     bus: str
     terminals: tuple[str, ...]
 
@@ -33,7 +34,7 @@ def sessions() -> tuple[Session, ...]:
         return ()
     terminals = _terminals()
     uids = {uid for uid in _bus_uids() if uid >= _SYSTEM_UIDS or uid == os.geteuid()} | set(terminals)
-    return tuple(Session(uid, _name(uid), _bus(uid), tuple(terminals.get(uid, ()))) for uid in sorted(uids))
+    return tuple(Session(uid, _gid(uid), _bus(uid), tuple(terminals.get(uid, ()))) for uid in sorted(uids))
 
 
 def write_terminal(path: str, uid: int, text: str) -> bool:
@@ -90,24 +91,23 @@ def _bus_uids() -> list[int]:
 def _bus(uid: int) -> str:
     """The bus socket of a person: the one of the login manager, or (for ourselves) the one the environment names."""
     path = f"/run/user/{uid}/bus"
-    try:
+    with contextlib.suppress(OSError):
         status = os.stat(path, follow_symlinks=False)
         if stat.S_ISSOCK(status.st_mode) and status.st_uid == uid:
             return path
-    except OSError:
-        pass
     named = os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
     if sys.platform != "win32" and uid == os.geteuid() and named.startswith("unix:path="):
         return named[len("unix:path=") :].split(",", 1)[0]
     return ""
 
 
-def _name(uid: int) -> str:
+def _gid(uid: int) -> int:
+    """The person's own group; one that nobody has where the account is gone."""
     if sys.platform == "win32":
-        return ""
+        return -1
     import pwd
 
     try:
-        return pwd.getpwuid(uid).pw_name
+        return pwd.getpwuid(uid).pw_gid
     except KeyError:
-        return str(uid)
+        return uid

@@ -1,0 +1,187 @@
+"""`interdict doctor`: what is wrong with the agent on this machine, and how to mend it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from agent.cli.output import print_json, print_table, say
+from agent.cli.shared import add_settings_argument, settings_of
+from agent.cli.status import policy_sentence
+from agent.errors import BadSettings, InterdictError
+from agent.host.child import weaknesses
+from agent.host.clock import BUILD_TIME
+from agent.host.command import NOTIFY_SEND, find_tool
+from agent.report.views import read_view
+from agent.settings import Settings
+from agent.version import VERSION
+from agent.watch.choose import choose_watcher
+from policy_schema.rules.instant import parse_instant
+
+NAME = "doctor"
+HELP = "Checks settings, rights, kernel, clock, policy and console, and says how to mend what is wrong."
+_STALE = 600
+"""Seconds after which a view says that no daemon runs: it is written at least at every heartbeat."""
+
+
+class Check(NamedTuple):
+    """One thing that was checked. `advice` is empty when it is fine."""
+
+    name: str
+    result: str
+    what: str
+    advice: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    add_settings_argument(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.add_argument("--bundle", metavar="FILE", help="write what support needs into FILE, and print what is in it")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints every check; 1 when one failed."""
+    settings, checks = _settings_check(args)
+    if settings is not None:
+        for make in CHECKS:
+            checks.append(make(settings))
+    if args.bundle:
+        _write_bundle(args.bundle, checks, settings)
+    if args.json:
+        print_json({"schema": 1, "agent": VERSION, "checks": [check._asdict() for check in checks]})
+    else:
+        print_table(("CHECK", "RESULT", "WHAT"), [(c.name, c.result, c.what) for c in checks])
+        for check in checks:
+            if check.advice:
+                say(f"{check.name}: {check.advice}")
+    return 1 if any(check.result == "failed" for check in checks) else 0
+
+
+def _settings_check(args: argparse.Namespace) -> tuple[Settings | None, list[Check]]:
+    try:
+        settings = settings_of(args)
+    except BadSettings as error:
+        return None, [Check("settings", "failed", str(error), error.advice())]
+    return settings, [Check("settings", "ok", f"{settings.file} can be used")]
+
+
+def _state(settings: Settings) -> Check:
+    folder = settings.state_dir
+    if not os.path.isdir(folder):
+        return Check("state", "failed", f"{folder} is not there", "Start the agent once as root; it makes the folder.")
+    free = shutil.disk_usage(folder).free
+    if free < 50_000_000:
+        return Check("state", "failed", f"{free // 1_000_000} MB are free for {folder}", "Make room: the journal needs it.")
+    return Check("state", "ok", f"{folder}, {free // 1_000_000_000} GB free")
+
+
+def _daemon(settings: Settings) -> Check:
+    view = read_view(settings.state_dir, "machine.json")
+    if view is None:
+        return Check("daemon", "failed", "it has never run", "Start it: systemctl start interdict.")
+    age = time.time() - parse_instant(str(view["generated_at"]))
+    if age > _STALE + settings.report_interval:
+        return Check("daemon", "failed", f"its last word is {int(age)} s old", "Start it: systemctl restart interdict.")
+    return Check("daemon", "ok", f"its last word is {max(0, int(age))} s old")
+
+
+def _policy(settings: Settings) -> Check:
+    if not settings.policy_url:
+        return Check("policy", "failed", "no policy_url is set", "Set policy_url in the settings.")
+    policy = _part(settings, "policy")
+    sentence = policy_sentence(policy, time.time())
+    if policy.get("problem"):
+        return Check("policy", "failed", f"{sentence} {policy.get('message')}", str(policy.get("advice") or ""))
+    return Check("policy", "ok" if policy.get("id") else "failed", sentence, "" if policy.get("id") else "Start the agent.")
+
+
+def _enrolment(settings: Settings) -> Check:
+    if not settings.server:
+        return Check("console", "ok", "no server is set: nothing is reported to anybody")
+    device = _part(settings, "device").get("id")
+    if not device:
+        return Check("console", "failed", f"not enrolled at {settings.server}", "Set secret_file, or run `interdict enroll`.")
+    return Check("console", "ok", f"enrolled at {settings.server} as {device}")
+
+
+def _clock(settings: Settings) -> Check:
+    if time.time() < BUILD_TIME:
+        when = time.strftime("%Y-%m-%d", time.gmtime())
+        return Check("clock", "failed", f"the clock says {when}, before this agent was built", "Set the clock (NTP).")
+    return Check("clock", "ok", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+
+
+def _rights(settings: Settings) -> Check:
+    if hasattr(os, "geteuid") and os.geteuid() != 0:
+        return Check("rights", "ok", "not root: only your own files and processes are seen, and nothing of others is touched")
+    weak = weaknesses(settings.courier_user, settings.adopter_user)
+    if weak:
+        return Check("rights", "weak", "; ".join(one.message for one in weak), weak[0].advice)
+    return Check("rights", "ok", "root, with children that give their rights away")
+
+
+def _watcher(settings: Settings) -> Check:
+    watcher = choose_watcher(lambda pid: None)
+    problem = watcher.health()
+    watcher.stop()
+    if problem is not None:
+        advice = "As root the kernel tells of every start; without it processes are looked at several times a second."
+        return Check("processes", "weak", f"{watcher.name}: {problem.reason}", advice)
+    return Check("processes", "ok", f"seen by {watcher.name}")
+
+
+def _kernel(settings: Settings) -> Check:
+    text = f"{platform.system()} {platform.release()}; starts are not refused on this system, they are seen and ended"
+    return Check("kernel", "ok", text)
+
+
+def _notices(settings: Settings) -> Check:
+    if settings.notices == "stdout" or sys.platform != "linux":
+        return Check("notices", "ok", f"shown by {settings.notices}")
+    try:
+        return Check("notices", "ok", find_tool(NOTIFY_SEND))
+    except InterdictError as error:
+        return Check("notices", "weak", "desktop notices need notify-send; terminals are written to", error.advice())
+
+
+CHECKS: tuple[Callable[[Settings], Check], ...] = (
+    _state,
+    _daemon,
+    _policy,
+    _enrolment,
+    _clock,
+    _rights,
+    _watcher,
+    _kernel,
+    _notices,
+)
+"""Every check after that of the settings file, in the order in which they are shown."""
+
+
+def _part(settings: Settings, name: str) -> Mapping[str, object]:
+    value = (read_view(settings.state_dir, "machine.json") or {}).get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _write_bundle(path: str, checks: list[Check], settings: Settings | None) -> None:
+    """A support file: the checks and what everybody on the machine may read. No findings, no paths of persons."""
+    view = read_view(settings.state_dir, "machine.json") if settings else None
+    content = {
+        "agent": VERSION,
+        "python": sys.version,
+        "system": platform.platform(),
+        "checks": [check._asdict() for check in checks],
+        "machine": view,
+    }
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1)
+    say(f"{path} holds: the checks below, and machine.json word for word (policy, coverage, health; no findings).")

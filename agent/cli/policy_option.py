@@ -1,0 +1,125 @@
+"""`--policy FILE|DIR|URL`: where a command that only looks takes its policy from.
+
+A file is good for looking only and is marked `unsigned`; a folder or an address is a TUF repository and is verified
+against `--trust-root`. Without the option it is the policy that the agent on this machine has in force.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from agent.errors import BadCommand, PolicyRefused
+from agent.settings import Settings
+from policy_schema.errors import PolicyError
+from policy_schema.rules.rulebook import Rulebook
+
+
+
+
+class Chosen(NamedTuple):
+    """The rulebook to look with, and how far it can be relied on."""
+
+    book: Rulebook
+    trust: str
+    signers: tuple[str, ...]
+    age_s: int | None
+
+    def head(self) -> dict[str, object]:
+        """The `policy` part of `scan --json`."""
+        return {
+            "id": self.book.policy_id,
+            "version": self.book.version,
+            "trust": self.trust,
+            "signers": list(self.signers),
+            "age_s": self.age_s,
+        }
+
+
+def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds `--policy` and `--trust-root`."""
+    parser.add_argument("--policy", metavar="FILE|DIR|URL", help="a policy file (unsigned), or a policy repository")
+    parser.add_argument("--trust-root", metavar="FILE", help="the first root.json of the policy repository")
+
+
+def choose_policy(args: argparse.Namespace, settings: Settings) -> Chosen:
+    """The policy that the command line asks for.
+
+    Raises:
+        BadCommand: there is none, or it is a repository without `--trust-root`.
+        PolicyRefused: the repository does not verify, or the file is not a policy.
+    """
+    try:
+        if not args.policy:
+            return _in_force(settings)
+        if "://" in args.policy:
+            return _from_url(args.policy, _trust(args, settings), settings)
+        if os.path.isdir(args.policy):
+            return _from_folder(Path(args.policy), _trust(args, settings))
+        return _from_file(Path(args.policy))
+    except PolicyError as error:
+        code = str(getattr(error, "code", "bad-document"))
+        raise PolicyRefused(code, str(error), error.advice()) from error
+
+
+def _from_file(path: Path) -> Chosen:
+    from policy_schema.document.catalogue import load_catalogue
+    from policy_schema.document.close import close_policy
+    from policy_schema.document.compile import compile_policy
+    from policy_schema.document.load import load_policy
+
+    closed = close_policy(load_policy(path), load_catalogue())
+    return Chosen(Rulebook(compile_policy(closed.document, 0)), "unsigned", (), None)
+
+
+def _from_folder(folder: Path, trust: bytes) -> Chosen:
+    from policy_schema.authoring.files import read_repository
+
+    return _verified(read_repository(folder), trust)
+
+
+def _from_url(url: str, trust: bytes, settings: Settings) -> Chosen:
+    from agent.policy.refresh import fetch_all
+
+    return _verified(fetch_all(url, trust, settings), trust)
+
+
+def _verified(files: dict[str, bytes], trust: bytes) -> Chosen:
+    from policy_schema.document.closed import parse_closed
+    from policy_schema.document.compile import compile_policy
+    from policy_schema.trust.verify import verify
+
+    now = int(time.time())
+    good = verify(files, trust, now=now)
+    closed = parse_closed(good.policy)
+    book = Rulebook(compile_policy(closed.document, good.version))
+    return Chosen(book, "verified", good.signers, max(0, now - good.signed_at))
+
+
+def _trust(args: argparse.Namespace, settings: Settings) -> bytes:
+    name = args.trust_root or settings.trust_root
+    if not name:
+        raise BadCommand("a policy repository needs --trust-root FILE", "Name the root.json that the authors gave you.")
+    try:
+        with open(name, "rb") as file:
+            return file.read(1_000_000)
+    except OSError as error:
+        raise BadCommand(f"{name}: {error.strerror}", "Name the root.json that the authors gave you.") from error
+
+
+def _in_force(settings: Settings) -> Chosen:
+    from agent.report.views import read_view
+
+    view = read_view(settings.state_dir, "rules.json")
+    if view is None:
+        raise BadCommand("there is no policy to look with", "Name one: --policy FILE, or a repository with --trust-root.")
+    rulebook, policy = view.get("rulebook"), view.get("policy")
+    if not isinstance(rulebook, dict) or not isinstance(policy, dict):
+        raise BadCommand("the agent's policy cannot be read", "Start the agent once more: it writes it anew.")
+    signers = tuple(str(name) for name in policy.get("signers") or ())
+    age = int(time.time()) - int(policy.get("confirmed_at") or 0)
+    return Chosen(Rulebook(json.loads(json.dumps(rulebook))), str(policy.get("trust")), signers, age)

@@ -1,0 +1,174 @@
+"""From "a program started" to "this is one of the policy's tools": the thread that looks at processes.
+
+It holds a snapshot of the rules and installations (replaced as a whole by the deciding thread), so that nothing is
+shared. Most starts are settled by their path alone; content is read only where kind and size fit a signature, and
+each file once while it does not change.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from agent.decider import Process, ProcessKey
+from agent.errors import InterdictError
+from agent.findings import identity_of
+from agent.host import processes
+from agent.inbox import Ended, Inbox, Recognised
+from agent.inventory.installations import Installation
+from agent.watch.identity import Kind
+from agent.watch.interface import Lost, ProcessEvent, Started, Swept
+from agent.watch.sight import Seen, Sight, observe
+from policy_schema.rules.decision import Identity
+from policy_schema.rules.identity import executable_name
+from policy_schema.rules.observation import Observation
+from policy_schema.rules.rulebook import DeviceRules
+
+_ALIVE_EVERY = 0.5
+"""Seconds between two looks whether recognised processes still run; none are made while there are none."""
+_SETTLE = 0.05
+"""Seconds until a process that is about to become another program is looked at again."""
+_SYSTEM = ("/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/", "/usr/lib/systemd/", "/lib/systemd/", "/usr/libexec/")
+
+Container = Callable[[str], tuple[str, str]]
+"""From a file to the nearest package around it: (purl or key, its folder), both empty when there is none."""
+Content = Callable[[str], tuple[str, str]]
+"""From a file that can be opened to (signature id, version), both empty when no signature matches."""
+
+
+class _Known(NamedTuple):
+    rules: DeviceRules | None
+    places: tuple[tuple[str, Installation], ...]
+    names: frozenset[str]
+
+
+class Examiner:
+    """Takes the watcher's events and tells the inbox which processes are recognised and which have ended."""
+
+    def __init__(self, *, inbox: Inbox, sight: Sight, container: Container, content: Content, home_of: Callable[[str], str]) -> None:
+        self._inbox = inbox
+        self._sight = sight
+        self._container = container
+        self._content = content
+        self._home_of = home_of
+        self._known = _Known(None, (), frozenset())
+        self._pids: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._tracked: OrderedDict[ProcessKey, str] = OrderedDict()
+        self.examined = 0
+
+    def know(self, rules: DeviceRules | None, installations: Sequence[Installation]) -> None:
+        """Replaces what processes are compared with. Any thread."""
+        places = tuple(sorted(((one.path, one) for one in installations), key=lambda row: -len(row[0])))
+        self._known = _Known(rules, places, rules.wanted_names() if rules else frozenset())
+
+    def event(self, event: ProcessEvent) -> None:
+        """The watcher's sink: returns at once."""
+        if isinstance(event, Started):
+            self._pids.put(event.pid)
+        elif isinstance(event, Swept):
+            self._sight.keep(event.pids)
+            self.look_at(event.pids)
+        elif isinstance(event, Lost):
+            self.sweep()
+
+    def look_at(self, pids: Sequence[int]) -> None:
+        """Asks for a look at these processes."""
+        for pid in pids:
+            self._pids.put(pid)
+
+    def sweep(self) -> None:
+        """Asks for a look at everything that runs."""
+        self._pids.put(None)
+
+    def run(self, stop: threading.Event) -> None:
+        """The thread's body."""
+        while not stop.is_set():
+            try:
+                pid = self._pids.get(timeout=_ALIVE_EVERY if self._tracked else 2.0)
+            except queue.Empty:
+                self._look_who_ended()
+                continue
+            for one in (pid,) if pid is not None else tuple(processes.pids()):
+                self._examine(one)
+
+    def _examine(self, pid: int) -> None:
+        known = self._known
+        if known.rules is None or pid == os.getpid():
+            return
+        self.examined += 1
+        try:
+            seen = self._sight.look(pid)
+            if seen.runs.kind is Kind.SETTLING:
+                threading.Timer(_SETTLE, self._pids.put, (pid,)).start()
+                return
+            recognised = self._recognise(seen, known, known.rules)
+        except InterdictError:
+            # It ended while we looked, or is not ours to look at: the sweep says so in the coverage.
+            return
+        if recognised is not None:
+            key = (pid, seen.process.started)
+            if self._tracked.get(key) != recognised.identity.tool:
+                self._tracked[key] = recognised.identity.tool
+            self._inbox.put(Recognised(key, recognised))
+
+    def _recognise(self, seen: Seen, known: _Known, rules: DeviceRules) -> Process | None:
+        if seen.runs.kind in (Kind.NOTHING, Kind.CODE):
+            return None
+        observation = observe(seen)
+        observation = observation._replace(home=self._home_of(observation.path))
+        place = next((one for path, one in known.places if _inside(observation.path, path)), None)
+        if place is not None:
+            return Process(observation._replace(purl=place.purl, version=place.version), identity_of(place), place.id)
+        if self._is_plain_system_program(seen, observation, known):
+            return None
+        return self._by_its_own_faces(seen, observation, rules)
+
+    def _by_its_own_faces(self, seen: Seen, observation: Observation, rules: DeviceRules) -> Process | None:
+        container, folder = self._container(observation.path) if seen.there else ("", "")
+        identity = _container_identity(rules, observation, container)
+        if identity is not None:
+            return Process(observation._replace(container=container, container_path=folder), identity, "")
+        where = seen.process.bytes_at if seen.runs.kind is Kind.PROGRAM else observation.path
+        content, version = self._content(where)
+        observation = observation._replace(content=content, version=version)
+        found = rules.identify(observation)
+        return Process(observation, found, "") if found else None
+
+    def _is_plain_system_program(self, seen: Seen, observation: Observation, known: _Known) -> bool:
+        """The programs of the system itself, under a name that no tool of the policy has."""
+        if seen.runs.kind is not Kind.PROGRAM or not observation.path.startswith(_SYSTEM):
+            return False
+        return executable_name(observation.path) not in known.names
+
+    def _look_who_ended(self) -> None:
+        gone = tuple(key for key in self._tracked if not _alive(key))
+        for key in gone:
+            del self._tracked[key]
+        if gone:
+            self._inbox.put(Ended(gone))
+
+
+def _container_identity(rules: DeviceRules, observation: Observation, container: str) -> Identity | None:
+    """What a file is by the package around it, if the policy knows that package."""
+    if not container:
+        return None
+    purl = container if container.startswith("pkg:") else ""
+    extension = "" if purl else container
+    return rules.identify(observation._replace(purl=purl, extension=extension, name="", links=()))
+
+
+def _alive(key: ProcessKey) -> bool:
+    pid, started = key
+    try:
+        return processes.same_start(processes.start_of(pid), started)
+    except InterdictError:
+        # Gone is the usual end; denied cannot be told from it by who may not look.
+        return False
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
