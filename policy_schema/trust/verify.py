@@ -7,12 +7,12 @@ words why something was refused. Adopter and auditor use the same function.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from policy_schema.trust.diagnose import explain
-from policy_schema.trust.highest import Highest, anchor
+from policy_schema.trust.highest import Highest, Versions, mark, merged
 from policy_schema.trust.keys import owner
 from policy_schema.trust.layout import (
     LIMITS,
@@ -21,6 +21,7 @@ from policy_schema.trust.layout import (
     TIMESTAMP_PATH,
     Files,
     Role,
+    digest,
     metadata_path,
     policy_path,
 )
@@ -46,6 +47,7 @@ class Verified(NamedTuple):
     """A repository that holds what it promises."""
 
     policy: bytes
+    versions: Versions
     highest: Highest
     paths: tuple[str, ...]
     signers: tuple[str, ...]
@@ -57,7 +59,7 @@ class Verified(NamedTuple):
     @property
     def version(self) -> int:
         """The version of the policy: that of the targets file."""
-        return self.highest.targets
+        return self.versions.targets
 
     @property
     def ends(self) -> int:
@@ -65,7 +67,7 @@ class Verified(NamedTuple):
         return min(when for _, when in self.expires)
 
 
-def verify(files: Files, trust: bytes, *, now: int | None, highest: Highest | None = None) -> Verified:
+def verify(files: Files, trust: bytes, *, now: int | None, seen: Highest | None = None) -> Verified:
     """Verifies every role and the policy. `now` is None for files that were verified before: then no date refuses.
 
     Steps: (0) the first root stands by itself; (1) each further root is signed by the one before and by itself;
@@ -77,25 +79,23 @@ def verify(files: Files, trust: bytes, *, now: int | None, highest: Highest | No
     Raises:
         Refused: with the code of the first step that failed.
     """
-    seen = _for_this_anchor(highest, trust)
     trusted = _first(trust)
     trusted.reference_time = NEVER_EXPIRED if now is None else datetime.fromtimestamp(now, UTC)
-    paths, seen = _roots(trusted, files, seen)
-    timestamp = _load(trusted, files, Role.TIMESTAMP, TIMESTAMP_PATH, trusted.update_timestamp, seen)
+    roots = _roots(trusted, files)
+    least = _least(trust, trusted.root, seen or {})
+    _refuse_older(trusted, Role.ROOT, least)
+    timestamp = _load(trusted, files, Role.TIMESTAMP, TIMESTAMP_PATH, trusted.update_timestamp, least)
     path = metadata_path(Role.SNAPSHOT, trusted.timestamp.snapshot_meta.version)
-    snapshot = _load(trusted, files, Role.SNAPSHOT, path, trusted.update_snapshot, seen)
+    snapshot = _load(trusted, files, Role.SNAPSHOT, path, trusted.update_snapshot, least)
     promised = trusted.snapshot.meta.get("targets.json")
     if promised is None:
         raise Refused(Refusal.TAMPERED, "the snapshot names no targets")
     path = metadata_path(Role.TARGETS, promised.version)
-    targets = _load(trusted, files, Role.TARGETS, path, trusted.update_targets, seen)
+    targets = _load(trusted, files, Role.TARGETS, path, trusted.update_targets, least)
     where, policy = _policy(trusted.targets.targets.get(POLICY), files)
-    return _result(trusted, files, policy, (*paths, timestamp, snapshot, targets, where), seen)
-
-
-def _for_this_anchor(highest: Highest | None, trust: bytes) -> Highest:
-    fresh = Highest(anchor(trust))
-    return fresh.merged(highest) if highest else fresh
+    found = _result(trusted, files, policy, (*roots, timestamp, snapshot, targets, where))
+    now_seen = {name: found.versions[place] for place, name in enumerate(_marks(trust, trusted.root).values())}
+    return found._replace(highest=merged(seen or {}, now_seen))
 
 
 def _first(trust: bytes) -> TrustedMetadataSet:
@@ -106,8 +106,8 @@ def _first(trust: bytes) -> TrustedMetadataSet:
         raise Refused(Refusal.FIRST_TRUST_MISSING, "the first root does not verify") from error
 
 
-def _roots(trusted: TrustedMetadataSet, files: Files, seen: Highest) -> tuple[list[str], Highest]:
-    """Step 1. A role whose keys were replaced starts a new count (TUF 5.3.11), or a thief's high version would stay."""
+def _roots(trusted: TrustedMetadataSet, files: Files) -> list[str]:
+    """Step 1."""
     paths: list[str] = []
     while (path := metadata_path(Role.ROOT, trusted.root.version + 1)) in files:
         before = trusted.root
@@ -116,11 +116,7 @@ def _roots(trusted: TrustedMetadataSet, files: Files, seen: Highest) -> tuple[li
         except (RepositoryError, ValueError) as error:
             raise _root_refusal(error, path, files[path], before) from error
         paths.append(path)
-        if trusted.root.version > seen.root:
-            seen = _forget_replaced(before, trusted.root, seen)
-    if trusted.root.version < seen.root:
-        raise Refused(Refusal.OLDER, f"root {trusted.root.version}, seen before: {seen.root}")
-    return paths, seen
+    return paths
 
 
 def _root_refusal(error: Exception, path: str, content: bytes, before: Root) -> Refused:
@@ -137,11 +133,18 @@ def _root_refusal(error: Exception, path: str, content: bytes, before: Root) -> 
     return refusal
 
 
-def _forget_replaced(before: Root, after: Root, seen: Highest) -> Highest:
-    changed = {role for role in Role if set(before.roles[role].keyids) != set(after.roles[role].keyids)}
-    if changed & {Role.TIMESTAMP, Role.SNAPSHOT}:
-        seen = seen._replace(timestamp=0, snapshot=0)
-    return seen._replace(targets=0) if Role.TARGETS in changed else seen
+def _marks(trust: bytes, root: Root) -> dict[Role, str]:
+    """The names of this repository's highest versions: they count for as long as the on-line keys are the same.
+
+    Replacing a policy key does not start the targets anew: old ones may still have enough good signatures.
+    """
+    online = {*root.roles[Role.TIMESTAMP].keyids, *root.roles[Role.SNAPSHOT].keyids}
+    below = {role: mark(role, online) for role in (Role.TIMESTAMP, Role.SNAPSHOT, Role.TARGETS)}
+    return {Role.ROOT: mark(Role.ROOT, [digest(trust)]), **below}
+
+
+def _least(trust: bytes, root: Root, seen: Highest) -> dict[Role, int]:
+    return {role: seen.get(name, 0) for role, name in _marks(trust, root).items()}
 
 
 def _load(
@@ -150,7 +153,7 @@ def _load(
     role: Role,
     path: str,
     update: Callable[[bytes], Signed],
-    seen: Highest,
+    least: Mapping[Role, int],
 ) -> str:
     """Steps 2 to 5 for one role; answers with the path."""
     content = _bounded(files, role, path)
@@ -158,22 +161,22 @@ def _load(
         update(content)
     except ExpiredMetadataError as error:
         # "Older" says more than "expired", and an old backup is usually both.
-        _refuse_older(trusted, role, seen)
+        _refuse_older(trusted, role, least)
         late = Role.ROOT if trusted.root.is_expired(trusted.reference_time) else role
         raise Refused(Refusal.EXPIRED, late) from error
     except (RepositoryError, ValueError) as error:
         if isinstance(error, RepositoryError):
             raise explain(error, role, path, content, trusted.root) from error
         raise Refused(Refusal.TAMPERED, path) from error
-    _refuse_older(trusted, role, seen)
+    _refuse_older(trusted, role, least)
     return path
 
 
-def _refuse_older(trusted: TrustedMetadataSet, role: Role, seen: Highest) -> None:
+def _refuse_older(trusted: TrustedMetadataSet, role: Role, least: Mapping[Role, int]) -> None:
     """Step 5."""
     signed = trusted.get(role.value)
-    if signed is not None and signed.version < seen.of(role):
-        raise Refused(Refusal.OLDER, f"{role} {signed.version}, seen before: {seen.of(role)}")
+    if signed is not None and signed.version < least[role]:
+        raise Refused(Refusal.OLDER, f"{role} {signed.version}, seen before: {least[role]}")
 
 
 def _bounded(files: Files, role: Role, path: str) -> bytes:
@@ -204,17 +207,15 @@ def _policy(promised: TargetFile | None, files: Files) -> tuple[str, bytes]:
     return path, content
 
 
-def _result(
-    trusted: TrustedMetadataSet, files: Files, policy: bytes, paths: tuple[str, ...], seen: Highest
-) -> Verified:
+def _result(trusted: TrustedMetadataSet, files: Files, policy: bytes, paths: tuple[str, ...]) -> Verified:
     root = trusted.root
     role = root.get_delegated_role(Role.TARGETS)
     targets = Metadata.from_bytes(files[paths[-2]])
     signed = root.get_verification_result(Role.TARGETS, targets.signed_bytes, targets.signatures).signed
-    versions = [trusted.root.version, trusted.timestamp.version, trusted.snapshot.version, trusted.targets.version]
     return Verified(
         policy=policy,
-        highest=Highest(seen.anchor, *versions),
+        versions=Versions(*(trusted[role.value].version for role in Role)),
+        highest={},
         paths=paths,
         signers=tuple(sorted(owner(key) for key in signed.values())),
         threshold=role.threshold,
