@@ -102,7 +102,8 @@ def test_public_names_say_what_they_are(name: str) -> None:
     assert missing == [], "a docstring of one line or more"
 
 
-@pytest.mark.parametrize("name", modules())
+# A migration is one list of tables, and is never edited again.
+@pytest.mark.parametrize("name", [name for name in modules() if "/migrations/versions/" not in name])
 def test_functions_and_modules_stay_short(name: str) -> None:
     module = tree(name)
     long = [
