@@ -109,6 +109,11 @@ def first_there(candidates: tuple[str, ...]) -> str:
     return ""
 
 
+def own_line() -> frozenset[int]:
+    """Ourselves and all our parents."""
+    return frozenset((os.getpid(), *ancestors(os.getpid())))
+
+
 def ancestors(pid: int) -> tuple[int, ...]:
     """The parents of a process, nearest first, as far as they can be seen."""
     line: list[int] = []

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from agent.errors import InterdictError
 from agent.host import folder_events
 from agent.host.folder_events import Entry, Tap
 from agent.watch.debounce import Debounce
@@ -83,6 +84,14 @@ class FilesWatcher:
         return self._problems
 
     def _run(self, sink: Callable[[FileEvent], None]) -> None:
+        try:
+            self._watch_until_stopped(sink)
+        except (OSError, InterdictError) as error:
+            # From here on nothing is told any more: the whole looks of the daemon go on, and this is shown.
+            self._problems = (Unknown("folders", f"the watcher ended: {error}"),)
+            sink(Overflowed())
+
+    def _watch_until_stopped(self, sink: Callable[[FileEvent], None]) -> None:
         taken: frozenset[str] = frozenset()
         while True:
             with self._lock:

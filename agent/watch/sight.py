@@ -8,6 +8,7 @@ rest of its command line; it is bounded, and an exec or a used-again pid never i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections import OrderedDict
@@ -60,14 +61,11 @@ class Sight:
 
     def glance(self, pid: int) -> None:
         """What a watcher does as soon as a program started: 5 µs for most, 100 for an interpreter. Never raises."""
-        try:
-            if family_of(self._program(pid)) is None:
-                self._forget(pid)
-            else:
+        # Whatever is remembered of this pid belongs to the program before this one.
+        self._forget(pid)
+        with contextlib.suppress(Gone, Denied):
+            if family_of(self._program(pid)) is not None:
                 self.look(pid)
-        except (Gone, Denied):
-            # It ended, or is not ours to look at: what was remembered belongs to an earlier program.
-            self._forget(pid)
 
     def look(self, pid: int) -> Seen:
         """What a process runs now, with what was remembered of its start.
@@ -81,12 +79,20 @@ class Sight:
         if runs.kind is Kind.RETITLED:
             return self._recall(process, runs)
         path = self._place(process, runs)
-        seen = Seen(process, runs, path or runs.path, bool(path))
+        seen = Seen(process, runs, path or self._known_path(process, runs), bool(path))
         if runs.kind in (Kind.SCRIPT, Kind.MODULE):
             self._remember(seen)
         else:
             self._forget(pid)
         return seen
+
+    def still_runs(self, pid: int, started: float, path: str) -> bool:
+        """Whether this very process still runs that file: it may have ended, or called exec since it was seen."""
+        try:
+            seen = self.look(pid)
+        except (Gone, Denied):
+            return False
+        return processes.same_start(seen.process.started, started) and seen.path == path
 
     def remember(self, pid: int, started: float, exe: str, path: str) -> None:
         """Gives back what is known of a running process from before the agent's own restart."""
@@ -108,13 +114,22 @@ class Sight:
             return self._first_there(runs.candidates)
         return "" if runs.deleted else runs.path
 
-    def _recall(self, process: Process, runs: Runs) -> Seen:
+    def _known(self, process: Process) -> _Memory | None:
+        """What is remembered of this very process while it runs this very interpreter."""
         with self._lock:
             memory = self._memory.get(process.pid)
-        known = (
-            memory is not None and processes.same_start(memory.started, process.started) and memory.exe == process.exe
-        )
-        if memory is None or not known:
+        if memory is None or memory.exe != process.exe:
+            return None
+        return memory if processes.same_start(memory.started, process.started) else None
+
+    def _known_path(self, process: Process, runs: Runs) -> str:
+        """Where a file was that has lost its name since: links can no longer be resolved."""
+        memory = self._known(process)
+        return memory.path if memory is not None and memory.runs.path == runs.path else runs.path
+
+    def _recall(self, process: Process, runs: Runs) -> Seen:
+        memory = self._known(process)
+        if memory is None:
             return Seen(process, runs, runs.path, not runs.deleted)
         recalled = memory.runs._replace(standing=Standing.RECALLED, title=runs.title, asked=runs.asked)
         there = self._place(process, recalled)
