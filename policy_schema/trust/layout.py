@@ -37,7 +37,7 @@ LIMITS: Mapping[Role, int] = {
 }
 """The largest file of each role, in bytes. Real ones have 0.5 to 6 KB."""
 
-POLICY_LIMIT = 2_000_000
+POLICY_LIMIT = 1_500_000
 """The largest closed policy, in bytes: about 1,000 bans with all their texts."""
 
 ROTATIONS = 64
@@ -57,11 +57,6 @@ def policy_path(sha256: str) -> str:
 def digest(content: bytes) -> str:
     """SHA-256, in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
-
-
-def policy_id(policy: bytes) -> str:
-    """The name of a closed policy: the first 16 digits of the hash of its bytes."""
-    return digest(policy)[:16]
 
 
 def write_order(path: str) -> tuple[int, str]:

@@ -1,0 +1,89 @@
+"""The hidden verb `_adopter`: verifies what the courier brought, against root-owned trust, and compiles it.
+
+Runs as a second unprivileged user, without a network: it parses what came from outside, so a fault in it must not be
+a fault in the daemon. It holds no key; what it answers is data that the daemon stores and the rulebook reads.
+
+    {"op": "adopt", "trust", "stored", "fetched", "before", "seen", "now"}
+        → {"result": "adopted", "policy", "paths", "rulebook", "highest", "versions", "signers", "threshold", "solo",
+           "signed_at", "expires"}
+        → {"result": "refused", "code", "detail"}
+
+`now` is null for files that were verified before: no date refuses then, and an expired policy stays in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.policy.wire import BadAnswer, number, refusal, unpack, unpack_bytes
+from policy_schema.document.closed import parse_closed
+from policy_schema.document.compile import compile_policy
+from policy_schema.errors import BadDocument
+from policy_schema.trust.highest import read_highest
+from policy_schema.trust.layout import TIMESTAMP_PATH
+from policy_schema.trust.refusal import Refusal, Refused
+from policy_schema.trust.vanished import refuse_vanished_bans
+from policy_schema.trust.verify import Verified, verify
+
+
+def answer(question: Mapping[str, object]) -> Mapping[str, object]:
+    """Adopts or refuses.
+
+    Raises:
+        BadAnswer: the question itself is not as agreed.
+    """
+    if question.get("op") != "adopt":
+        raise BadAnswer("no such operation")
+    try:
+        return adopt(question)
+    except Refused as error:
+        return refusal(error)
+
+
+def adopt(question: Mapping[str, object]) -> Mapping[str, object]:
+    """Verifies and compiles.
+
+    Raises:
+        Refused: the repository or the policy in it cannot be taken.
+        BadAnswer: the question is not as agreed.
+    """
+    stored, fetched = unpack(question.get("stored")), unpack(question.get("fetched"))
+    # Files with a number or hash in their name never change: what was verified once wins over what came now.
+    files = {**fetched, **stored}
+    if TIMESTAMP_PATH in fetched:
+        files[TIMESTAMP_PATH] = fetched[TIMESTAMP_PATH]
+    now = question.get("now")
+    found = verify(
+        files,
+        unpack_bytes(question.get("trust")),
+        now=None if now is None else number(now),
+        seen=read_highest(question.get("seen")),
+    )
+    before = question.get("before")
+    refuse_vanished_bans(None if before is None else unpack_bytes(before), found.policy)
+    return {"result": "adopted", "rulebook": _compiled(found), **_facts(found)}
+
+
+def _compiled(found: Verified) -> dict[str, object]:
+    try:
+        closed = parse_closed(found.policy)
+        return compile_policy(dict(closed.document), found.version)
+    except BadDocument as error:
+        raise Refused(Refusal.BAD_DOCUMENT, str(error)) from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Refused(Refusal.BAD_DOCUMENT, f"it does not compile: {error}") from error
+
+
+def _facts(found: Verified) -> dict[str, object]:
+    expires = {role.value: when for role, when in found.expires}
+    return {
+        "policy": found.paths[-1],
+        "paths": list(found.paths),
+        "highest": dict(found.highest),
+        "versions": found.versions._asdict(),
+        "signers": list(found.signers),
+        "threshold": found.threshold,
+        "solo": found.solo,
+        "signed_at": found.signed_at,
+        "expires": expires,
+    }

@@ -1,0 +1,124 @@
+"""The verified repository on disk: after a restart without a network it is verified again, offline, and recompiled.
+
+    STATE/policy/metadata/1.root.json …, timestamp.json     as published: `interdict-policy verify` reads this folder
+    STATE/policy/targets/HASH.policy.json
+    STATE/policy/seen.json                                  the highest versions, once more in the journal
+
+Only root writes here. Every file but `timestamp.json` has a name that never gets another content, so writing that one
+last makes a change of several files one step: cut off anywhere, the old state is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from agent.errors import Gone, InterdictError
+from agent.host.files import read_bounded, write_atomically
+from policy_schema.trust.highest import Highest, merged, read_highest
+from policy_schema.trust.layout import LIMITS, POLICY_LIMIT, TIMESTAMP_PATH, Files, Role, newest_root, write_order
+
+FOLDERS = ("metadata", "targets")
+SEEN = "seen.json"
+MOST_FILES = 200
+
+
+class Stored(NamedTuple):
+    """What is on disk, and what could not be read of it (one sentence; empty: nothing)."""
+
+    files: dict[str, bytes]
+    seen: dict[str, int]
+    trouble: str = ""
+
+    @property
+    def timestamp(self) -> bytes | None:
+        """The stored timestamp; None when nothing was ever adopted, or the cache was wiped."""
+        return self.files.get(TIMESTAMP_PATH)
+
+    @property
+    def root(self) -> int:
+        """The number of the newest stored root; 0 when there is none."""
+        return newest_root(self.files)
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """The stored policies by path: after an adoption exactly one."""
+        return tuple(sorted(path for path in self.files if path.startswith("targets/")))
+
+    @property
+    def only_policy(self) -> bytes | None:
+        """The stored policy; None when there is none, or a change was cut off between two."""
+        return self.files[self.policies[0]] if len(self.policies) == 1 else None
+
+
+class Store:
+    """The folder `policy` in the agent's state."""
+
+    def __init__(self, state_dir: str) -> None:
+        self._folder = os.path.join(state_dir, "policy")
+
+    def load(self) -> Stored:
+        """Everything that is stored. A file that cannot be read is as good as absent: it is fetched again."""
+        files: dict[str, bytes] = {}
+        trouble = ""
+        for path in self._listed():
+            limit = POLICY_LIMIT if path.startswith("targets/") else max(LIMITS.values())
+            try:
+                files[path] = read_bounded(self._at(path), limit)
+            except InterdictError as error:
+                trouble = str(error)
+        try:
+            seen = read_highest(json.loads(read_bounded(self._at(SEEN), LIMITS[Role.ROOT])))
+        except Gone:
+            seen = {}
+        except (InterdictError, ValueError, RecursionError) as error:
+            seen, trouble = {}, f"{SEEN}: {error}"
+        return Stored(files, seen, trouble)
+
+    def save(self, files: Files, seen: Highest) -> None:
+        """Keeps exactly these verified files and raises the highest versions.
+
+        Raises:
+            InterdictError: the disk refuses; the old state is whole then.
+        """
+        for folder in FOLDERS:
+            self._make(os.path.join(self._folder, folder))
+        # The numbers first: accepted once means never below again, whatever happens in between.
+        most = merged(self.load().seen, seen)
+        write_atomically(self._at(SEEN), json.dumps(most, sort_keys=True).encode() + b"\n", 0o600)
+        there = set(self._listed())
+        for path in sorted(files, key=write_order):
+            if path == TIMESTAMP_PATH or path not in there:
+                write_atomically(self._at(path), files[path], 0o600)
+        self._remove(there - set(files))
+
+    def _at(self, path: str) -> str:
+        return os.path.join(self._folder, *path.split("/"))
+
+    def _listed(self) -> list[str]:
+        found: list[str] = []
+        for folder in FOLDERS:
+            try:
+                names = sorted(os.listdir(os.path.join(self._folder, folder)))
+            except OSError:
+                continue
+            found += [f"{folder}/{name}" for name in names if name.endswith(".json")]
+        return found[:MOST_FILES]
+
+    def _make(self, folder: str) -> None:
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise InterdictError(
+                f"{folder}: {error.strerror or error}", "Check the state folder and its disk."
+            ) from error
+
+    def _remove(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            try:
+                os.unlink(self._at(path))
+            except OSError:
+                # An old version that stays costs room and nothing else.
+                continue

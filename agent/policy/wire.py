@@ -1,0 +1,98 @@
+"""The documents between the daemon and its children, both ways: JSON, with bytes in base64. Standard library only."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+
+from policy_schema.trust.layout import Files
+from policy_schema.trust.refusal import Refusal, Refused
+
+
+class BadAnswer(ValueError):
+    """A document between us and a child is not as agreed."""
+
+
+def pack(files: Files) -> dict[str, str]:
+    """Files as JSON."""
+    return {path: base64.b64encode(content).decode("ascii") for path, content in files.items()}
+
+
+def unpack(value: object) -> dict[str, bytes]:
+    """Files from JSON.
+
+    Raises:
+        BadAnswer: they are not.
+    """
+    if not isinstance(value, Mapping):
+        raise BadAnswer("files are a mapping")
+    return {text(path): unpack_bytes(content) for path, content in value.items()}
+
+
+def unpack_bytes(value: object) -> bytes:
+    """Bytes from base64.
+
+    Raises:
+        BadAnswer: it is not base64.
+    """
+    try:
+        return base64.b64decode(text(value), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadAnswer("not base64") from error
+
+
+def text(value: object, otherwise: str | None = None) -> str:
+    """A text; `otherwise` for nothing at all.
+
+    Raises:
+        BadAnswer: something else.
+    """
+    if value is None and otherwise is not None:
+        return otherwise
+    if not isinstance(value, str):
+        raise BadAnswer("a text is expected")
+    return value
+
+
+def number(value: object) -> int:
+    """A whole number.
+
+    Raises:
+        BadAnswer: something else.
+    """
+    if type(value) is not int:
+        raise BadAnswer("a whole number is expected")
+    return value
+
+
+def mapping(value: object) -> Mapping[str, object]:
+    """A mapping with texts as keys.
+
+    Raises:
+        BadAnswer: something else.
+    """
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise BadAnswer("a mapping is expected")
+    return value
+
+
+def refusal(error: Refused) -> dict[str, object]:
+    """A refusal as JSON."""
+    return {"result": "refused", "code": error.code.value, "detail": error.detail}
+
+
+def raise_refusal(answer: Mapping[str, object]) -> None:
+    """Raises the refusal that an answer holds, if it holds one.
+
+    Raises:
+        Refused: it does.
+        BadAnswer: with a code that nobody knows.
+    """
+    if answer.get("result") != "refused":
+        return
+    try:
+        code = Refusal(text(answer.get("code")))
+    except ValueError as error:
+        raise BadAnswer("an unknown refusal") from error
+    raise Refused(code, text(answer.get("detail"), ""))
