@@ -80,6 +80,13 @@ def npm_version(spec: str) -> str:
     return _npm_facts(spec)["version"]
 
 
+def npm_versions(name: str) -> list[str]:
+    """Every version of an npm package that the registry lists."""
+    with tempfile.TemporaryDirectory(prefix="interdict-zoo-") as home:
+        listed = json.loads(_npm(["view", name, "versions", "--json"], home=Path(home)))
+    return [str(version) for version in listed]
+
+
 @cache
 def _npm_facts(spec: str) -> dict[str, str]:
     with tempfile.TemporaryDirectory(prefix="interdict-zoo-") as home:
