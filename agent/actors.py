@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
+from typing import Protocol, runtime_checkable
 
 from agent.cases import Kind
 from agent.enforce.interface import Actor, Detail, Intent, Outcome, OutcomeCode
@@ -16,6 +18,20 @@ from agent.events import Event, EventLog
 from agent.inbox import Acted, Inbox
 from agent.supervise import Part
 from policy_schema.rules.instant import Instant
+
+
+_IDLE = 2.0
+
+
+@runtime_checkable
+class Patient(Protocol):
+    """An actor whose acts may end later than `act` returns."""
+
+    def tick(self, now: float) -> tuple[Outcome, ...]:
+        """What came of earlier acts; `now` in monotonic seconds."""
+
+    def wake(self) -> float | None:
+        """When `tick` is wanted next, or None."""
 
 
 class Actors:
@@ -43,13 +59,25 @@ class Actors:
             actor: Actor | None = None
             while not stop.is_set():
                 try:
-                    intent = self._queues[kind].get(timeout=1.0)
+                    intent = self._queues[kind].get(timeout=self._patience(actor))
                 except queue.Empty:
+                    self._tick(actor)
                     continue
                 actor = actor or self._make[kind]()
                 self._inbox.put(Acted(self._safely(actor, intent)))
+                self._tick(actor)
 
         return run
+
+    def _patience(self, actor: Actor | None) -> float:
+        """Seconds to wait for the next intent: less when the actor has something under way."""
+        wake = actor.wake() if isinstance(actor, Patient) else None
+        return _IDLE if wake is None else max(0.01, min(_IDLE, wake - time.monotonic()))
+
+    def _tick(self, actor: Actor | None) -> None:
+        if isinstance(actor, Patient):
+            for outcome in actor.tick(time.monotonic()):
+                self._inbox.put(Acted(outcome))
 
     def _safely(self, actor: Actor, intent: Intent) -> Outcome:
         """An actor that fails in an unforeseen way has failed this act, not the agent."""

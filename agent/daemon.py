@@ -191,8 +191,9 @@ class Daemon:
         self._dirty = True
 
     def _refreshed(self, message: box.Refreshed) -> None:
-        rules = self._p.policy.take(message.refresh, self._now())
+        rules = self._p.policy.take(message.refresh, self._now(), restored=message.restored)
         if rules is not None:
+            self._p.decider.guarded = self._p.policy.guarded
             self._p.decider.adopt(rules)
             self._p.looker.want(rules)
             self._p.examiner.know(rules, tuple(self._p.decider.installations))
@@ -226,13 +227,13 @@ class Daemon:
         p.log.write(Event.STARTED, settings=p.settings.file, clean=clean, mode=p.settings.mode)
         kept = p.policy.last_good(self._now())
         if kept is not None:
+            p.decider.guarded = p.policy.guarded
             p.decider.adopt(kept)
             p.looker.want(kept)
             p.examiner.know(kept, ())
         self._handle_signals()
         for part in p.threads:
             p.supervisor.start(part)
-        p.messenger.ask_refresh()
 
     def _end(self) -> None:
         p = self._p

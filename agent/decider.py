@@ -95,6 +95,8 @@ class Decider:
         self.processes: dict[ProcessKey, Process] = {}
         self.restored: frozenset[str] = frozenset()
         """Paths that somebody restored under the policy version in force: held until it changes."""
+        self.guarded: dict[str, str] = {}
+        """Bans that the guard holds, with the sentence that says why."""
         self.current: dict[str, Current] = {}
         self.wake: Instant | None = None
         self._observations: dict[str, tuple[Observation, ...]] = {}
@@ -132,7 +134,8 @@ class Decider:
     def outcome(self, outcome: Outcome, now: Instant) -> None:
         """An act ended."""
         intent = outcome.intent
-        self._inflight.discard((intent.finding_id, intent.kind))
+        if outcome.result is not OutcomeCode.FINISHING:
+            self._inflight.discard((intent.finding_id, intent.kind))
         self._remember(outcome, now)
         if outcome.result in (OutcomeCode.QUARANTINED, OutcomeCode.UNINSTALLED):
             self._forget_below(intent.path, intent.links)
@@ -250,7 +253,7 @@ class Decider:
             believable=now.believable,
             observe=self.observe,
             running=running,
-            hold=braking.hold_of(self._memory.brake, subject.ban, now.instant),
+            hold=self.guarded.get(subject.ban) or braking.hold_of(self._memory.brake, subject.ban, now.instant),
             restored=any(_inside(subject.path, place) for place in self.restored),
         )
 
@@ -325,7 +328,7 @@ class Decider:
             case = self._memory.cases.get(intent.finding_id)
             if case is None or (intent.kind is Kind.NOTIFY and case.outcome not in ("", "told", "not-shown")):
                 return
-            worked = outcome.result.done or intent.kind is Kind.NOTIFY
+            worked = outcome.result.done or outcome.result is OutcomeCode.FINISHING or intent.kind is Kind.NOTIFY
             case = concluded(case, outcome.result.value, now, worked)
             settled = outcome.result in (OutcomeCode.LEFT_IN_PROJECT, OutcomeCode.REFUSED_BY_GUARD)
             case = case._replace(settled=case.settled or settled)

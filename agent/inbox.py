@@ -42,9 +42,10 @@ class Acted(NamedTuple):
 
 
 class Refreshed(NamedTuple):
-    """The policy repository was asked."""
+    """The policy repository was asked, or (`restored`) what is stored of it was verified again."""
 
     refresh: Refresh
+    restored: bool
 
 
 class Answered(NamedTuple):

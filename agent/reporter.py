@@ -104,7 +104,7 @@ class Reporter:
     def send(self, now: Instant, at: float) -> float:
         """Hands the next report to the messenger, or asks for enrolment first. Returns when to look again."""
         device = self._s.messenger.device
-        if not device:
+        if not self._s.messenger.enrolled:
             self._waiting_for = 0
             self._s.messenger.enrol(device_facts(self._s.settings, VERSION), self._s.outbox.epoch)
             return at + self._s.settings.report_interval
@@ -187,7 +187,7 @@ class Reporter:
         rows = s.decider.findings()
         history = [(row.uid, {"at": format_instant(row.at), **_shown_values(row.body)}) for row in s.journal.events()]
         reports = [(format_instant(at), json.loads(body)) for _, body, at in s.journal.sent(100)]
-        mine = {str(json_row["id"]): uid for uid, json_row in rows}
+        mine = {key: case.subject.uid for key, case in s.memory.cases.items()}
         everyone = s.policy.reader_of_everything()
         persons = {uid for uid, _ in rows} | {uid for uid, _ in history if uid >= 0} | {everyone}
         views: dict[int, Mapping[str, object]] = {}

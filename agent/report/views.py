@@ -30,6 +30,10 @@ class Views:
         """Replaces `machine.json`."""
         self._write("machine.json", view, 0o644, None)
 
+    def rules(self, view: Mapping[str, object]) -> None:
+        """Replaces `rules.json`: the rulebook in force, which is no secret."""
+        self._write("rules.json", view, 0o644, None)
+
     def persons(self, views: Mapping[int, Mapping[str, object]]) -> None:
         """Replaces the file of each person given, and removes those of persons without anything."""
         for uid, view in views.items():

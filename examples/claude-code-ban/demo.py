@@ -1,0 +1,473 @@
+"""A ban from the first draft to its lifting, on this machine, in a folder of its own, without root.
+
+    make demo                      waits at the end, with the console's page open to look at
+    make demo ARGS=--exit          ends by itself with 0
+    make demo ARGS="--dir DIR"     keeps everything in DIR (default: a new folder below the temporary one)
+
+Everything is the real thing: the policy is signed and served as a TUF repository over HTTP, the console and the agent
+are the programs that get installed, and the banned package comes from the registry. Where no npm or no registry can be
+reached, a package tree of the same shape is put in its place, and the timeline says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import http.server
+import json
+import os
+import pty
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PACKAGE = "@anthropic-ai/claude-code"
+VERSION = "2.1.112"
+ALTERNATIVE = "@qoder-ai/qodercli"
+PATIENCE = 60.0
+LET_FINISH = 6
+
+
+class Failed(Exception):
+    """The demo could not go on."""
+
+
+class Timeline:
+    """What happened, with the time since the step that caused it."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str, str]] = []
+
+    def step(self, what: str, took: float | None = None, note: str = "") -> None:
+        """Prints one line at once and keeps it for the end."""
+        time_text = "" if took is None else f"{took * 1000:7.0f} ms" if took < 10 else f"{took:7.1f} s "
+        self.rows.append((what, time_text, note))
+        print(f"  {what:<34}{time_text:>11}   {note}", flush=True)
+
+
+class Agent:
+    """`interdict run`, and the events that it writes to stderr."""
+
+    def __init__(self, settings: Path, environment: Mapping[str, str], log: Path) -> None:
+        self._events: list[dict[str, object]] = []
+        self._new = threading.Condition()
+        self._log = log.open("w", encoding="utf-8")
+        self.notices: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.process = subprocess.Popen(
+            [*_program("interdict"), "run", "--config", str(settings)],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for stream, take in ((self.process.stderr, self._event), (self.process.stdout, self.notices.put)):
+            threading.Thread(target=self._read, args=(stream, take), daemon=True).start()
+
+    def wait_for(self, since: int = 0, **wanted: object) -> dict[str, object]:
+        """The first event from number `since` on that has these values."""
+        deadline = time.monotonic() + PATIENCE
+        with self._new:
+            while True:
+                for row in self._events[since:]:
+                    if all(row.get(key) == value for key, value in wanted.items()):
+                        return row
+                left = deadline - time.monotonic()
+                if left <= 0 or self.process.poll() is not None:
+                    raise Failed(f"the agent did not say {wanted} within {PATIENCE:.0f} s; its log is {self._log.name}")
+                self._new.wait(min(left, 0.5))
+
+    @property
+    def count(self) -> int:
+        """How many events there were so far: a mark for `wait_for`."""
+        with self._new:
+            return len(self._events)
+
+    def stop(self) -> None:
+        """Ends the agent properly."""
+        self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(15)
+        self.process.kill()
+        self._log.close()
+
+    def _read(self, stream: Iterator[str], take: Callable[[str], None]) -> None:
+        for line in stream:
+            take(line.rstrip("\n"))
+
+    def _event(self, line: str) -> None:
+        with contextlib.suppress(ValueError):
+            self._log.write(line + "\n")
+            self._log.flush()
+        with contextlib.suppress(json.JSONDecodeError), self._new:
+            row = json.loads(line)
+            self._events.append(row)
+            self._new.notify_all()
+
+
+class Demo:
+    """The steps, in order."""
+
+    def __init__(self, folder: Path, offline: bool) -> None:
+        self.folder = folder
+        self.offline = offline
+        self.home = folder / "home"
+        self.prefix = self.home / ".npm-global"
+        self.author = folder / "author"
+        self.site = folder / "author" / "repository"
+        self.timeline = Timeline()
+        self.environment = self._clean_environment()
+        self.closing = contextlib.ExitStack()
+        self.version = 0
+
+    def run(self) -> str:
+        """Everything; returns the address of the compliance page."""
+        for made in (self.home, self.author):
+            made.mkdir(parents=True)
+        print(f"Everything happens in {self.folder}\n")
+        self._author()
+        address = self._console()
+        agent = self._agent(address)
+        installed = self._install()
+        since = time.monotonic()
+        found = agent.wait_for(event="finding", face="package")
+        self.timeline.step("found", time.monotonic() - since, f"{found['tool']} {found['version']} in ~/.npm-global")
+        agent.wait_for(event="outcome", kind="notify", result="told")
+        self.timeline.step("told", time.monotonic() - since, "the notice below, once")
+        self._show_notice(agent)
+        self._block(agent, installed)
+        self._remove(agent, installed)
+        self._move(agent)
+        self._reported(address)
+        self._lift(agent, installed)
+        return address
+
+    # The author's side
+
+    def _author(self) -> None:
+        passphrase = self.author / "passphrase"
+        passphrase.write_text("a demo has no secrets\n")
+        passphrase.chmod(0o600)
+        self._policy("notify")
+        shown = self._policy_command("preview", str(self.author / "policy.yaml"), "--ban", "claude-code", "--language", "en")
+        print("What people will read (interdict-policy preview):\n")
+        print("\n".join(f"    {line}" for line in shown.splitlines()[:14]) + "\n")
+        self._policy_command("init", str(self.author), "--solo", "--passphrase-file", str(passphrase))
+        self._publish()
+        print("Timeline\n")
+        self.timeline.step("policy signed and published", None, "TUF, ONE SIGNER (a trial), version 1")
+
+    def _policy(self, *actions: str, lifted: bool = False) -> None:
+        """Writes the example with stages that began a moment ago, so that nobody has to wait for a date."""
+        text = (HERE / "policy.yaml").read_text(encoding="utf-8")
+        zone = ZoneInfo("Asia/Shanghai")
+        began = datetime.now(zone) - timedelta(hours=len(actions) + 1)
+        rows = []
+        for number, action in enumerate(actions):
+            at = (began + timedelta(hours=number)).strftime("%Y-%m-%d %H:%M")
+            more = f', let_finish: "{LET_FINISH}s", kill_after: "5s"' if action == "block" else ""
+            rows.append(f'      - {{from: "{at}", action: "{action}"{more}}}\n')
+        first, second = text.split('  - id: "claude-agent-sdk"', 1)
+        first = re.sub(r"(    stages:\n)(?:      - .*\n)+", lambda found: found[1] + "".join(rows), first)
+        first = re.sub(r'    min_notice: .*\n', '    min_notice: "0s"\n', first)
+        first = re.sub(r"    no_later_than: .*\n", "", first)
+        first = re.sub(r"    rollout:\n(?:      - .*\n)+", "", first)
+        if lifted:
+            first = first[: first.index('  - id: "claude-code"')]
+            today = datetime.now(zone).strftime("%Y-%m-%d")
+            second += f'\nlifted:\n  - id: "claude-code"\n    date: "{today}"\n    reason: {{en: "The vendor has answered."}}\n    quarantine: "restore"\n'
+        (self.author / "policy.yaml").write_text(first + '  - id: "claude-agent-sdk"' + second, encoding="utf-8")
+
+    def _publish(self) -> None:
+        passphrase = str(self.author / "passphrase")
+        policy = str(self.author / "policy.yaml")
+        self._policy_command("sign", policy, "--dir", str(self.author), "--passphrase-file", passphrase, "--yes")
+        self._policy_command("publish", "--dir", str(self.author), "--passphrase-file", passphrase)
+        self.version += 1
+
+    def _policy_command(self, *arguments: str) -> str:
+        return _call([*_program("interdict-policy"), *arguments], self.environment)
+
+    # Server, console, agent
+
+    def _serve(self) -> str:
+        handler = functools.partial(_Quiet, directory=str(self.site))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.closing.callback(server.shutdown)
+        return f"http://127.0.0.1:{server.server_address[1]}/"
+
+    def _console(self) -> str:
+        data = str(self.folder / "console")
+        _call([*_program("interdict-console"), "migrate", "--data", data], self.environment)
+        secret = _call([*_program("interdict-console"), "enroll-secret", "new", "--data", data], self.environment)
+        (self.folder / "secret").write_text(secret.split()[-1] + "\n")
+        (self.folder / "secret").chmod(0o600)
+        console = subprocess.Popen(
+            [*_program("interdict-console"), "serve", "--data", data, "--trial", "--port", "0"],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=(self.folder / "console.log").open("w"),
+            text=True,
+        )
+        self.closing.callback(_end, console)
+        assert console.stdout is not None
+        for line in console.stdout:
+            found = re.search(r"http://[\w.:]+", line)
+            if found:
+                threading.Thread(target=console.stdout.read, daemon=True).start()
+                self.timeline.step("console listens", None, found[0])
+                return found[0]
+        raise Failed(f"the console did not start; see {self.folder / 'console.log'}")
+
+    def _agent(self, console: str) -> Agent:
+        settings = self.folder / "settings.toml"
+        rows = {
+            "policy_url": self._serve(),
+            "trust_root": str(self.author / "root.json"),
+            "server": console,
+            "secret_file": str(self.folder / "secret"),
+            "state_dir": str(self.folder / "state"),
+            "poll_interval": "1s",
+            "report_delay": "1s",
+            "notices": "stdout",
+        }
+        lists = {"homes": [str(self.home)], "path_folders": [str(self.prefix / "bin")]}
+        lines = [f"{key} = {json.dumps(value)}\n" for key, value in {**rows, **lists}.items()]
+        settings.write_text("".join(lines) + "system = false\n", encoding="utf-8")
+        settings.chmod(0o600)
+        since = time.monotonic()
+        agent = Agent(settings, self.environment, self.folder / "agent.log")
+        self.closing.callback(agent.stop)
+        agent.wait_for(event="policy-adopted")
+        self.timeline.step("agent started, policy adopted", time.monotonic() - since, "poll over HTTP, verified, compiled")
+        return agent
+
+    # What happens on the workstation
+
+    def _install(self) -> Path:
+        since = time.monotonic()
+        note = f"npm install -g {PACKAGE}@{VERSION}"
+        if not self._npm("install", "-g", "--ignore-scripts", f"{PACKAGE}@{VERSION}"):
+            sys.path.insert(0, str(ROOT))
+            from tests.fakes.synthetic import synthetic_npm_install
+
+            synthetic_npm_install(self.prefix, PACKAGE, VERSION, "native")
+            note = f"{PACKAGE} {VERSION}: a tree of the same shape (no registry)"
+        self.timeline.step("installed", time.monotonic() - since, note)
+        return self.prefix / "lib" / "node_modules" / PACKAGE
+
+    def _block(self, agent: Agent, installed: Path) -> None:
+        session = self._start_tool()
+        found = agent.wait_for(event="finding", face="process", pid=session.pid)
+        self.timeline.step("a session runs", None, f"pid {session.pid}, found as {found['tool']}")
+        mark = agent.count
+        self._policy("notify", "block")
+        self._publish()
+        published = time.monotonic()
+        agent.wait_for(mark, event="policy-adopted")
+        agent.wait_for(mark, event="finding-changed", pid=session.pid, action="block")
+        self.timeline.step("block in force", time.monotonic() - published, f"policy version {self.version}; it may finish for {LET_FINISH} s")
+        started = time.monotonic()
+        second = self._start_tool()
+        agent.wait_for(mark, event="outcome", kind="stop", pid=second.pid)
+        second.wait(PATIENCE)
+        self.timeline.step("a new start is ended", time.monotonic() - started, f"pid {second.pid}, exit {second.returncode}")
+        agent.wait_for(mark, event="outcome", kind="stop", pid=session.pid)
+        session.wait(PATIENCE)
+        self.timeline.step("the running session is ended", time.monotonic() - published, "after its time to finish")
+
+    def _remove(self, agent: Agent, installed: Path) -> None:
+        self.before = _tree_digest(installed)
+        mark = agent.count
+        self._policy("notify", "block", "remove")
+        self._publish()
+        published = time.monotonic()
+        done = agent.wait_for(mark, event="outcome", kind="quarantine", result="quarantined")
+        self.timeline.step("quarantined", time.monotonic() - published, f"{done['quarantine']}, nothing is deleted")
+        if installed.exists():
+            raise Failed(f"{installed} is still there")
+
+    def _move(self, agent: Agent) -> None:
+        since = time.monotonic()
+        if not self._npm("install", "-g", "--ignore-scripts", ALTERNATIVE):
+            sys.path.insert(0, str(ROOT))
+            from tests.fakes.synthetic import synthetic_npm_install
+
+            synthetic_npm_install(self.prefix, ALTERNATIVE, "1.1.52", "plain")
+        installed = time.monotonic()
+        moved = agent.wait_for(event="moved")
+        self.timeline.step("moved to the alternative", time.monotonic() - installed, f"{moved['tool']} {moved['version']} ({installed - since:.0f} s of npm)")
+
+    def _reported(self, address: str) -> None:
+        since = time.monotonic()
+        deadline = since + PATIENCE
+        while time.monotonic() < deadline:
+            with contextlib.suppress(urllib.error.URLError, OSError):
+                page = _get(f"{address}/compliance.csv")
+                if "quarantined" in page:
+                    self.timeline.step("reported", time.monotonic() - since, "signed, numbered, stored by the console")
+                    return
+            threading.Event().wait(0.2)
+        raise Failed("no report reached the console")
+
+    def _lift(self, agent: Agent, installed: Path) -> None:
+        mark = agent.count
+        self._policy(lifted=True)
+        self._publish()
+        published = time.monotonic()
+        agent.wait_for(mark, event="outcome", kind="restore", result="restored")
+        same = _tree_digest(installed) == self.before
+        self.timeline.step("lifted and restored", time.monotonic() - published, "byte for byte" if same else "NOT the same as before")
+        if not same:
+            raise Failed("what was restored differs from what was taken")
+
+    # Small things
+
+    def _start_tool(self) -> subprocess.Popen[bytes]:
+        """Starts the tool as a person would, in a terminal of its own, with nothing but this machine to talk to."""
+        main, other = pty.openpty()
+        process = subprocess.Popen(
+            [str(self.prefix / "bin" / "claude")],
+            env={**self.environment, "TERM": "xterm"},
+            stdin=other,
+            stdout=other,
+            stderr=other,
+            start_new_session=True,
+            cwd=self.home,
+        )
+        os.close(other)
+        threading.Thread(target=_drain, args=(main,), daemon=True).start()
+        self.closing.callback(_end, process)
+        return process
+
+    def _npm(self, *arguments: str) -> bool:
+        npm = shutil.which("npm")
+        if npm is None or self.offline:
+            return False
+        quiet = ["--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=60000"]
+        done = subprocess.run([npm, *arguments, *quiet], env=self.environment, cwd=self.home, capture_output=True)
+        (self.folder / "npm.log").open("ab").write(done.stdout + done.stderr)
+        return done.returncode == 0
+
+    def _show_notice(self, agent: Agent) -> None:
+        lines: list[str] = []
+        with contextlib.suppress(queue.Empty):
+            while len(lines) < 40:
+                lines.append(agent.notices.get(timeout=0.3))
+        print("\n" + "\n".join(f"      | {line}" for line in lines).rstrip(" |\n") + "\n", flush=True)
+
+    def _clean_environment(self) -> dict[str, str]:
+        """The caller's environment without what could lead out of the folder."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "npm_", "ANTHROPIC", "CLAUDE"))}
+        return {
+            **kept,
+            "HOME": str(self.home),
+            "npm_config_prefix": str(self.prefix),
+            "npm_config_cache": str(self.folder / "npm-cache"),
+            "npm_config_update_notifier": "false",
+            "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "DISABLE_AUTOUPDATER": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    """Static files, without a line for each request."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+
+def _program(name: str) -> list[str]:
+    beside = Path(sys.executable).parent / name
+    return [str(beside)] if beside.exists() else [shutil.which(name) or name]
+
+
+def _call(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    done = subprocess.run(command, env=dict(environment), capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def _get(address: str) -> str:
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        return str(answer.read().decode("utf-8"))
+
+
+def _drain(terminal: int) -> None:
+    with contextlib.suppress(OSError):
+        while os.read(terminal, 65536):
+            pass
+    os.close(terminal)
+
+
+def _end(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        process.kill()
+    process.wait()
+
+
+def _tree_digest(folder: Path) -> dict[str, tuple[int, int, int, str]]:
+    """Everything about a tree that must be the same after a restore."""
+    import hashlib
+
+    made = {}
+    for path in [folder, *sorted(folder.rglob("*"))]:
+        status = path.lstat()
+        text = os.readlink(path) if path.is_symlink() else hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        made[str(path.relative_to(folder))] = (status.st_mode, status.st_uid, status.st_mtime_ns, text)
+    return made
+
+
+def main() -> int:
+    """Runs the demo; 0 when every step happened."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--exit", action="store_true", help="end at once when done")
+    parser.add_argument("--dir", type=Path, help="where everything goes (must not exist or be empty)")
+    parser.add_argument("--offline", action="store_true", help="do not ask the registry")
+    args = parser.parse_args()
+    if args.dir and args.dir.exists() and any(args.dir.iterdir()):
+        print(f"demo: {args.dir} is not empty. Name another folder, or none.", file=sys.stderr)
+        return 2
+    folder = (args.dir or Path(tempfile.mkdtemp(prefix="interdict-demo-"))).resolve()
+    demo = Demo(folder, args.offline)
+    with demo.closing:
+        try:
+            address = demo.run()
+        except Failed as error:
+            print(f"\ndemo: {error}", file=sys.stderr)
+            return 1
+        print(f"\nCompliance page: {address}/\nNothing outside {folder} was touched.")
+        if not args.exit:
+            print("Ctrl-C ends the demo.")
+            with contextlib.suppress(KeyboardInterrupt):
+                threading.Event().wait()
+    if not args.dir and args.exit:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
