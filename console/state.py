@@ -65,7 +65,8 @@ MEANS: Final[dict[DeviceState, str]] = {
 }
 
 _OPEN: Final = frozenset({State.ANNOUNCED, State.ACTIVE, State.AWAITING_NOTICE, State.NOT_IN_ROLLOUT})
-_DOES_NOT_COUNT: Final = frozenset({State.OUT_OF_SCOPE, State.LIFTED, State.WEAK})
+DOES_NOT_COUNT: Final = frozenset({State.OUT_OF_SCOPE, State.LIFTED, State.WEAK})
+"""States of findings that say nothing against a device: not meant, no longer meant, or only a name."""
 
 
 class Looked(NamedTuple):
@@ -96,7 +97,7 @@ def standing_of(finding_states: Collection[str], looked: Looked) -> DeviceState:
     A finding's state that this console does not know counts as open: too much attention is sooner mended than none.
     """
     known = {state.value for state in State}
-    counting = {state for state in finding_states if state not in _DOES_NOT_COUNT}
+    counting = {state for state in finding_states if state not in DOES_NOT_COUNT}
     if counting & _OPEN or counting - known:
         return DeviceState.OPEN
     for state, means in (

@@ -11,6 +11,7 @@ from console import audit
 from console.ingest.verify import AcceptedEnrolment, Refused
 from console.state import Looked, standing_of, why_partial
 from console.store.queries import ingest
+from console.store.tables import host_key
 from policy_schema.messages.enrol import DeviceFacts
 from policy_schema.messages.wire import clean
 
@@ -52,11 +53,6 @@ def facts_columns(facts: DeviceFacts) -> dict[str, object]:
         else msgspec.json.encode([clean(group) for group in facts.groups]).decode(),
         "agent": clean(facts.agent),
     }
-
-
-def host_key(host_name: str) -> str:
-    """The form in which host names are compared and sorted: the name in small letters, without the domain."""
-    return host_name.casefold().split(".")[0][:120] or host_name.casefold()[:120]
 
 
 def secret_digest(secret: str) -> str:

@@ -197,3 +197,8 @@ audit = Table(
     Column("what", String(40), nullable=False),
     Column("detail", String(500), nullable=False),
 )
+
+
+def host_key(host_name: str) -> str:
+    """The form in which host names are compared and sorted: the name in small letters, without the domain."""
+    return host_name.casefold().split(".")[0][:120] or host_name.casefold()[:120]

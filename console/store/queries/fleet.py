@@ -21,8 +21,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from console.state import SHOWN_FIRST, DeviceState
-from console.store.tables import coverage, device, expected_device, finding, finding_event, move, report
+from console.state import DOES_NOT_COUNT, SHOWN_FIRST, DeviceState
+from console.store.tables import coverage, device, expected_device, finding, finding_event, host_key, move, report
 
 FINDINGS_SHOWN = 50
 """Findings a device in a list; its own page has more."""
@@ -76,7 +76,7 @@ def fleet(silence: Silence) -> Subquery:
     return select(rows, rank.label("rank")).subquery("fleet")
 
 
-def page(silence: Silence, wanted: Wanted, after: Place | None, most: int) -> Select[str, str, str, str, int]:
+def page(silence: Silence, wanted: Wanted, after: Place | None, most: int) -> Select[Any]:
     """One page of the list, what needs somebody first. Ordered by a key, so no page costs more than another."""
     rows = fleet(silence)
     key = tuple_(rows.c.rank, rows.c.host_key, rows.c.device_id)
@@ -90,7 +90,7 @@ def page(silence: Silence, wanted: Wanted, after: Place | None, most: int) -> Se
     return statement.order_by(rows.c.rank, rows.c.host_key, rows.c.device_id).limit(most)
 
 
-def count(silence: Silence, wanted: Wanted) -> Select[str, int]:
+def count(silence: Silence, wanted: Wanted) -> Select[Any]:
     """How many devices there are in each state."""
     rows = fleet(silence)
     statement = select(rows.c.state, func.count())
@@ -109,7 +109,7 @@ def _conditions(rows: Subquery, wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.moved:
         conditions.append(exists().where(and_(move.c.device_id == rows.c.device_id, move.c.gone_at.is_(None))))
     if wanted.search:
-        key = rows.c.host_key.contains(wanted.search.casefold(), autoescape=True)
+        key = rows.c.host_key.contains(host_key(wanted.search), autoescape=True)
         conditions.append(or_(key, rows.c.device_id == wanted.search))
     return conditions
 
@@ -171,33 +171,35 @@ def report_body(device_id: str, epoch: str, sequence: int) -> Select[bytes]:
     )
 
 
-def bans() -> Select[str, str, int | None, str, int, int]:
-    """For each ban, state, presence and outcome: how many devices, how many installations."""
-    gone = case((finding.c.gone_at.is_(None), 0), else_=1)
+def bans() -> Select[str, int, int]:
+    """For each ban: on how many devices something of it is there, and how many installations."""
     one = case((finding.c.installation == "", finding.c.finding_id), else_=finding.c.installation)
     return (
         select(
             finding.c.ban,
-            finding.c.state,
-            gone.label("gone"),
-            finding.c.outcome,
             func.count(distinct(finding.c.device_id)).label("devices"),
             func.count(distinct(finding.c.device_id + "/" + one)).label("installations"),
         )
         .join(device, device.c.device_id == finding.c.device_id)
-        .where(device.c.removed_at.is_(None))
-        .group_by(finding.c.ban, finding.c.state, gone, finding.c.outcome)
-        .order_by(finding.c.ban)
+        .where(device.c.removed_at.is_(None), finding.c.gone_at.is_(None), finding.c.state.not_in(DOES_NOT_COUNT))
+        .group_by(finding.c.ban)
     )
 
 
-def devices_with(ban_states: Collection[str]) -> Select[str, int]:
-    """For each ban: how many devices have something of it that counts."""
+def outcomes() -> Select[str, str, int, int]:
+    """For each ban and the last thing that was done: on how many devices, and whether it is still there."""
+    gone = case((finding.c.gone_at.is_(None), 0), else_=1)
     return (
-        select(finding.c.ban, func.count(distinct(finding.c.device_id)))
+        select(
+            finding.c.ban,
+            finding.c.outcome,
+            gone.label("gone"),
+            func.count(distinct(finding.c.device_id)).label("devices"),
+        )
         .join(device, device.c.device_id == finding.c.device_id)
-        .where(device.c.removed_at.is_(None), finding.c.gone_at.is_(None), finding.c.state.in_(ban_states))
-        .group_by(finding.c.ban)
+        .where(device.c.removed_at.is_(None), finding.c.state.not_in(DOES_NOT_COUNT))
+        .group_by(finding.c.ban, finding.c.outcome, gone)
+        .order_by(finding.c.ban, func.count(distinct(finding.c.device_id)).desc(), finding.c.outcome)
     )
 
 
@@ -244,7 +246,7 @@ def found(name: str) -> Select[str, str]:
     """The devices of this id or host name."""
     return (
         select(device.c.device_id, device.c.host_name)
-        .where(or_(device.c.device_id == name, device.c.host_key == name.casefold(), device.c.host_name == name))
+        .where(or_(device.c.device_id == name, device.c.host_key == host_key(name)))
         .limit(10)
     )
 

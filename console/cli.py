@@ -1,0 +1,144 @@
+"""The command `interdict-console`. Importable without the libraries of the console: they are loaded when used."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+from console.errors import BadCommand, ConsoleError, ExtraMissing
+from policy_schema.rules.instant import parse_duration
+
+DATA: Final = "/var/lib/interdict-console"
+COMMANDS: Final = "console.commands"
+"""The module that does the work, by name, so that importing this file loads none of it."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line for a command line that makes no sense, as everywhere."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadCommand(message, f"See `{self.prog} --help`.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command. Returns the exit code: 0, or 2 with one line on stderr."""
+    try:
+        parsed = _parser().parse_args(arguments)
+        if not hasattr(parsed, "command"):
+            raise BadCommand("no command was given", "See `interdict-console --help`.")
+        os.umask(0o077)
+        command: Callable[[argparse.Namespace], int] = getattr(_commands(), parsed.command)
+        return command(parsed)
+    except ConsoleError as error:
+        print(f"interdict-console: {error}; {error.advice()}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # Whoever read our output has enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _commands() -> object:
+    try:
+        return importlib.import_module(COMMANDS)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] in ("console", "policy_schema"):
+            raise
+        raise ExtraMissing(f"the console needs {error.name}, which is not installed") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="interdict-console", description="Takes reports from workstations and shows compliance.")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _serve(_verb(verbs, "serve", "serve", "take reports and serve the pages"))
+    _verb(verbs, "migrate", "migrate", "bring the database to this version's form")
+    _report(_verb(verbs, "report", "report", "print the compliance report"))
+    _secrets(verbs)
+    _users(verbs)
+    _devices(verbs)
+    return parser
+
+
+def _verb(verbs: argparse._SubParsersAction[_Parser], name: str, command: str, help_: str) -> argparse.ArgumentParser:
+    verb = verbs.add_parser(name, help=help_, description=f"{help_[0].upper()}{help_[1:]}.")
+    verb.set_defaults(command=command)
+    verb.add_argument(
+        "--data",
+        type=Path,
+        default=Path(os.environ.get("INTERDICT_CONSOLE_DATA", DATA)),
+        metavar="DIR",
+        help=f"where the database lies (default: $INTERDICT_CONSOLE_DATA, else {DATA})",
+    )
+    return verb
+
+
+def _nested(verbs: argparse._SubParsersAction[_Parser], name: str, help_: str) -> argparse._SubParsersAction[_Parser]:
+    parser = verbs.add_parser(name, help=help_)
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
+def _serve(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    verb.add_argument("--port", type=int, default=8600, help="port, 0 for a free one (default: %(default)s)")
+    verb.add_argument("--trial", action="store_true", help="no login; this machine only")
+    verb.add_argument("--behind-tls", action="store_true", help="a proxy in front ends TLS")
+    _duration(verb, "--report-every", "15m", "how often devices shall report")
+    _duration(verb, "--silent-after", "24h", "without a report for so long a device counts as silent")
+
+
+def _report(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--ban", default="", metavar="ID", help="devices on which this ban has found something")
+    form = verb.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="a row for each device and installation")
+    form.add_argument("--json", action="store_true", help="one JSON document")
+    _duration(verb, "--silent-after", "24h", "without a report for so long a device counts as silent")
+
+
+def _secrets(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    secrets = _nested(verbs, "enroll-secret", "secrets with which machines enrol")
+    new = _verb(secrets, "new", "secret_new", "make a secret and print it once")
+    new.add_argument("--uses", type=int, default=1, metavar="N", help="machines that may enrol with it (default: 1)")
+    _duration(new, "--expires", "7d", "how long it can be used")
+
+
+def _users(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    users = _nested(verbs, "user", "people who may sign in")
+    add = _verb(users, "add", "user_add", "add somebody, or give them a new password")
+    add.add_argument("name")
+    add.add_argument("--password-file", type=Path, metavar="FILE", help="read the password from its first line")
+
+
+def _devices(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    devices = _nested(verbs, "devices", "the devices of the fleet")
+    listed = _verb(devices, "import", "devices_import", "replace the list of expected devices")
+    listed.add_argument("file", type=Path, help="one host name a line, or a CSV with a column host_name")
+    gone = _verb(devices, "remove", "device_remove", "take a device out of the fleet")
+    gone.add_argument("device", help="its id or host name")
+
+
+def _duration(verb: argparse.ArgumentParser, name: str, default: str, help_: str) -> None:
+    verb.add_argument(
+        name, type=_seconds, default=_seconds(default), metavar="TIME", help=f"{help_} (default: {default})"
+    )
+
+
+def _seconds(text: str) -> int:
+    """`30s`, `15m`, `24h`, `7d`."""
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if seconds <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time at all")
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

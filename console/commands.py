@@ -1,0 +1,237 @@
+"""What the verbs of `interdict-console` do. Loaded by `console.cli` when one is used."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import getpass
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from console import app, audit, server
+from console.access import hash_password
+from console.clock import wall_clock
+from console.errors import BadCommand, BadFile, StoreUnusable
+from console.exports.csv import write_csv
+from console.exports.json import write_json
+from console.exports.text import write_text
+from console.ingest.enrol import secret_digest
+from console.reports import compliance
+from console.settings import DATABASE, Settings, check
+from console.store import migrate as migrations
+from console.store.db import Database, open_database
+from console.store.queries import access, fleet, ingest
+from console.store.queries.fleet import Silence, Wanted
+from console.store.tables import host_key
+from policy_schema.messages.wire import clean
+from policy_schema.rules.instant import format_instant
+
+LONGEST_FILE = 64 << 20
+MOST_USES = 10_000_000
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Takes reports and serves the pages until it is told to end."""
+    settings = check(
+        Settings(
+            data=arguments.data,
+            host=arguments.host,
+            port=arguments.port,
+            trial=arguments.trial,
+            behind_tls=arguments.behind_tls,
+            report_every=arguments.report_every,
+            silent_after=arguments.silent_after,
+        )
+    )
+    with _database(settings.data, create=True) as database, server.bind(settings) as bound:
+        at = server.address(bound)
+        server.server(app.build(settings, database), lambda: _announce(settings, database, at)).run([bound])
+    return 0
+
+
+def _announce(settings: Settings, database: Database, address: str) -> None:
+    """One line with the address, for people and for whoever started us; then what is unusual."""
+    print(f"listening on {address}", flush=True)
+    if settings.trial:
+        print("trial: no login is asked for, and only this machine can connect", flush=True)
+        return
+    with database.read() as connection:
+        if connection.execute(access.count_users()).scalar_one() == 0:
+            print("nobody can sign in yet: interdict-console user add NAME", flush=True)
+
+
+def migrate(arguments: argparse.Namespace) -> int:
+    """Brings the database to this version's form, making it if there is none."""
+    before, after = _migrated(arguments.data)
+    print(f"{arguments.data / DATABASE} is at {after}" + ("" if before == after else f", was {before or 'not there'}"))
+    return 0
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Prints the compliance report."""
+    silence = Silence(wall_clock(), arguments.silent_after)
+    wanted = Wanted(ban=arguments.ban)
+    with _database(arguments.data) as database, database.read() as connection:
+        overview = compliance.overview(connection, silence)
+        lines = compliance.all_lines(connection, silence, wanted)
+        if arguments.csv:
+            for piece in write_csv(lines):
+                sys.stdout.write(piece)
+        elif arguments.json:
+            print(write_json(overview, lines, silence.now).decode())
+        else:
+            for text in write_text(overview, lines, silence.now):
+                print(text)
+    return 0
+
+
+def secret_new(arguments: argparse.Namespace) -> int:
+    """Prints a secret. Only its hash is kept, so it cannot be shown again."""
+    if not 1 <= arguments.uses <= MOST_USES:
+        raise BadCommand(f"--uses {arguments.uses} is not a number of machines", f"Say 1 to {MOST_USES}.")
+    secret, now = secrets.token_urlsafe(32), wall_clock()
+    expires_at = now + arguments.expires
+    with _database(arguments.data, create=True) as database, database.write() as connection:
+        connection.execute(
+            access.add_secret(
+                digest=secret_digest(secret), uses=arguments.uses, expires_at=expires_at, now=now, who=_who()
+            )
+        )
+        audit.record(connection, now, who=_who(), what="secret-made", detail=f"for {arguments.uses} machines")
+    print(secret)
+    print(f"shown once; {arguments.uses} uses, until {format_instant(expires_at)}", file=sys.stderr)
+    return 0
+
+
+def user_add(arguments: argparse.Namespace) -> int:
+    """Adds somebody, or gives them a new password; their sessions end."""
+    name = arguments.name
+    if name != clean(name) or not name.strip() or len(name) > 100:
+        raise BadCommand(f"{clean(name)!r} is not a name", "Take up to 100 ordinary characters.")
+    password, now = hash_password(_password(arguments.password_file)), wall_clock()
+    with _database(arguments.data, create=True) as database, database.write() as connection:
+        user = {"name": name, "password": password, "created_at": now}
+        connection.execute(access.put_user(connection.dialect.name), user)
+        connection.execute(access.end_sessions(name, now))
+        audit.record(connection, now, who=_who(), what="user-added", detail=name)
+    print(f"{name} can sign in")
+    return 0
+
+
+def devices_import(arguments: argparse.Namespace) -> int:
+    """Replaces the list of expected devices; who is on it and has not enrolled shows as never enrolled."""
+    names, now = _host_names(arguments.file), wall_clock()
+    rows = {host_key(name): {"host_key": host_key(name), "host_name": name, "imported_at": now} for name in names}
+    with _database(arguments.data, create=True) as database, database.write() as connection:
+        connection.execute(access.drop_expected())
+        connection.execute(access.put_expected(connection.dialect.name), list(rows.values()))
+        audit.record(connection, now, who=_who(), what="devices-imported", detail=f"{len(rows)} devices")
+    print(f"{len(rows)} devices are expected")
+    return 0
+
+
+def device_remove(arguments: argparse.Namespace) -> int:
+    """Takes a device out of the fleet. Its next report, if one comes, brings it back."""
+    now = wall_clock()
+    with _database(arguments.data) as database, database.write() as connection:
+        found = connection.execute(fleet.found(arguments.device)).all()
+        if len(found) != 1:
+            which = "no device is" if not found else f"{len(found)} devices are"
+            raise BadCommand(f"{which} called {arguments.device}", "Use the device's id from its page.")
+        connection.execute(ingest.set_device(found[0].device_id, {"removed_at": now}))
+        audit.record(connection, now, who=_who(), what="device-removed", detail=found[0].device_id)
+    print(f"{found[0].host_name} ({found[0].device_id}) is removed")
+    return 0
+
+
+@contextmanager
+def _database(data: Path, *, create: bool = False) -> Iterator[Database]:
+    """The database in its newest form.
+
+    Raises:
+        StoreUnusable: it is not there and shall not be made, or cannot be used.
+    """
+    if not create and not (data / DATABASE).is_file():
+        raise StoreUnusable(
+            f"there is no console in {data}", "Say --data DIR, or begin with `interdict-console serve`."
+        )
+    _migrated(data)
+    database = open_database(Settings(data=data).database)
+    try:
+        yield database
+    except SQLAlchemyError as error:
+        raise StoreUnusable(f"the database in {data} cannot be used: {str(error).splitlines()[0]}") from error
+    finally:
+        database.close()
+
+
+def _migrated(data: Path) -> tuple[str | None, str]:
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnusable(f"{data} cannot be made: {error.strerror}") from error
+    database = open_database(Settings(data=data).database)
+    try:
+        return migrations.migrate(database)
+    except SQLAlchemyError as error:
+        raise StoreUnusable(f"the database in {data} cannot be used: {str(error).splitlines()[0]}") from error
+    finally:
+        database.close()
+
+
+def _password(file: Path | None) -> str:
+    if file is not None:
+        return _lines(file)[0] if _lines(file) else ""
+    if not sys.stdin.isatty():
+        raise BadCommand("there is no terminal to ask for the password", "Use --password-file FILE.")
+    password = getpass.getpass("Password: ")
+    if password != getpass.getpass("Once more: "):
+        raise BadCommand("the two passwords differ", "Try again.")
+    return password
+
+
+def _host_names(file: Path) -> list[str]:
+    """One name a line, or the column `host_name` of a CSV.
+
+    Raises:
+        BadFile: neither of them, or nothing in it.
+    """
+    lines = [line for line in _lines(file) if line.strip()]
+    if lines and "," in lines[0]:
+        rows = csv.DictReader(lines)
+        if "host_name" not in (rows.fieldnames or ()):
+            raise BadFile(f"{file} line 1: no column is called host_name", "Name the column, or give one name a line.")
+        names = [row["host_name"] or "" for row in rows]
+    else:
+        names = lines[1:] if lines and lines[0].strip() == "host_name" else lines
+    cleaned = [clean(name.strip()) for name in names if name.strip()]
+    if not cleaned:
+        raise BadFile(f"{file} names no device", "Give one host name a line.")
+    return cleaned
+
+
+def _lines(file: Path) -> list[str]:
+    """Raises:
+    BadFile: the file cannot be read as text.
+    """
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(LONGEST_FILE + 1)
+        if len(data) > LONGEST_FILE:
+            raise BadFile(f"{file} has more than {LONGEST_FILE} bytes")
+        return data.decode("utf-8-sig").splitlines()
+    except OSError as error:
+        raise BadFile(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeError as error:
+        raise BadFile(f"{file} is not UTF-8 text", "Save it as UTF-8.") from error
+
+
+def _who() -> str:
+    """Who uses the command, for the record."""
+    return f"uid {os.getuid()}" if hasattr(os, "getuid") else getpass.getuser()

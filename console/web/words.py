@@ -1,0 +1,82 @@
+"""How codes, instants and durations are put for people. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from console.reports.interface import PolicySeen
+from console.state import DeviceState
+
+OUTCOMES = {
+    "told": "person told",
+    "not-shown": "notice not shown",
+    "finishing": "may finish",
+    "stopped": "stopped",
+    "killed": "ended by force",
+    "gone": "gone by itself",
+    "quarantined": "quarantined",
+    "uninstalled": "uninstalled",
+    "restored": "put back",
+    "failed": "failed",
+    "refused-by-guard": "protected, not touched",
+    "left-in-project": "left in a project",
+}
+ACTIONS = {"report": "report only", "notify": "notify", "block": "block", "remove": "remove"}
+FINDING_STATES = {
+    "announced": "announced",
+    "active": "in force",
+    "out-of-scope": "not meant for this device",
+    "not-in-rollout": "not rolled out to it yet",
+    "awaiting-notice": "until the person was told",
+    "held": "held: a request is open",
+    "excepted": "excepted",
+    "paused": "paused",
+    "lifted": "lifted",
+    "weak": "only a name, not acted on",
+}
+TRUST = {
+    "verified": "verified",
+    "last-good": "last good one, cannot be confirmed now",
+    "unsigned": "unsigned",
+    "none": "no policy",
+}
+
+
+def since_then(seconds: int) -> str:
+    """A duration as one number and its unit: `12 min`, `3 days`."""
+    for size, one, many in ((86_400, "day", "days"), (3_600, "h", "h"), (60, "min", "min")):
+        if seconds >= size:
+            number = seconds // size
+            return f"{number} {one if number == 1 else many}"
+    return f"{max(seconds, 0)} s"
+
+
+def moment(instant: int) -> str:
+    """An instant for the machine-readable side of a page."""
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def day(text: str) -> str:
+    """`2026-07-03T08:12:44Z` or `2026-07-03` as `3 Jul 2026`; what is no day stays as it is."""
+    try:
+        parsed = datetime.strptime(text[:10], "%Y-%m-%d")
+    except ValueError:
+        return text
+    return f"{parsed.day} {parsed:%b %Y}"
+
+
+def policy_troubles(policy: PolicySeen) -> tuple[str, ...]:
+    """What stands beside a policy when it cannot be relied on wholly."""
+    troubles = []
+    if policy.trust != "verified":
+        troubles.append(TRUST.get(policy.trust, policy.trust))
+    if policy.solo:
+        troubles.append("one signer")
+    if policy.problem:
+        troubles.append(policy.problem.replace("-", " "))
+    return tuple(troubles)
+
+
+def state_word(state: DeviceState) -> str:
+    """A state as a word on a page."""
+    return {"removed-by-IT": "removed by IT", "never-enrolled": "never enrolled"}.get(state.value, state.value)
