@@ -19,7 +19,6 @@ from agent.inbox import Acted, Inbox
 from agent.supervise import Part
 from policy_schema.rules.instant import Instant
 
-
 _IDLE = 2.0
 
 
@@ -69,12 +68,12 @@ class Actors:
 
         return run
 
-    def _patience(self, actor: Actor | None) -> float:
+    def _patience(self, actor: object) -> float:
         """Seconds to wait for the next intent: less when the actor has something under way."""
         wake = actor.wake() if isinstance(actor, Patient) else None
         return _IDLE if wake is None else max(0.01, min(_IDLE, wake - time.monotonic()))
 
-    def _tick(self, actor: Actor | None) -> None:
+    def _tick(self, actor: object) -> None:
         if isinstance(actor, Patient):
             for outcome in actor.tick(time.monotonic()):
                 self._inbox.put(Acted(outcome))
@@ -87,5 +86,7 @@ class Actors:
             problem = f"{error}"
         except Exception as error:
             problem = repr(error)
-        self._log.write(Event.PART_FAILED, part=f"actor-{intent.kind.value}", error=problem[:300], finding=intent.finding_id)
+        self._log.write(
+            Event.PART_FAILED, part=f"actor-{intent.kind.value}", error=problem[:300], finding=intent.finding_id
+        )
         return Outcome(intent, OutcomeCode.FAILED, Detail.SYSTEM_ERROR, self._now())

@@ -7,12 +7,12 @@ from __future__ import annotations
 import email.utils
 import gzip
 import json
-import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from agent.device_key import DeviceKey
 from agent.errors import InterdictError, Unreachable
+from agent.host.clock import wall
 from agent.policy.wire import BadAnswer, number, pack, raise_refusal, text, unpack_bytes
 from policy_schema.messages.enrol import DeviceFacts, EnrolRequest
 from policy_schema.messages.wire import encode
@@ -76,7 +76,7 @@ class ConsoleLink:
                     "path": path,
                     "sequence": sequence,
                     "body": pack({"it": body})["it"],
-                    "now": int(time.time()) + self._ahead,
+                    "now": wall() + self._ahead,
                 }
             )
             answer = self._courier(
@@ -92,7 +92,9 @@ class ConsoleLink:
             raise_refusal(answer)
             shown = _map(answer.get("headers"))
             values = _json(unpack_bytes(answer.get("body")))
-            return Reply(number(answer.get("status")), values, _seconds(shown.get("retry-after"))), str(shown.get("date") or "")
+            return Reply(number(answer.get("status")), values, _seconds(shown.get("retry-after"))), str(
+                shown.get("date") or ""
+            )
         except Refused as error:
             return Reply(0, {}, 0.0, str(error)), ""
         except (InterdictError, BadAnswer, Unreachable) as error:
@@ -100,7 +102,7 @@ class ConsoleLink:
 
     def _difference(self, date: str) -> int:
         try:
-            return int(email.utils.parsedate_to_datetime(date).timestamp() - time.time())
+            return int(email.utils.parsedate_to_datetime(date).timestamp() - wall())
         except (ValueError, TypeError, OverflowError):
             return 0
 
@@ -108,7 +110,7 @@ class ConsoleLink:
 def next_in(reply: Reply, otherwise: float) -> float:
     """Seconds until the console wants the next report."""
     try:
-        return max(0.0, parse_instant(str(reply.values["next_report_at"])) - time.time())
+        return max(0.0, parse_instant(str(reply.values["next_report_at"])) - wall())
     except (KeyError, ValueError):
         return reply.retry_after or otherwise
 

@@ -217,7 +217,9 @@ class Decider:
         for process in self.processes.values():
             decision = self.rules.decide(process.seen, now, process.identity)
             if decision:
-                made.append((process_subject(process.seen, process.identity, decision.ban, process.installation), decision))
+                made.append(
+                    (process_subject(process.seen, process.identity, decision.ban, process.installation), decision)
+                )
         self.counters.decisions += len(self.installations) + len(self.processes)
         return made
 
@@ -391,7 +393,13 @@ class Decider:
         for key in [key for key in self._moves if key not in here]:
             line = self._moves.pop(key)
             self._journal.set_meta(f"moved:{key}:reported", "")
-            self._queue([MoveLine(tool=line.tool, from_tool=line.from_tool, version=line.version, seen_at=line.seen_at, gone=True)])
+            self._queue(
+                [
+                    MoveLine(
+                        tool=line.tool, from_tool=line.from_tool, version=line.version, seen_at=line.seen_at, gone=True
+                    )
+                ]
+            )
 
     def _first_move(self, key: str, now: Instant) -> int:
         known = self._journal.meta(f"moved:{key}")

@@ -49,7 +49,9 @@ class _Known(NamedTuple):
 class Examiner:
     """Takes the watcher's events and tells the inbox which processes are recognised and which have ended."""
 
-    def __init__(self, *, inbox: Inbox, sight: Sight, container: Container, content: Content, home_of: Callable[[str], str]) -> None:
+    def __init__(
+        self, *, inbox: Inbox, sight: Sight, container: Container, content: Content, home_of: Callable[[str], str]
+    ) -> None:
         self._inbox = inbox
         self._sight = sight
         self._container = container

@@ -71,7 +71,12 @@ def process_subject(seen: Observation, identity: Identity, ban: str, installatio
 
 
 def finding_json(
-    subject: Subject, decision: Decision, standing: Standing, ban_text: Mapping[str, object], since: int, outcome: str = ""
+    subject: Subject,
+    decision: Decision,
+    standing: Standing,
+    ban_text: Mapping[str, object],
+    since: int,
+    outcome: str = "",
 ) -> dict[str, object]:
     """A finding as `scan --json` and the views show it, to the person at the machine: with paths."""
     stage, following = decision.stage, decision.next_stage

@@ -43,7 +43,14 @@ class Messenger:
     """Asks the policy server at its interval, and carries what the reporter hands over."""
 
     def __init__(
-        self, *, settings: Settings, inbox: Inbox, door: PolicyDoor, link: ConsoleLink | None, key: DeviceKey, now: Callable[[], int]
+        self,
+        *,
+        settings: Settings,
+        inbox: Inbox,
+        door: PolicyDoor,
+        link: ConsoleLink | None,
+        key: DeviceKey,
+        now: Callable[[], int],
     ) -> None:
         self._settings = settings
         self._inbox = inbox

@@ -176,7 +176,9 @@ class PolicyInForce:
         rows += [f"Ban {ban} is gone from the policy without being lifted, and stays in force." for ban in self._kept]
         rows += [f"Ban {ban}: {why}" for ban, why in self.guarded.items()]
         if self.standing.expires and now > self.standing.expires and self._rules:
-            rows.append(f"The policy's signatures expired on {format_instant(self.standing.expires)}; it stays in force.")
+            rows.append(
+                f"The policy's signatures expired on {format_instant(self.standing.expires)}; it stays in force."
+            )
         return rows
 
     def _note(self, refresh: Refresh, now: Instant) -> None:

@@ -15,7 +15,9 @@ from policy_schema.rules.rulebook import DeviceRules
 Content = Callable[[str], tuple[str, str]]
 
 
-def protected_hits(rules: DeviceRules, content: Content, programs: Iterable[str] = PROTECTED_PROGRAMS) -> dict[str, str]:
+def protected_hits(
+    rules: DeviceRules, content: Content, programs: Iterable[str] = PROTECTED_PROGRAMS
+) -> dict[str, str]:
     """Ban id to the sentence that says what protected thing it would hit."""
     hits: dict[str, str] = {}
     for ban in rules.book.bans:
@@ -41,5 +43,3 @@ def _recognised(rules: DeviceRules, path: str, content: Content) -> str:
     identity = rules.identify(seen)
     weak = identity is None or identity.confidence is Confidence.WEAK
     return "" if weak or identity is None else identity.tool
-
-

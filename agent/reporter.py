@@ -12,7 +12,6 @@ from typing import NamedTuple
 import psutil
 
 from agent import brake as braking
-
 from agent.decider import Decider
 from agent.events import Event, EventLog
 from agent.findings import shown
@@ -144,7 +143,9 @@ class Reporter:
         wait = max(self._retry, wanted)
         self._retry = min(self._retry * 2, _RETRY_LAST)
         server = self._s.settings.server
-        self.health("console", f"reports to {server} do not arrive: {problem}", "They are kept and sent again by themselves.")
+        self.health(
+            "console", f"reports to {server} do not arrive: {problem}", "They are kept and sent again by themselves."
+        )
         self.views_due = True
         return at + wait
 
@@ -235,7 +236,12 @@ def coverage_json(row: Coverage) -> dict[str, object]:
 def _coverage_line(row: Coverage) -> CoverageLine:
     reasons = tuple(sorted({reason_code(place.reason).value for place in row.unknown}))
     return CoverageLine(
-        source=clean(row.source, 40), roots=len(row.roots), items=row.items, unknown=len(row.unknown), reasons=reasons, ms=row.ms
+        source=clean(row.source, 40),
+        roots=len(row.roots),
+        items=row.items,
+        unknown=len(row.unknown),
+        reasons=reasons,
+        ms=row.ms,
     )
 
 

@@ -85,7 +85,9 @@ class Settings:
 
 
 _DURATIONS = frozenset({"poll_interval", "scan_interval", "report_interval", "report_delay"})
-_TEXTS = frozenset({"policy_url", "trust_root", "server", "secret_file", "state_dir", "vault_dir", "language", "proxy"}) | {
+_TEXTS = frozenset(
+    {"policy_url", "trust_root", "server", "secret_file", "state_dir", "vault_dir", "language", "proxy"}
+) | {
     "courier_user",
     "adopter_user",
     "ca_file",
@@ -121,7 +123,7 @@ def load_settings(path: str = "") -> Settings:
     try:
         values = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadSettings(f"{name}: {error}", "Write it as TOML: name = \"value\", one a line.") from error
+        raise BadSettings(f"{name}: {error}", 'Write it as TOML: name = "value", one a line.') from error
     return parse_settings(values, name)
 
 
@@ -130,7 +132,9 @@ def parse_settings(values: Mapping[str, object], name: str) -> Settings:
     known = {f.name for f in fields(Settings) if not f.metadata.get("internal")}
     unknown = sorted(set(values) - known)
     if unknown:
-        raise BadSettings(f"{name}: {unknown[0]}: there is no such setting", "Remove it, or see docs/settings.md for the names.")
+        raise BadSettings(
+            f"{name}: {unknown[0]}: there is no such setting", "Remove it, or see docs/settings.md for the names."
+        )
     made = {key: _value(name, key, value) for key, value in values.items()}
     return Settings(**made, file=name)  # type: ignore[arg-type]  # each value was checked for its field just above
 
@@ -176,7 +180,9 @@ def _read(name: str) -> str:
         _refuse_others(name, os.fstat(file.fileno()))
         data = file.read(_MAX_BYTES + 1)
     if len(data) > _MAX_BYTES:
-        raise BadSettings(f"{name}: larger than {_MAX_BYTES // 1024} KB", "Settings are a few lines; see docs/settings.md.")
+        raise BadSettings(
+            f"{name}: larger than {_MAX_BYTES // 1024} KB", "Settings are a few lines; see docs/settings.md."
+        )
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

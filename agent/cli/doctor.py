@@ -17,7 +17,7 @@ from agent.cli.shared import add_settings_argument, settings_of
 from agent.cli.status import policy_sentence
 from agent.errors import BadSettings, InterdictError
 from agent.host.child import weaknesses
-from agent.host.clock import BUILD_TIME
+from agent.host.clock import BUILD_TIME, wall
 from agent.host.command import NOTIFY_SEND, find_tool
 from agent.report.views import read_view
 from agent.settings import Settings
@@ -79,7 +79,9 @@ def _state(settings: Settings) -> Check:
         return Check("state", "failed", f"{folder} is not there", "Start the agent once as root; it makes the folder.")
     free = shutil.disk_usage(folder).free
     if free < 50_000_000:
-        return Check("state", "failed", f"{free // 1_000_000} MB are free for {folder}", "Make room: the journal needs it.")
+        return Check(
+            "state", "failed", f"{free // 1_000_000} MB are free for {folder}", "Make room: the journal needs it."
+        )
     return Check("state", "ok", f"{folder}, {free // 1_000_000_000} GB free")
 
 
@@ -87,7 +89,7 @@ def _daemon(settings: Settings) -> Check:
     view = read_view(settings.state_dir, "machine.json")
     if view is None:
         return Check("daemon", "failed", "it has never run", "Start it: systemctl start interdict.")
-    age = time.time() - parse_instant(str(view["generated_at"]))
+    age = wall() - parse_instant(str(view["generated_at"]))
     if age > _STALE + settings.report_interval:
         return Check("daemon", "failed", f"its last word is {int(age)} s old", "Start it: systemctl restart interdict.")
     return Check("daemon", "ok", f"its last word is {max(0, int(age))} s old")
@@ -97,10 +99,12 @@ def _policy(settings: Settings) -> Check:
     if not settings.policy_url:
         return Check("policy", "failed", "no policy_url is set", "Set policy_url in the settings.")
     policy = _part(settings, "policy")
-    sentence = policy_sentence(policy, time.time())
+    sentence = policy_sentence(policy, wall())
     if policy.get("problem"):
         return Check("policy", "failed", f"{sentence} {policy.get('message')}", str(policy.get("advice") or ""))
-    return Check("policy", "ok" if policy.get("id") else "failed", sentence, "" if policy.get("id") else "Start the agent.")
+    return Check(
+        "policy", "ok" if policy.get("id") else "failed", sentence, "" if policy.get("id") else "Start the agent."
+    )
 
 
 def _enrolment(settings: Settings) -> Check:
@@ -108,12 +112,14 @@ def _enrolment(settings: Settings) -> Check:
         return Check("console", "ok", "no server is set: nothing is reported to anybody")
     device = _part(settings, "device").get("id")
     if not device:
-        return Check("console", "failed", f"not enrolled at {settings.server}", "Set secret_file, or run `interdict enroll`.")
+        return Check(
+            "console", "failed", f"not enrolled at {settings.server}", "Set secret_file, or run `interdict enroll`."
+        )
     return Check("console", "ok", f"enrolled at {settings.server} as {device}")
 
 
 def _clock(settings: Settings) -> Check:
-    if time.time() < BUILD_TIME:
+    if wall() < BUILD_TIME:
         when = time.strftime("%Y-%m-%d", time.gmtime())
         return Check("clock", "failed", f"the clock says {when}, before this agent was built", "Set the clock (NTP).")
     return Check("clock", "ok", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
@@ -121,7 +127,9 @@ def _clock(settings: Settings) -> Check:
 
 def _rights(settings: Settings) -> Check:
     if hasattr(os, "geteuid") and os.geteuid() != 0:
-        return Check("rights", "ok", "not root: only your own files and processes are seen, and nothing of others is touched")
+        return Check(
+            "rights", "ok", "not root: only your own files and processes are seen, and nothing of others is touched"
+        )
     weak = weaknesses(settings.courier_user, settings.adopter_user)
     if weak:
         return Check("rights", "weak", "; ".join(one.message for one in weak), weak[0].advice)

@@ -29,8 +29,6 @@ COMMANDS: dict[str, str] = {
 """Every command: name to module. A module has NAME, HELP, add_arguments(parser) and run(args) -> exit code."""
 
 
-
-
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as every error of ours."""
 

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 def print_json(value: object) -> None:
     """One JSON document on stdout and nothing else."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace").decode() + "\n")
+    sys.stdout.write(
+        json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace").decode() + "\n"
+    )
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -7,18 +7,21 @@ against `--trust-root`. Without the option it is the policy that the agent on th
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import time
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from agent.errors import BadCommand, PolicyRefused
+from agent.host.clock import wall
+from agent.policy import children
+from agent.policy.refresh import Place, refresh
+from agent.policy.store import Store, read_repository
+from agent.policy.wire import pack
 from agent.settings import Settings
 from policy_schema.errors import PolicyError
 from policy_schema.rules.rulebook import Rulebook
-
-
 
 
 class Chosen(NamedTuple):
@@ -59,7 +62,7 @@ def choose_policy(args: argparse.Namespace, settings: Settings) -> Chosen:
         if "://" in args.policy:
             return _from_url(args.policy, _trust(args, settings), settings)
         if os.path.isdir(args.policy):
-            return _from_folder(Path(args.policy), _trust(args, settings))
+            return _from_folder(args.policy, _trust(args, settings), settings)
         return _from_file(Path(args.policy))
     except PolicyError as error:
         code = str(getattr(error, "code", "bad-document"))
@@ -76,28 +79,29 @@ def _from_file(path: Path) -> Chosen:
     return Chosen(Rulebook(compile_policy(closed.document, 0)), "unsigned", (), None)
 
 
-def _from_folder(folder: Path, trust: bytes) -> Chosen:
-    from policy_schema.authoring.files import read_repository
+def _from_folder(folder: str, trust: bytes, settings: Settings) -> Chosen:
+    """A repository on this machine: its files are handed to the same adopter that the agent uses."""
+    files = read_repository(folder)
 
-    return _verified(read_repository(folder), trust)
+    def courier(question: Mapping[str, object]) -> Mapping[str, object]:
+        return {"result": "changed", "files": pack(files)}
+
+    return _adopted(Place(folder, trust), courier, settings)
 
 
 def _from_url(url: str, trust: bytes, settings: Settings) -> Chosen:
-    from agent.policy.refresh import fetch_all
+    access = {"proxy": settings.proxy, "ca_file": settings.ca_file}
+    return _adopted(Place(url, trust, access), children.courier(settings.courier_user), settings)
 
-    return _verified(fetch_all(url, trust, settings), trust)
 
-
-def _verified(files: dict[str, bytes], trust: bytes) -> Chosen:
-    from policy_schema.document.closed import parse_closed
-    from policy_schema.document.compile import compile_policy
-    from policy_schema.trust.verify import verify
-
-    now = int(time.time())
-    good = verify(files, trust, now=now)
-    closed = parse_closed(good.policy)
-    book = Rulebook(compile_policy(closed.document, good.version))
-    return Chosen(book, "verified", good.signers, max(0, now - good.signed_at))
+def _adopted(place: Place, courier: children.Ask, settings: Settings) -> Chosen:
+    adopter = children.adopter(settings.adopter_user)
+    with tempfile.TemporaryDirectory(prefix="interdict-scan-") as folder:
+        found = refresh(place, Store(folder), courier=courier, adopter=adopter, now=wall(), seen={}, in_force=None)
+    adopted = found.adopted
+    if adopted is None:
+        raise PolicyRefused(found.status.value, found.message.rstrip("."), found.advice)
+    return Chosen(Rulebook(adopted.rulebook), "verified", adopted.signers, max(0, wall() - adopted.signed_at))
 
 
 def _trust(args: argparse.Namespace, settings: Settings) -> bytes:
@@ -116,10 +120,12 @@ def _in_force(settings: Settings) -> Chosen:
 
     view = read_view(settings.state_dir, "rules.json")
     if view is None:
-        raise BadCommand("there is no policy to look with", "Name one: --policy FILE, or a repository with --trust-root.")
+        raise BadCommand(
+            "there is no policy to look with", "Name one: --policy FILE, or a repository with --trust-root."
+        )
     rulebook, policy = view.get("rulebook"), view.get("policy")
     if not isinstance(rulebook, dict) or not isinstance(policy, dict):
         raise BadCommand("the agent's policy cannot be read", "Start the agent once more: it writes it anew.")
     signers = tuple(str(name) for name in policy.get("signers") or ())
-    age = int(time.time()) - int(policy.get("confirmed_at") or 0)
-    return Chosen(Rulebook(json.loads(json.dumps(rulebook))), str(policy.get("trust")), signers, age)
+    age = wall() - int(policy.get("confirmed_at") or 0)
+    return Chosen(Rulebook(rulebook), str(policy.get("trust")), signers, age)

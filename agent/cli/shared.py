@@ -11,7 +11,9 @@ from agent.settings import Settings, default_file, load_settings
 
 def add_settings_argument(parser: argparse.ArgumentParser) -> None:
     """Adds `--config FILE`."""
-    parser.add_argument("--config", metavar="FILE", default="", help="the settings file (default: the system's own place)")
+    parser.add_argument(
+        "--config", metavar="FILE", default="", help="the settings file (default: the system's own place)"
+    )
 
 
 def settings_of(args: argparse.Namespace) -> Settings:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Mapping
 
 from agent.cli.output import print_json, print_table, say
 from agent.cli.shared import add_settings_argument, settings_of
 from agent.errors import StateBroken
+from agent.host.clock import wall
 from agent.report.views import own_view, read_view
 from policy_schema.rules.instant import parse_instant
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _show(machine: Mapping[str, object], findings: list[Mapping[str, object]]) -> None:
     policy = _table(machine.get("policy"))
-    say(policy_sentence(policy, time.time()))
+    say(policy_sentence(policy, wall()))
     if policy.get("message"):
         say(f"  {policy['message']}")
     for sentence in _texts(machine.get("notes")):

@@ -26,7 +26,9 @@ _PERSONS_FROM = 1000
 class NotifyActor:
     """Shows notices. `channel` is `desktop` or `stdout` (a trial in the foreground)."""
 
-    def __init__(self, *, channel: str, now: Callable[[], Instant], here: Callable[[], Iterable[Session]] = sessions) -> None:
+    def __init__(
+        self, *, channel: str, now: Callable[[], Instant], here: Callable[[], Iterable[Session]] = sessions
+    ) -> None:
         self._channel = channel
         self._now = now
         self._here = here

@@ -17,6 +17,11 @@ BELIEVED_AHEAD = 30 * 86400
 """How far past the newest signed time a wall clock may be and still allow `remove`, in seconds."""
 
 
+def wall() -> int:
+    """The machine's own clock, in seconds since the epoch: for ages that are shown and messages that are dated."""
+    return int(time.time())
+
+
 class Now(NamedTuple):
     """An instant to decide with, and whether the clock behind it can be believed for `remove`."""
 
@@ -46,8 +51,7 @@ class SystemClock:
 
     def now(self) -> Now:
         """The larger of wall clock and floor."""
-        wall = int(time.time())
-        return judge_time(wall, self.floor, self._newest_signed)
+        return judge_time(wall(), self.floor, self._newest_signed)
 
     def monotonic(self) -> float:
         """Seconds since some start."""

@@ -140,7 +140,9 @@ class Journal:
 
     def add_pending(self, kind: str, body: Mapping[str, object]) -> None:
         """Queues one line for the next report."""
-        self._db.execute("INSERT INTO pending (kind, body) VALUES (?, ?)", (kind, json.dumps(body, separators=(",", ":"))))
+        self._db.execute(
+            "INSERT INTO pending (kind, body) VALUES (?, ?)", (kind, json.dumps(body, separators=(",", ":")))
+        )
 
     def take_pending(self, sequence: int, limit: int) -> list[tuple[str, dict[str, object]]]:
         """Gives the oldest unsent lines to a report (its sequence number) and returns them."""
@@ -167,7 +169,9 @@ class Journal:
         """The console has everything up to this sequence number. Returns how many reports that were."""
         with self.together():
             done = self._db.execute("SELECT sequence, body FROM outbox WHERE sequence <= ?", (up_to,)).fetchall()
-            self._db.executemany("INSERT INTO sent (sequence, body, sent_at) VALUES (?, ?, ?)", [(s, b, now) for s, b in done])
+            self._db.executemany(
+                "INSERT INTO sent (sequence, body, sent_at) VALUES (?, ?, ?)", [(s, b, now) for s, b in done]
+            )
             self._db.execute("DELETE FROM outbox WHERE sequence <= ?", (up_to,))
             self._db.execute("DELETE FROM pending WHERE sequence <= ?", (up_to,))
             self._db.execute("DELETE FROM sent WHERE id <= (SELECT max(id) FROM sent) - ?", (_KEEP_SENT,))

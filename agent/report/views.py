@@ -80,8 +80,8 @@ def own_view(state_dir: str) -> dict[str, object] | None:
     return read_view(state_dir, f"{os.geteuid() if hasattr(os, 'geteuid') else 0}.json")
 
 
-def person_view(uid: int, findings: Sequence[object], history: Sequence[object], reports: Sequence[object]) -> dict[str, object]:
+def person_view(
+    uid: int, findings: Sequence[object], history: Sequence[object], reports: Sequence[object]
+) -> dict[str, object]:
     """One person's view."""
     return {"schema": 1, "uid": uid, "findings": list(findings), "history": list(history), "reports": list(reports)}
-
-

@@ -1,0 +1,63 @@
+"""From a wish to the words of its notice: the policy's own text, in the language of the person whom it concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from agent.cases import Kind, Wish
+from agent.decider import Current, Words
+from agent.findings import shown
+from agent.settings import Settings
+from policy_schema.notices.compose import Found, Occasion, Situation, compose, occasion_of
+from policy_schema.notices.language import Reader
+from policy_schema.notices.terminal import terminal_text
+from policy_schema.rules.decision import State
+from policy_schema.rules.instant import Instant
+from policy_schema.rules.rulebook import Rulebook
+
+Person = Callable[[str, str, int], Instant | None]
+"""When this person was first shown a notice of this ban of this tool (ban, tool, uid)."""
+Places = Callable[[str, str], int]
+"""How many installations of this tool this ban matches."""
+
+
+class Wording:
+    """Composes notices. `book` is read anew each time: a policy may have changed since."""
+
+    def __init__(
+        self, *, settings: Settings, book: Callable[[], Rulebook | None], told: Person, places: Places
+    ) -> None:
+        self._reader = Reader((settings.language,)) if settings.language else Reader()
+        self._book = book
+        self._told = told
+        self._places = places
+
+    def __call__(self, row: Current, wish: Wish, now: Instant) -> Words:
+        """Title, body and two lines for a terminal."""
+        book = self._book()
+        if book is None:
+            return Words()
+        subject = row.subject
+        ban = next((one.text for one in book.bans if one.id == subject.ban), {})
+        tool = book.tool_entries.get(subject.tool)
+        situation = Situation(
+            occasion=_occasion(row, wish),
+            now=now,
+            found=Found(shown(subject.path), subject.version, max(1, self._places(subject.ban, subject.tool))),
+            reader=self._reader,
+            told=self._told(subject.ban, subject.tool, subject.uid),
+            until=wish.finish_until,
+        )
+        entry: Mapping[str, object] = tool if isinstance(tool, Mapping) else {"id": subject.tool}
+        notice = compose(book.organisation, ban, entry, situation)
+        return Words(notice.title, notice.body, terminal_text(book.organisation, ban, entry, situation))
+
+
+def _occasion(row: Current, wish: Wish) -> Occasion:
+    if wish.kind is Kind.QUARANTINE:
+        return Occasion.REMOVED
+    if row.standing.state is State.AWAITING_NOTICE:
+        return Occasion.ANNOUNCED
+    if row.subject.project and wish.action.rung > 1:
+        return Occasion.IN_PROJECT
+    return occasion_of(wish.action, wish.countdown)
