@@ -9,7 +9,7 @@ unknown can be looked through whole, after it was started.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Final, NamedTuple, Protocol
 
 from policy_schema.rules.binary import HEAD_SIZE, Extent, Kind, find_sections, kind_of
@@ -24,10 +24,10 @@ TRAILER_REACH: Final = 4 << 20
 
 _VERSION = re.compile(rb"[0-9][0-9A-Za-z.+-]{0,63}")
 _VERSION_NEAR: Final = 512
-"""Bytes behind a literal in which its version stands: `(c) ... All rights reserved`, then `// Version: 2.1.197`."""
+"""Bytes behind a text within which its version begins: `(c) ... All rights reserved`, then `// Version: 2.1.197`."""
 _VERSION_TRIES: Final = 64
 _VERSION_LENGTH: Final = 64
-_OVERLAP: Final = MAX_LITERAL + _VERSION_NEAR + _VERSION_LENGTH
+_OVERLAP: Final = MAX_LITERAL
 
 Stop = Callable[[], bool]
 
@@ -87,7 +87,10 @@ def look_in(
     for signature in candidates:
         places = (Extent(0, reader.size),) if whole else _places(search, kind, signature)
         plan.setdefault(places, []).append(signature)
-    found = {hunt.signature.id: hunt.version for places, group in plan.items() for hunt in search.run(places, group)}
+    found: dict[str, str] = {}
+    for places, group in plan.items():
+        for place in places:
+            found |= search.matches(place, group)
     return tuple(ContentMatch(s.id, found[s.id], whole) for s in candidates if s.id in found)
 
 
@@ -106,57 +109,6 @@ def _places(search: _Search, kind: Kind, signature: Signature) -> tuple[Extent, 
     return (Extent(max(0, reader.size - signature.tail), reader.size),)
 
 
-class _Hunt:
-    """What of one signature has been seen so far."""
-
-    def __init__(self, signature: Signature) -> None:
-        self.signature = signature
-        self._all = signature.all
-        self._some = signature.some
-        self._near = ""
-        self._first = ""
-
-    @property
-    def version(self) -> str:
-        """The one right behind a literal is the tool's own; the first one may be that of a library inside."""
-        return self._near or self._first
-
-    @property
-    def matched(self) -> bool:
-        """Everything that the signature asks for was seen."""
-        return not self._all and len(self.signature.some) - len(self._some) >= self.signature.least
-
-    @property
-    def done(self) -> bool:
-        """The rest of the file has nothing more to tell."""
-        return self.matched and bool(self.version or not self.signature.version)
-
-    def feed(self, window: bytearray, end: int, last: bool) -> None:
-        """Looks at the first `end` bytes of `window`; `last` when nothing but zeros follows them."""
-        places = {literal: window.find(literal, 0, end) for literal in self._all + self._some}
-        self._all = tuple(literal for literal in self._all if places[literal] < 0)
-        self._some = tuple(literal for literal in self._some if places[literal] < 0)
-        marker = self.signature.version
-        # A version cut in two by the end of this piece is whole in the next one, which begins with this one's end.
-        whole = end if last else end - _VERSION_LENGTH
-        self._first = self._first or _version_behind(marker, window, 0, whole, end)
-        for at in places.values():
-            if at >= 0 and not self._near:
-                self._near = _version_behind(marker, window, at, min(whole, at + _VERSION_NEAR), end)
-
-
-def _version_behind(marker: bytes, window: bytearray, start: int, stop: int, end: int) -> str:
-    for _ in range(_VERSION_TRIES if marker else 0):
-        at = window.find(marker, start, stop)
-        if at < 0:
-            break
-        start = at + len(marker)
-        found = _VERSION.match(window, start, min(end, start + _VERSION_LENGTH))
-        if found:
-            return found[0].decode("ascii")
-    return ""
-
-
 class _Search:
     """One look: the file, the buffer that all pieces go through, and who may end it."""
 
@@ -165,51 +117,80 @@ class _Search:
         self._stop = stop
         self._buffer = bytearray(_OVERLAP + CHUNK)
 
-    def run(self, places: Iterable[Extent], signatures: Sequence[Signature]) -> list[_Hunt]:
-        """Returns the hunts that matched in one of the places."""
-        matched: list[_Hunt] = []
-        for place in places:
-            # One literal of each first: most files end here, at a third of the cost.
-            seen = self._seen(place, {s.all[0] for s in signatures if s.all})
-            hunts = [_Hunt(s) for s in signatures if not s.all or s.all[0] in seen]
-            matched += self._finish(place, hunts)
-        return matched
+    def matches(self, place: Extent, signatures: Sequence[Signature]) -> dict[str, str]:
+        """Ids of the signatures that match in this place, each with the version found there."""
+        # One text of each first: the look at most files ends here.
+        seen = self._positions(place, {s.all[0] for s in signatures if s.all})
+        likely = [s for s in signatures if not s.all or s.all[0] in seen]
+        rest = {text for s in likely for text in (*s.all, *s.some)} - seen.keys()
+        seen |= self._positions(place, rest, lambda more: all(s.is_shown_by(seen | more) for s in likely))
+        return {s.id: self._version(place, s, seen) for s in likely if s.is_shown_by(seen)}
 
     def has_at_end(self, trailer: bytes) -> bool:
         """Tells whether the trailer stands near the end of the file."""
         end = self.reader.size
-        return bool(self._seen(Extent(max(0, end - TRAILER_REACH), end), {trailer}))
+        return bool(self._positions(Extent(max(0, end - TRAILER_REACH), end), {trailer}))
 
-    def _seen(self, place: Extent, literals: set[bytes]) -> set[bytes]:
-        missing = set(literals)
-        for end, _ in self._windows(place) if missing else ():
-            missing = {literal for literal in missing if self._buffer.find(literal, 0, end) < 0}
-            if not missing:
+    def _positions(
+        self, place: Extent, texts: Set[bytes], enough: Callable[[dict[bytes, int]], bool] | None = None
+    ) -> dict[bytes, int]:
+        # Where in the file each text stands first; texts that stand nowhere are left out.
+        seen: dict[bytes, int] = {}
+        missing = set(texts)
+        for start, length in self._windows(place) if missing else ():
+            for text in tuple(missing):
+                at = self._buffer.find(text, 0, length)
+                if at >= 0:
+                    seen[text] = start + at
+                    missing.discard(text)
+            if not missing or (seen and enough and enough(seen)):
                 break
-        return literals - missing
+        return seen
 
-    def _finish(self, place: Extent, hunts: Sequence[_Hunt]) -> list[_Hunt]:
-        for end, last in self._windows(place) if hunts else ():
-            for hunt in hunts:
-                if not hunt.done:
-                    hunt.feed(self._buffer, end, last)
-            if all(hunt.done for hunt in hunts):
-                break
-        return [hunt for hunt in hunts if hunt.matched]
-
-    def _windows(self, place: Extent) -> Iterator[tuple[int, bool]]:
-        # Yields (valid bytes in the buffer, whether nothing but zeros follows). Each window begins with the end of
-        # the one before it, so that nothing is missed at a border.
+    def _windows(self, place: Extent) -> Iterator[tuple[int, int]]:
+        # Yields what the buffer holds, as (place in the file, length). Each window begins with the end of the one
+        # before it, so that nothing is missed at a border; behind a hole nothing continues: no text has a zero byte.
         view = memoryview(self._buffer)
-        at, kept = self.reader.next_data(place.start), 0
+        at, kept = place.start, 0
         while at < place.end and not (self._stop and self._stop()):
+            data = self.reader.next_data(at)
+            if data > at:
+                at, kept = data, 0
+                continue
             count = self.reader.read_into(view[kept : kept + min(CHUNK, place.end - at)], at)
             if count <= 0:
                 return
-            at, end = at + count, kept + count
-            following = self.reader.next_data(at) if at < place.end else place.end
-            yield end, following > at or at >= place.end
-            # Behind a hole nothing continues: no literal has a zero byte in it.
-            kept = 0 if following > at else min(_OVERLAP, end)
-            view[:kept] = view[end - kept : end]
-            at = following
+            yield at - kept, kept + count
+            at, length = at + count, kept + count
+            kept = min(_OVERLAP, length)
+            view[:kept] = view[length - kept : length]
+
+    def _version(self, place: Extent, signature: Signature, seen: Mapping[bytes, int]) -> str:
+        # The one right behind a text is the tool's own; the first in the file may be that of a library inside.
+        marker = signature.version
+        if not marker:
+            return ""
+        near = (self._version_near(marker, seen[text] + len(text)) for text in signature.all)
+        return next(filter(None, near), "") or self._first_version(place, marker)
+
+    def _version_near(self, marker: bytes, at: int) -> str:
+        data = self.reader.read_at(at, _VERSION_NEAR + len(marker) + _VERSION_LENGTH)
+        found = data.find(marker, 0, _VERSION_NEAR + len(marker))
+        return _leading_version(data[found + len(marker) :]) if found >= 0 else ""
+
+    def _first_version(self, place: Extent, marker: bytes) -> str:
+        tries = _VERSION_TRIES
+        for start, length in self._windows(place):
+            at = self._buffer.find(marker, 0, length)
+            while at >= 0 and tries:
+                version = _leading_version(self.reader.read_at(start + at + len(marker), _VERSION_LENGTH))
+                if version:
+                    return version
+                tries -= 1
+                at = self._buffer.find(marker, at + 1, length)
+        return ""
+
+
+def _leading_version(text: bytes) -> str:
+    found = _VERSION.match(text)
+    return found[0].decode("ascii") if found else ""

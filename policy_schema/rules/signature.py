@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Final, NamedTuple
 
 from policy_schema.rules.binary import Kind, kind_of
@@ -37,6 +37,10 @@ class Signature(NamedTuple):
         if kind not in self.kinds or size < self.min_size or (self.max_size and size > self.max_size):
             return False
         return kind is not Kind.TEXT or size <= MAX_TEXT
+
+    def is_shown_by(self, seen: Container[bytes]) -> bool:
+        """Tells whether these texts are all that the signature asks for."""
+        return all(text in seen for text in self.all) and sum(text in seen for text in self.some) >= self.least
 
 
 def compile_signature(id: str, fields: Mapping[str, object]) -> Signature:
