@@ -8,7 +8,7 @@ from typing import NamedTuple
 from policy_schema.document.catalogue import parse_tool, tool_places
 from policy_schema.document.checks.tools import folder_wrong
 from policy_schema.document.problems import Path, Places, Problem
-from policy_schema.document.tool import Content, FaceName, Magic, Tool
+from policy_schema.document.tool import Content, FaceName, Magic, Mark, Tool
 from policy_schema.errors import BadDocument
 from policy_schema.rules.guard import protected_name, protected_package
 from policy_schema.rules.identity import parse_purl
@@ -62,8 +62,11 @@ def _marks(entry: Entry) -> Iterator[Problem]:
         yield entry.problem(("faces", name.value), "does not say how it is known", f"add `marks: {{{name}: ...}}`")
     for name in sorted(set(entry.tool.marks) - filled):
         yield entry.problem(("marks", name.value), "marks a face that is empty", "remove the mark")
-    if not entry.tool.sources:
-        yield entry.problem(("id",), "names no sources", "add `sources:` with at least one page")
+    for name, mark in entry.tool.marks.items():
+        if mark is Mark.DOCUMENTED and not entry.tool.sources.get(name):
+            yield entry.problem(("marks", name.value), "is documented, and no page is named", "add it under `sources:`")
+    for name in sorted(set(entry.tool.sources) - filled):
+        yield entry.problem(("sources", name.value), "is about a face that is empty", "remove it")
 
 
 def _filled(tool: Tool, name: FaceName) -> bool:

@@ -140,5 +140,5 @@ class Tool(Part):
     faces: Faces
     embeds: tuple[ToolId, ...] = ()
     marks: dict[FaceName, Mark] = Field(default_factory=dict)
-    sources: tuple[Link, ...] = ()
+    sources: dict[FaceName, tuple[Link, ...]] = Field(default_factory=dict)
     install: dict[Line, Line] = Field(default_factory=dict)

@@ -89,10 +89,9 @@ def lines_of(tool: Tool) -> Iterator[str]:
         if values:
             yield f"{name.value} ({tool.marks[name].value if name in tool.marks else 'no mark'}):"
             yield from (f"  {value}" for value in values)
+            yield from (f"  see {page}" for page in tool.sources.get(name, ()))
     for manager, command in tool.install.items():
         yield f"install with {manager}: {command}"
-    for source in tool.sources:
-        yield f"source: {source}"
 
 
 def face_lines(tool: Tool, name: FaceName) -> Iterator[str]:

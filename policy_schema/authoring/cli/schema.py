@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
+from pydantic import BaseModel
+
 from policy_schema.document.closed import ClosedDocument
 from policy_schema.document.policy import Policy
 from policy_schema.document.tool import Tool
@@ -12,7 +14,7 @@ from policy_schema.document.tool import Tool
 NAME = "schema"
 HELP = "Prints the JSON Schema of a policy, for editors and for other programs."
 
-MODELS = {"closed": ClosedDocument, "policy": Policy, "tool": Tool}
+MODELS: dict[str, type[BaseModel]] = {"closed": ClosedDocument, "policy": Policy, "tool": Tool}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,304 @@
+"""A notice: what was found, why it may not be used, what happens when, what to use instead, where to ask.
+
+People read it in the middle of their work: the title says the one thing to know, the body is a few short lines, and
+the links stand in the text, since many desktops show no buttons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import NamedTuple, assert_never
+
+from policy_schema.notices.facts import Ban, Claim, Values, read_ban
+from policy_schema.notices.language import Reader
+from policy_schema.notices.times import clock, span, when, zone_name
+from policy_schema.notices.translate import Words, words_for
+from policy_schema.rules.decision import Action
+
+
+class Occasion(StrEnum):
+    """Why somebody is told something now."""
+
+    ANNOUNCED = "announced"
+    """Nothing happens yet (stage notify, or a block that waits for `min_notice`)."""
+    BLOCKED = "blocked"
+    """It may not be started any more."""
+    FINISHING = "finishing"
+    """It runs and may finish until a time: the countdown."""
+    STOPPED = "stopped"
+    REMOVING = "removing"
+    """It is about to be put aside."""
+    REMOVED = "removed"
+    IN_PROJECT = "in-project"
+    """It lies in a project folder, which nobody but the person changes."""
+    HELD = "held"
+    """A request for an exception holds the block until a time."""
+    EXCEPTED = "excepted"
+    RESTORED = "restored"
+    LIFTED = "lifted"
+
+
+class Found(NamedTuple):
+    """What was found: where, which version, and how many places there are in all."""
+
+    path: str = ""
+    version: str = ""
+    places: int = 1
+
+
+class Button(NamedTuple):
+    """For desktops that show buttons: what it says and what it opens."""
+
+    label: str
+    url: str
+
+
+class Notice(NamedTuple):
+    """One notice. All of it is also understandable without the buttons."""
+
+    title: str
+    body: str
+    buttons: tuple[Button, ...]
+    language: str
+
+
+class Situation(NamedTuple):
+    """Why, when and to whom something is said. Instants in seconds UTC."""
+
+    occasion: Occasion
+    now: int
+    found: Found = Found()
+    reader: Reader = Reader()
+    told: int | None = None
+    """When the person first saw a notice of this ban; None if never: then `min_notice` begins now."""
+    admitted: int = 0
+    """When the rollout reaches this device."""
+    until: int | None = None
+    """The end of a countdown, a hold or an exception."""
+
+
+class Telling(NamedTuple):
+    """All that a notice is made of; built by `telling`."""
+
+    ban: Ban
+    tool: str
+    occasion: Occasion
+    found: Found
+    now: int
+    begins: int | None
+    """When it can no longer be started by this person; None if no stage blocks."""
+    removes: int | None
+    until: int | None
+    words: Words
+    ascii_only: bool
+
+
+def occasion_of(action: Action, countdown: int = 0) -> Occasion:
+    """The occasion of a stage's own notice, or of a mark of the countdown (seconds before the end)."""
+    if countdown:
+        return Occasion.FINISHING
+    match action:
+        case Action.REPORT | Action.NOTIFY:
+            return Occasion.ANNOUNCED
+        case Action.BLOCK:
+            return Occasion.BLOCKED
+        case Action.REMOVE:
+            return Occasion.REMOVING
+        case _:
+            assert_never(action)
+
+
+def compose(organisation: Values, ban: Values, tool: Values, situation: Situation) -> Notice:
+    """The notice for one person. `organisation`, `ban` and `tool` are values of a closed policy."""
+    made = telling(organisation, ban, tool, situation)
+    body = "\n".join(line for line in _body(made) if line)
+    return Notice(_shown(_title(made), made), _shown(body, made), _buttons(made), made.words.language)
+
+
+def telling(organisation: Values, ban: Values, tool: Values, situation: Situation) -> Telling:
+    """Reads and works out what notices and terminal lines say."""
+    wanted = (*situation.reader.languages, str(organisation.get("default_language") or "en"))
+    facts, now = read_ban(organisation, ban, wanted), situation.now
+    begins = _begins(facts, situation.admitted, situation.told if situation.told is not None else now)
+    occasion = situation.occasion
+    if occasion in (Occasion.BLOCKED, Occasion.REMOVING) and begins is not None and begins > now:
+        occasion = Occasion.ANNOUNCED
+    remove = facts.stages.get(Action.REMOVE)
+    return Telling(
+        ban=facts,
+        tool=str(tool.get("name") or tool.get("id")),
+        occasion=occasion,
+        found=situation.found,
+        now=now,
+        begins=begins,
+        removes=max(remove, begins or 0) if remove is not None else None,
+        until=situation.until,
+        words=words_for(wanted),
+        ascii_only=situation.reader.ascii_only,
+    )
+
+
+def _begins(ban: Ban, admitted: int, told: int) -> int | None:
+    starts = [ban.stages[action] for action in (Action.BLOCK, Action.REMOVE) if action in ban.stages]
+    if not starts:
+        return None
+    fair = told + ban.min_notice
+    if ban.no_later_than is not None:
+        fair = min(fair, ban.no_later_than)
+    return max(min(starts), admitted, fair)
+
+
+def _title(made: Telling) -> str:
+    words, tool = made.words, made.tool
+    until = clock(made.until, made.ban.zone) if made.until is not None else ""
+    match made.occasion:
+        case Occasion.ANNOUNCED:
+            return _announced(made)
+        case Occasion.BLOCKED:
+            return words("{tool} may not be started any more", tool=tool)
+        case Occasion.FINISHING:
+            left = span(max(0, (made.until or made.now) - made.now), words)
+            return words("{tool} ends at {time}, in {left}", tool=tool, time=until, left=left)
+        case Occasion.STOPPED:
+            return words("{tool} was stopped", tool=tool)
+        case Occasion.REMOVING:
+            return words("{tool} is being put aside", tool=tool)
+        case Occasion.REMOVED:
+            return words("{tool} was put aside", tool=tool)
+        case Occasion.IN_PROJECT:
+            return words("{tool} is part of a project of yours", tool=tool)
+        case Occasion.HELD:
+            return words("{tool}: your request holds the block until {time}", tool=tool, time=_date(made.until, made))
+        case Occasion.EXCEPTED:
+            return words("{tool}: you have an exception until {time}", tool=tool, time=_date(made.until, made))
+        case Occasion.RESTORED:
+            return words("{tool} is back in its place", tool=tool)
+        case Occasion.LIFTED:
+            return words("{tool} is allowed again", tool=tool)
+        case _:
+            assert_never(made.occasion)
+
+
+def _announced(made: Telling) -> str:
+    if made.begins is None:
+        return made.words("{tool} is not allowed by company policy", tool=made.tool)
+    return made.words("{tool} may not be used from {time} on", tool=made.tool, time=_date(made.begins, made))
+
+
+def _body(made: Telling) -> Iterator[str]:
+    words, ban = made.words, made.ban
+    if made.occasion is Occasion.LIFTED:
+        yield words("The policy of {organisation} no longer forbids it.", organisation=ban.organisation)
+        return
+    yield _found(made)
+    if made.occasion not in (Occasion.RESTORED, Occasion.EXCEPTED):
+        yield _why(made)
+    if made.occasion in (Occasion.ANNOUNCED, Occasion.BLOCKED, Occasion.REMOVING):
+        yield from (claim_line(claim, words) for claim in ban.claims if claim.standing != "withdrawn")
+    yield words.gap.join(line for line in _happens(made) if line)
+    yield from _instead(made)
+    if ban.help:
+        yield words("Questions, or a reason to keep it: {url}", url=ban.help)
+
+
+def _why(made: Telling) -> str:
+    words, organisation, reason = made.words, made.ban.organisation, made.ban.reason
+    if made.ascii_only and plain_ascii(reason).count("?") * 4 > len(reason):
+        # A console that has no glyphs for the only language of the reason.
+        return words("Policy of {organisation}.", organisation=organisation)
+    return words("Policy of {organisation}: {reason}", organisation=organisation, reason=reason)
+
+
+def claim_line(claim: Claim, words: Words) -> str:
+    """A claim with how sure anybody is of it: never stated as a fact unless it is one."""
+    standings = {
+        "alleged": words("alleged"),
+        "confirmed": words("confirmed"),
+        "withdrawn": words("withdrawn"),
+    }
+    marks = [standings.get(claim.standing, claim.standing)]
+    if claim.disputed_by:
+        marks.append(words('disputed by {who}: "{says}"', who=claim.disputed_by, says=claim.says))
+    if claim.fixed_in:
+        marks.append(words("fixed in {version}", version=claim.fixed_in))
+    return words("- {claim} ({marks})", claim=claim.text, marks=words("; ").join(marks))
+
+
+def _found(made: Telling) -> str:
+    found, words = made.found, made.words
+    if not found.path:
+        return ""
+    version = found.version or words("unknown")
+    line = words("Found: version {version} in {path}.", version=version, path=found.path)
+    if found.places > 1:
+        line += words.gap + words.plural(
+            "And in {number} more place.", "And in {number} more places.", found.places - 1
+        )
+    return line
+
+
+def _happens(made: Telling) -> Iterator[str]:
+    words, begins = made.words, made.begins
+    if made.occasion is Occasion.IN_PROJECT:
+        yield words("Nothing in a project is changed for you: please take it out of its dependencies.")
+        return
+    if made.occasion is Occasion.ANNOUNCED and begins is not None:
+        yield words("From {time} on it can no longer be started.", time=_date(begins, made))
+        yield _may_finish(made)
+    elif made.occasion is Occasion.BLOCKED:
+        yield words("It can no longer be started.")
+        yield _may_finish(made)
+    elif made.occasion is Occasion.FINISHING:
+        yield words("Please save what you are doing in it. Only it ends, nothing that it has started.")
+    elif made.occasion is Occasion.STOPPED:
+        yield words("Your files are untouched.")
+    if made.occasion in (Occasion.REMOVING, Occasion.REMOVED):
+        yield words("Nothing is deleted: it can be put back.")
+    elif made.removes is not None and made.removes > made.now:
+        yield words("On {time} it is put aside; it can be put back.", time=_date(made.removes, made))
+    if begins is not None and made.occasion is Occasion.ANNOUNCED:
+        yield words("Times are those of {zone}.", zone=zone_name(made.ban.zone))
+
+
+def _may_finish(made: Telling) -> str:
+    if made.ban.let_finish == 0:
+        return ""
+    allowed = span(made.ban.let_finish, made.words)
+    if made.occasion is Occasion.BLOCKED:
+        return made.words("What already runs may finish for {span}.", span=allowed)
+    return made.words("What runs then may finish for {span}.", span=allowed)
+
+
+def _instead(made: Telling) -> Iterator[str]:
+    if made.ban.update:
+        fixed = next((claim.fixed_in for claim in made.ban.claims if claim.fixed_in), "")
+        if fixed:
+            yield made.words("Version {version} or newer is allowed: an update is enough.", version=fixed)
+    for alternative in made.ban.alternatives:
+        yield made.words("Use instead: {name}, {url}", name=alternative.title, url=alternative.url)
+    for link in made.ban.links:
+        yield made.words("{title}: {url}", title=link.title, url=link.url)
+
+
+def _buttons(made: Telling) -> tuple[Button, ...]:
+    found = [Button(made.words("Open {name}", name=a.title), a.url) for a in made.ban.alternatives[:1]]
+    if made.ban.help:
+        found.append(Button(made.words("Ask"), made.ban.help))
+    return tuple(Button(_shown(button.label, made), button.url) for button in found)
+
+
+def _date(instant: int | None, made: Telling) -> str:
+    return when(instant if instant is not None else made.now, made.ban.zone, made.words)
+
+
+def _shown(text: str, made: Telling) -> str:
+    return plain_ascii(text) if made.ascii_only else text
+
+
+def plain_ascii(text: str) -> str:
+    """The text for a console that has no other glyphs: dashes and quotes simplified, the rest as `?`."""
+    return text.translate(_SIMPLE).encode("ascii", "replace").decode("ascii")
+
+
+_SIMPLE = {ord("–"): "-", ord("—"): "-", ord("“"): '"', ord("”"): '"', ord("‘"): "'", ord("’"): "'", ord("…"): "..."}

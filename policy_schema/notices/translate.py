@@ -1,0 +1,51 @@
+"""The words of notices in a language: a gettext catalogue, English where there is none."""
+
+from __future__ import annotations
+
+import gettext
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+
+from policy_schema.notices.language import choose
+
+DOMAIN = "interdict"
+SOURCE_LANGUAGE = "en"
+CATALOGUES = {"en": "", "zh-Hans": "zh_Hans"}
+"""Languages that notices are written in, with the folder of each; English stands in the source."""
+
+
+class Words:
+    """Turns the English of the source into one language."""
+
+    def __init__(self, language: str, catalogue: gettext.NullTranslations) -> None:
+        self.language = language
+        self._catalogue = catalogue
+
+    def __call__(self, message: str, **values: object) -> str:
+        """The message in this language, its `{names}` filled in."""
+        return self._catalogue.gettext(message).format(**values)
+
+    @property
+    def gap(self) -> str:
+        """What stands between two sentences: nothing after a full-width stop."""
+        return "" if self.language.startswith("zh") else " "
+
+    def plural(self, one: str, many: str, number: int, **values: object) -> str:
+        """The form of the message for a number, which is `{number}` in it."""
+        return self._catalogue.ngettext(one, many, number).format(number=number, **values)
+
+
+def words_for(wanted: Sequence[str]) -> Words:
+    """The words in the best language that there is for somebody who wants these, else English."""
+    return _load(choose(wanted, tuple(CATALOGUES), SOURCE_LANGUAGE))
+
+
+@cache
+def _load(language: str) -> Words:
+    folder = CATALOGUES[language]
+    if not folder:
+        return Words(language, gettext.NullTranslations())
+    path = files("policy_schema.notices").joinpath("locale", folder, "LC_MESSAGES", f"{DOMAIN}.mo")
+    with path.open("rb") as stream:
+        return Words(language, gettext.GNUTranslations(stream))
