@@ -11,6 +11,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from agent.errors import Denied, Gone, InterdictError, NotRegular
@@ -193,11 +194,7 @@ def remove_recorded(holder: Folder, name: str, entries: Iterable[Entry]) -> tupl
     Somebody may have changed a file since it was copied: that change exists nowhere else, so the file stays.
     """
     left: list[str] = []
-    entries = tuple(entries)
-    for entry in entries:
-        if entry.facts.kind is FileKind.FOLDER and entry.facts.mode & 0o300 != 0o300:
-            _loosen(holder, name, entry)
-    for entry in reversed(entries):
+    for entry in reversed(tuple(entries)):
         try:
             with holding(holder, name, entry.path) as (folder, leaf):
                 if not _as_recorded(folder, leaf, entry):
@@ -213,14 +210,14 @@ def remove_recorded(holder: Folder, name: str, entries: Iterable[Entry]) -> tupl
     return tuple(reversed(left))
 
 
-def _loosen(holder: Folder, name: str, entry: Entry) -> None:
-    """A folder that even its owner may not write to would keep what is in it; its mode is in the manifest."""
-    try:
-        with holding(holder, name, entry.path) as (folder, leaf):
-            if folder.look(leaf).identity == entry.facts.identity:
-                folder.set_mode(leaf, entry.facts.mode | 0o700)
-    except InterdictError:
-        return  # what it holds is then left over, and named
+def loosen(holder: Folder, name: str, entries: Iterable[Entry]) -> None:
+    """Lets the owner write to folders that he closed to himself; their modes are in the manifest."""
+    for entry in entries:
+        if entry.facts.kind is FileKind.FOLDER and entry.facts.mode & 0o300 != 0o300:
+            with suppress(InterdictError), holding(holder, name, entry.path) as (folder, leaf):
+                # Where it does not work, what the folder holds is left over, and named.
+                if folder.look(leaf).identity == entry.facts.identity:
+                    folder.set_mode(leaf, entry.facts.mode | 0o700)
 
 
 def _as_recorded(folder: Folder, leaf: str, entry: Entry) -> bool:

@@ -1,0 +1,174 @@
+"""`quarantine`: takes an installation out of its owner's reach, so that it can be given back exactly as it was."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+from agent.cases import Kind
+from agent.enforce import guard, project
+from agent.enforce.cell import Cell, Now
+from agent.enforce.faults import detail_of
+from agent.enforce.interface import Detail, Intent, Occupant, Outcome, OutcomeCode
+from agent.enforce.manifest import Manifest, Piece
+from agent.enforce.plan import plan_links, plan_tree
+from agent.enforce.recovery import recover_cell
+from agent.enforce.taking import MAX_ENTRIES, Swapped, finish, prepare, take
+from agent.errors import Gone, InterdictError
+from agent.host.folders import Before, Folder, nothing, open_above
+from agent.host.mounts import list_mounts, mount_of
+from agent.host.occupants import occupants
+from agent.host.oserrors import printable
+from agent.host.vault import Vault, am_root, state_vault, vault_near
+from policy_schema.rules.instant import format_instant
+
+KIND = Kind.QUARANTINE
+
+
+class Quarantiner:
+    """The actor. `homes`: every user's; `own`: Interdict's own folders; `before`: see `agent.host.folders`."""
+
+    def __init__(
+        self,
+        *,
+        state_dir: str,
+        now: Now,
+        vault_dir: str = "",
+        homes: tuple[str, ...] = (),
+        own: tuple[str, ...] = (),
+        version: str = "",
+        before: Before = nothing,
+    ) -> None:
+        self._state_dir = os.path.realpath(state_dir)
+        self._vault_dir = vault_dir
+        self._now = now
+        self._homes = homes
+        self._own = (*own, self._state_dir)
+        self._version = version
+        self._before = before
+
+    def act(self, intent: Intent) -> Outcome:
+        """Takes the installation of an intent; a refusal of any kind is an outcome."""
+        if intent.project:
+            return self._left_in_project(intent)
+        refused = self._refuse(intent.path)
+        if refused is not None:
+            return self._outcome(intent, OutcomeCode.REFUSED_BY_GUARD, refused)
+        try:
+            return self._take(intent)
+        except Swapped:
+            return self._outcome(intent, OutcomeCode.FAILED, Detail.CHANGED_SINCE_FOUND)
+        except Gone:
+            return self._outcome(intent, OutcomeCode.GONE, Detail.ALREADY_GONE)
+        except InterdictError as error:
+            return self._outcome(intent, OutcomeCode.FAILED, detail_of(error))
+
+    def _left_in_project(self, intent: Intent) -> Outcome:
+        package = package_name(intent.purl)
+        line = project.find_line(intent.path, package) if package else None
+        where = f"{printable(line[0])}:{line[1]}" if line else ""
+        return Outcome(intent, OutcomeCode.LEFT_IN_PROJECT, Detail.IN_PROJECT, self._now(), where=where)
+
+    def _refuse(self, path: str) -> Detail | None:
+        mounts = list_mounts()
+        refused = guard.refuse(path, self._homes, self._own, (mount.point for mount in mounts))
+        mount = mount_of(path, mounts)
+        if refused is None and am_root() and mount is not None and not mount.local:
+            return Detail.NOT_LOCAL
+        return refused
+
+    def _take(self, intent: Intent) -> Outcome:
+        holder, name = open_above(intent.path, self._before)
+        with holder:
+            if intent.identity is not None and holder.look(name).identity != intent.identity:
+                raise Swapped(f"{printable(intent.path)} is another thing than the one that was found")
+            vault, copied = self._vault(holder)
+            with vault:
+                limit = MAX_ENTRIES if intent.package else guard.MAX_LOOSE_ENTRIES
+                tree = plan_tree(holder, name, intent.path, limit, copied)
+                pieces = (tree, *plan_links(tree, intent.links))
+                with vault.locked():
+                    return self._carry_out(intent, vault, pieces, holder)
+
+    def _vault(self, holder: Folder) -> tuple[Vault, bool]:
+        near = vault_near(holder, self._state_dir, self._vault_dir, furniture())
+        if near is not None:
+            return near, False
+        return state_vault(self._state_dir, furniture(), self._before), True
+
+    def _carry_out(self, intent: Intent, vault: Vault, pieces: tuple[Piece, ...], holder: Folder) -> Outcome:
+        name, folder = vault.make()
+        with Cell(vault, name, folder, self._now) as cell:
+            manifest = self._manifest(intent, name, pieces)
+            try:
+                record = prepare(cell, manifest)
+                manifest, record = take(cell, manifest, record, holder)
+                manifest, record = finish(cell, manifest, record)
+            except InterdictError as error:
+                # The same rules as after a crash: taken means taken, and is finished now or at the next start.
+                recovered = recover_cell(cell)
+                if not _is_held(cell):
+                    raise
+                unfinished = recovered is not None and recovered.error is not None
+                detail = Detail.UNFINISHED if unfinished else detail_of(error)
+                return self._quarantined(intent, cell, pieces, detail)
+            return self._quarantined(intent, cell, pieces, Detail(record.note))
+
+    def _quarantined(self, intent: Intent, cell: Cell, pieces: tuple[Piece, ...], detail: Detail) -> Outcome:
+        return Outcome(
+            intent,
+            OutcomeCode.QUARANTINED,
+            detail,
+            self._now(),
+            look_again=tuple(dict.fromkeys(os.path.dirname(piece.path) for piece in pieces)),
+            quarantine_id=cell.id,
+            occupants=tuple(Occupant(*one) for one in occupants(cell.held_path)),
+        )
+
+    def _manifest(self, intent: Intent, name: str, pieces: tuple[Piece, ...]) -> Manifest:
+        return Manifest(
+            id=name,
+            made_at=format_instant(self._now()),
+            agent=self._version,
+            finding=intent.finding_id,
+            installation=intent.installation_id,
+            ban=intent.ban,
+            tool=intent.tool,
+            purl=intent.purl,
+            reason=intent.reason,
+            policy_version=intent.policy_version,
+            uid=pieces[0].top.uid,
+            pieces=pieces,
+            outside_names={},
+        )
+
+    def _outcome(self, intent: Intent, result: OutcomeCode, detail: Detail) -> Outcome:
+        above = (os.path.dirname(intent.path),) if intent.path else ()
+        return Outcome(intent, result, detail, self._now(), look_again=above)
+
+
+def _is_held(cell: Cell) -> bool:
+    """True when the vault is where the thing lies now."""
+    try:
+        record = cell.record()
+        return cell.holds("0") and (record.state.holds or not cell.manifest().tree.copied)
+    except InterdictError:
+        return False
+
+
+def package_name(purl: str) -> str:
+    """The registry's name of a purl: `@anthropic-ai/claude-code` of `pkg:npm/%40anthropic-ai/claude-code@2.1.197`."""
+    rest = purl.partition("/")[2].partition("?")[0].partition("#")[0]
+    return rest.rpartition("@")[0].replace("%40", "@") if "@" in rest else rest.replace("%40", "@")
+
+
+@cache
+def furniture() -> Mapping[str, bytes]:
+    """The files that lie in every vault, for the day when the agent is gone."""
+    folder = files("agent.enforce")
+    return {
+        "README.txt": folder.joinpath("vault_readme.txt").read_bytes(),
+        "restore.py": folder.joinpath("restore_script.py").read_bytes(),
+    }

@@ -1,0 +1,79 @@
+"""`restore`: gives a quarantined installation back, by its id."""
+
+from __future__ import annotations
+
+import os
+
+from agent.cases import Kind
+from agent.enforce.cell import Cell, Now, open_cell
+from agent.enforce.faults import detail_of
+from agent.enforce.giving import give
+from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode
+from agent.enforce.manifest import HeldState, Record
+from agent.enforce.recovery import recover_cell
+from agent.errors import Gone, InterdictError
+from agent.host.folders import Before, nothing
+from agent.host.vault import Vault, find_vaults
+
+KIND = Kind.RESTORE
+
+
+class Restorer:
+    """The actor."""
+
+    def __init__(self, *, state_dir: str, now: Now, vault_dir: str = "", before: Before = nothing) -> None:
+        self._state_dir = state_dir
+        self._vault_dir = vault_dir
+        self._now = now
+        self._before = before
+
+    def act(self, intent: Intent) -> Outcome:
+        """Restores what the intent names."""
+        try:
+            record = self.restore(intent.quarantine_id, None, "interdict", intent.policy_version)
+        except Gone:
+            return Outcome(intent, OutcomeCode.FAILED, Detail.UNKNOWN_ID, self._now())
+        except InterdictError as error:
+            return Outcome(intent, OutcomeCode.FAILED, detail_of(error), self._now())
+        where = record.restored_to
+        again = (os.path.dirname(where),)
+        note = Detail(record.note)
+        return Outcome(intent, OutcomeCode.RESTORED, note, self._now(), again, where, intent.quarantine_id)
+
+    def restore(self, quarantine_id: str, to: str | None, by: str, under: int | None) -> Record:
+        """Restores by id, to another folder if `to` names one.
+
+        Raises:
+            Gone: no vault that we can open has that id.
+            AlreadyBack, Denied, Occupied, DiskFull, …: it stays in the vault.
+        """
+        vaults = find_vaults(self._state_dir, self._vault_dir, self._before)
+        try:
+            for vault in vaults:
+                if quarantine_id in vault.ids():
+                    return self._restore(vault, quarantine_id, to, by, under)
+        finally:
+            for vault in vaults:
+                vault.folder.close()
+        raise Gone(f"there is no quarantine {quarantine_id!r} here", "See `interdict quarantine list`.")
+
+    def _restore(self, vault: Vault, quarantine_id: str, to: str | None, by: str, under: int | None) -> Record:
+        with vault.locked(), open_cell(vault, quarantine_id, self._now) as cell:
+            self._settle(cell)
+            manifest, record = cell.manifest(), cell.record()
+            try:
+                return give(cell, manifest, record, to, by, under)[0]
+            except InterdictError:
+                # The same rules as after a crash: it is back and said to be so, or sealed again.
+                recover_cell(cell)
+                if cell.record().state is HeldState.RESTORED:
+                    return cell.record()
+                raise
+
+    def _settle(self, cell: Cell) -> None:
+        """What was interrupted is finished first."""
+        recovered = recover_cell(cell)
+        if recovered is not None and recovered.now is None:
+            raise Gone(f"{cell.id} had only been prepared; nothing of it was ever taken", "Nothing to do.")
+        if recovered is not None and recovered.error is not None:
+            raise recovered.error
