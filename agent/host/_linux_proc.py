@@ -74,10 +74,10 @@ def parse_uid(status: bytes) -> int:
     Raises:
         ValueError: there is no such line.
     """
-    _, found, rest = (b"\n" + status).partition(b"\nUid:")
-    if not found:
+    numbers = (b"\n" + status).partition(b"\nUid:")[2].split(None, 1)
+    if not numbers:
         raise ValueError("no Uid line in a status file")
-    return int(rest.split(None, 1)[0])
+    return int(numbers[0])
 
 
 def parse_argv(data: bytes, bound: int = ARGV_BYTES) -> tuple[str, ...]:

@@ -152,7 +152,8 @@ class FilesWatcher:
     def _start_over(self, now: float, sink: Callable[[FileEvent], None]) -> None:
         """Events were lost, so folders may have come and gone: everything is placed anew and looked at."""
         for root in self._roots:
-            self._places.replace(root, now)
+            self._places.drop(root)
+            self._places.place(root, now)
             self._roots[root] = Debounce()
         self._note_troubles(now)
         sink(Overflowed())

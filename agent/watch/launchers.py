@@ -82,10 +82,11 @@ def by_program(name: str, argv: tuple[str, ...]) -> str:
     """A launcher that is a program of its own."""
     if name == "uvx":
         return pypi_purl(_first(argv[1:], _UV_VALUED, _UV_NAMED))
-    if name == "uv":
-        words = [place for place, word in enumerate(argv) if word == "run"]
-        if words and argv[words[0] - 1] == "tool":
-            return pypi_purl(_first(argv[words[0] + 1 :], _UV_VALUED, _UV_NAMED))
+    if name == "uv" and "tool" in argv:
+        after = argv[argv.index("tool") + 1 :]
+        # `uvx` becomes `uv tool uvx` by exec.
+        if after[:1] in (("run",), ("uvx",)):
+            return pypi_purl(_first(after[1:], _UV_VALUED, _UV_NAMED))
     return ""
 
 

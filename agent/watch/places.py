@@ -91,9 +91,12 @@ class Places:
         self.troubles.pop(root, None)
 
     def replace(self, root: str, now: float) -> None:
-        """Places a root anew: it, or a parent on the way to it, came or went."""
+        """Places a root anew: it, or a parent on the way to it, came or went. What is in a new root is new too."""
         self.drop(root)
         self.place(root, now)
+        if folder_events.is_folder(root):
+            for name in folder_events.sub_folders(root, MOST_YOUNG):
+                self._appeared(os.path.join(root, name), name, _Use(root, Role.ROOT), now)
 
     def happened(self, event: FolderEvent, now: float) -> set[str]:
         """Takes one event; the roots that changed by it."""
