@@ -78,8 +78,12 @@ class Cell:
     def write(self, record: Record, state: HeldState, **changes: object) -> Record:
         """Puts the record on the disk with a new state, now; answers it."""
         stamped = record._replace(state=state, at=format_instant(self._now()), **changes)  # type: ignore[arg-type]
-        self.folder.write_durably(RECORD, dump_record(stamped))
+        self.rewrite(stamped)
         return stamped
+
+    def rewrite(self, record: Record) -> None:
+        """Puts a record on the disk as it is."""
+        self.folder.write_durably(RECORD, dump_record(record))
 
     def discard(self) -> None:
         """Removes an empty quarantine; one that still holds something is refused by the filesystem (Occupied)."""

@@ -1,0 +1,126 @@
+"""What of the machine is our own doing: vaults, and what was restored from them.
+
+So that the agent does not find its own vault, and does not take again what an administrator has just given back: a
+restored installation is left alone until another version of the policy comes into force. How often something came back
+by itself is counted by the cases, not here.
+
+There is no channel between the `quarantine` command and the daemon: the records in the vaults are it. The command
+writes `state: restored`, by whom and when; the daemon calls `refresh` at each look and sees it. A restore on the
+command line does not know which policy version is in force, so it writes `restored_under: null`, and the first
+refresh afterwards puts the daemon's version there. The agent makes no stubs in place of what it takes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from agent.enforce.cell import Cell, Now, open_cell
+from agent.enforce.manifest import HeldState, Record
+from agent.errors import InterdictError
+from agent.host.folders import open_above
+from agent.host.vault import MOUNT_VAULT, Vault, find_vaults
+
+
+class Ours(StrEnum):
+    """Why something that was seen is our own doing."""
+
+    VAULT = "vault"
+    RESTORED = "restored"
+
+
+class Entry(NamedTuple):
+    """One quarantine as the vaults tell it."""
+
+    record: Record
+    vault: str
+
+
+class Ledger:
+    """A picture of all vaults, renewed by `refresh`. Not thread-safe: it belongs to the deciding thread."""
+
+    def __init__(self, *, state_dir: str, now: Now, vault_dir: str = "") -> None:
+        self._state_dir = state_dir
+        self._vault_dir = vault_dir
+        self._now = now
+        self._vaults: tuple[str, ...] = ()
+        self._restored: dict[str, tuple[int, int]] = {}
+        self.entries: tuple[Entry, ...] = ()
+        """Every quarantine of this machine, oldest state change first."""
+        self.unreadable: tuple[str, ...] = ()
+        """Vaults and records that could not be read: not the same as empty."""
+
+    def refresh(self, policy_version: int) -> None:
+        """Reads every record anew; a restore that did not know its policy version gets this one."""
+        found: list[Entry] = []
+        unreadable: list[str] = []
+        paths: list[str] = []
+        for vault in find_vaults(self._state_dir, self._vault_dir):
+            with vault:
+                paths.append(vault.path)
+                try:
+                    found += self._read(vault, policy_version, unreadable)
+                except InterdictError:
+                    unreadable.append(vault.path)
+        self._vaults = tuple(paths)
+        self.entries = tuple(sorted(found, key=lambda entry: (entry.record.at, entry.record.id)))
+        self.unreadable = tuple(unreadable)
+        self._restored = dict(_still_there(e.record for e in found if e.record.restored_under == policy_version))
+
+    def ours(self, path: str, identity: tuple[int, int] | None = None) -> Ours | None:
+        """Whether what lies at a path is our doing; with its identity, a new thing at an old place is not."""
+        if MOUNT_VAULT in path.split(os.sep) or any(_inside(path, vault) for vault in self._vaults):
+            return Ours.VAULT
+        for place, was in self._restored.items():
+            if _inside(path, place) and (path != place or identity is None or identity == was):
+                return Ours.RESTORED
+        return None
+
+    def restored_paths(self) -> frozenset[str]:
+        """Installations that were restored under the policy version in force, and still are the restored ones."""
+        return frozenset(self._restored)
+
+    def held(self, ban: str = "") -> tuple[Record, ...]:
+        """What the vaults hold now, of one ban or of all: what a lifted ban gives back."""
+        records = (entry.record for entry in self.entries)
+        return tuple(r for r in records if r.state.holds and ban in ("", r.ban))
+
+    def _read(self, vault: Vault, policy_version: int, unreadable: list[str]) -> list[Entry]:
+        found: list[Entry] = []
+        for name in vault.ids():
+            try:
+                with open_cell(vault, name, self._now) as cell:
+                    record = cell.record()
+                    if record.state is HeldState.RESTORED and record.restored_under is None:
+                        record = _settle(vault, cell, policy_version)
+            except InterdictError:
+                unreadable.append(os.path.join(vault.path, name))
+                continue
+            found.append(Entry(record, vault.path))
+        return found
+
+
+def _settle(vault: Vault, cell: Cell, policy_version: int) -> Record:
+    with vault.locked():
+        record = cell.record()._replace(restored_under=policy_version)
+        cell.rewrite(record)
+    return record
+
+
+def _still_there(records: Iterable[Record]) -> Iterable[tuple[str, tuple[int, int]]]:
+    for record in records:
+        if record.state is not HeldState.RESTORED or not record.restored_to:
+            continue
+        try:
+            holder, name = open_above(record.restored_to)
+            with holder:
+                if holder.look(name).identity == record.identity:
+                    yield record.restored_to, record.identity
+        except (InterdictError, ValueError):
+            continue  # removed again, or moved elsewhere: then it is nobody's doing of ours
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
