@@ -126,7 +126,7 @@ class Messenger:
             status=reply.status,
             stored_up_to=stored if isinstance(stored, int) else None,
             next_in=next_in(reply, 0.0),
-            code=_problem(reply),
+            code=problem_of(reply),
         )
 
     def _enrolment(self, job: _Enrol) -> Enrolled:
@@ -137,7 +137,7 @@ class Messenger:
             return Enrolled(f"{error}. {error.advice()}", final=True)
         reply = self._link.enrol(self._key, secret, job.facts, job.epoch)
         if reply.status != 200:
-            return Enrolled(_problem(reply), final=reply.status in _FINAL)
+            return Enrolled(problem_of(reply), final=reply.status in _FINAL)
         self._key = self._key._replace(enrolled_at=format_instant(self._now()))
         keep_key(self._settings.state_dir, self._key)
         return Enrolled("", final=False)
@@ -160,7 +160,8 @@ def read_secret(path: str) -> str:
     return text
 
 
-def _problem(reply: Reply) -> str:
+def problem_of(reply: Reply) -> str:
+    """What the console had against it, in one sentence; empty when nothing."""
     if reply.status == 200:
         return ""
     said = str(reply.values.get("error") or reply.values.get("message") or reply.values.get("code") or "")

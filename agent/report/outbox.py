@@ -65,7 +65,7 @@ class Outbox:
         """Starts anew: the next report has number 1 and holds the whole state."""
         with self._journal.together():
             self._journal.forget_unsent()
-            self._journal.set_meta("epoch", "e-" + secrets.token_hex(8))
+            self._journal.set_meta("epoch", fresh_epoch())
             self._journal.set_meta("sequence", "0")
 
     def queue(self, lines: Iterable[FindingLine | MoveLine]) -> None:
@@ -135,6 +135,11 @@ class Outbox:
 
     def _sequence(self) -> int:
         return int(self._journal.meta("sequence") or "0")
+
+
+def fresh_epoch() -> str:
+    """A new id for one life of a journal."""
+    return "e-" + secrets.token_hex(8)
 
 
 def device_facts(settings: Settings, version: str) -> DeviceFacts:
