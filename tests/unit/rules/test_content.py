@@ -287,6 +287,19 @@ def test_a_version_between_the_end_of_a_piece_and_a_hole_is_read() -> None:
     assert reader.read < 3 * CHUNK
 
 
+def test_what_stands_before_and_behind_a_hole_is_not_joined() -> None:
+    data = elf([(".bun", b"\x01" * (CHUNK - 6) + b"(c) Ex" + bytes(CHUNK) + b"ample https://example.com/issues")])
+    hole = data.index(b"(c) Ex") + 6
+    assert look_in(BytesReader(data, holes=[(hole, hole + CHUNK)]), [program()]) == ()
+
+
+def test_a_file_full_of_versions_that_are_none_costs_no_more() -> None:
+    payload = b"(c) Example https://example.com/issues" + b"." * 600 + b"// Version: x" * 200_000
+    reader = BytesReader(elf([(".bun", payload)]))
+    assert look_in(reader, [program()]) == (ContentMatch("t/0", "", whole=False),)
+    assert reader.read < 2 * len(payload)
+
+
 def test_a_look_can_be_ended_between_two_pieces() -> None:
     reader = EndlessProgram(b"\x7fELF\x02\x01" + bytes(60), 10 << 30)
     assert look_in(reader, [program()], lambda: reader.pieces >= 3, whole=True) == ()
