@@ -161,6 +161,11 @@ class Tree:
                 raise TooBig(f"{printable(path)}: larger than {limit} bytes")
             return read_all(fd, path, limit)
 
+    def head(self, path: str, length: int) -> bytes:
+        """The first `length` bytes of a regular file of any size."""
+        with self.open(path) as (fd, _), translated(path):
+            return os.read(fd, length)
+
     def walk(self, path: str, depth: int, limit: int = 20_000) -> Iterator[tuple[str, Entry] | InterdictError]:
         """Everything below a folder but nothing behind links, upper before lower, at most `depth` levels down.
 

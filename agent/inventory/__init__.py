@@ -1,0 +1,14 @@
+"""What is installed on this machine, source by source. The table below is the page of contents.
+
+A new source: one file here with a class that has `name` and `collect` (see `interface.Source`), one line in the table,
+one folder in tests/samples, one section in docs/sources.md.
+"""
+
+from __future__ import annotations
+
+SOURCES: dict[str, str] = {
+    "executables": "agent.inventory.executables:Executables",
+    "npm": "agent.inventory.npm:Npm",
+    "pypi": "agent.inventory.pypi:Pypi",
+}
+"""Every source: name to class, loaded when it is used. Left out so far: brew, deb, extensions, apps, snap, flatpak."""

@@ -27,10 +27,14 @@ class Wanted(NamedTuple):
 
 
 class Root(NamedTuple):
-    """A folder that a source looked at. `watch`: what is installed later appears directly in it."""
+    """A folder that a source looked at, or (`looked=False`) one in which such folders would appear.
+
+    `watch`: what is installed later shows as a new name directly in it.
+    """
 
     path: str
     watch: bool = True
+    looked: bool = True
 
 
 class Machine(NamedTuple):
@@ -51,6 +55,8 @@ class Machine(NamedTuple):
     owner: Callable[[int], str]
     """The name of a user id, or its number where it has none."""
     stopped: Callable[[], bool]
+    unknown: tuple[Unknown, ...] = ()
+    """Homes that could not be looked at: every source's look is incomplete by them."""
 
     def home_of(self, path: str) -> str:
         """The home below which a path lies; empty elsewhere."""

@@ -1,0 +1,240 @@
+"""Programs: files in folders of programs and in the tools' own folders, by name, by folder and by content.
+
+1. Names and folders cost one listing. A file's bytes are read only where a signature's kind and size fit it, so that
+   a renamed copy is found and nothing else is opened; what was read once is remembered while it does not change.
+2. Links are resolved; each real file is reported once, with every name that leads to it.
+3. By content alone also: files directly in a home and in `~/Downloads`, and in the configured roots.
+4. A file inside a package says so (`container`): the rules decide whose it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+from collections.abc import Iterator
+
+from agent.errors import Gone, InterdictError
+from agent.host.files import Facts, Kind
+from agent.host.oserrors import translated
+from agent.inventory.containers import MAX_SHIM, Container, container_of, started_by
+from agent.inventory.content_cache import Content
+from agent.inventory.interface import Found, Machine, Root, unknown
+from agent.inventory.places import Folder, expand, join, listed, projects
+from policy_schema.rules.content import look
+from policy_schema.rules.descriptor import DescriptorReader
+from policy_schema.rules.identity import executable_name
+from policy_schema.rules.observation import Face, Observation, Unknown
+
+FOLDER_DEPTH = 6
+PROJECT_DEPTH = 3
+MAX_FILES = 100_000
+_LARGE = 1 << 20
+_VERSION = re.compile(r"[0-9]+(\.[0-9]+){1,3}([-+][0-9A-Za-z.+-]{1,40})?")
+_NOT_INTO = ("/node_modules/", "/site-packages/")
+
+
+class Executables:
+    """The source `executables`."""
+
+    name = "executables"
+
+    def collect(self, machine: Machine) -> Iterator[Found]:
+        """See `Source.collect`."""
+        search = _Search(machine)
+        yield from search.in_folders_of_programs()
+        if machine.wanted.folders:
+            yield from search.in_folders_of_tools()
+        if machine.wanted.signatures:
+            yield from search.by_content_alone()
+        yield from search.results()
+
+
+class _Candidate:
+    """One real file and what is known of it so far."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.links: set[str] = set()
+        self.in_folder = False
+        self.named = False
+        self.project = False
+
+
+class _Search:
+    """One look: gathers candidates by (device, inode), then says what they are."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._tree = machine.tree
+        self._wanted = machine.wanted
+        self._smallest = min((signature.min_size for signature in machine.wanted.signatures), default=-1)
+        self._found: dict[tuple[int, int, str], _Candidate] = {}
+
+    def in_folders_of_programs(self) -> Iterator[Found]:
+        """Every file in a PATH folder."""
+        for path in self._machine.path_folders:
+            yield Root(path)
+            yield from self._files_in(path)
+
+    def in_folders_of_tools(self) -> Iterator[Found]:
+        """Every program below the tools' own folders, without packages, which have sources of their own."""
+        system = [folder.lstrip("/") for folder in self._wanted.folders if not folder.startswith("~")]
+        of_users = [folder for folder in self._wanted.folders if folder.startswith("~/")]
+        for found in expand(self._machine, system, of_users):
+            if not isinstance(found, Folder):
+                yield found
+                continue
+            yield Root(found.path)
+            for seen in self._tree.walk(found.path, FOLDER_DEPTH):
+                if isinstance(seen, InterdictError):
+                    yield unknown(found.path, seen)
+                elif seen[1].kind is Kind.FILE and not any(part in seen[0] for part in _NOT_INTO):
+                    yield from self._consider(seen[0], in_folder=True)
+
+    def by_content_alone(self) -> Iterator[Found]:
+        """Renamed copies outside of PATH: directly in a home, in its Downloads, in projects."""
+        for user in self._machine.users:
+            for path in (user.home, join(user.home, "Downloads")):
+                yield from self._files_in(path, by_name=False)
+        for place in projects(self._machine, PROJECT_DEPTH):
+            if isinstance(place, Unknown):
+                yield place
+            else:
+                yield from self._files_in(place, by_name=False, project=True)
+
+    def results(self) -> Iterator[Observation | Unknown]:
+        """What the candidates are; those that nothing speaks for are left out."""
+        for candidate in sorted(self._found.values(), key=lambda one: one.facts.path):
+            if self._machine.stopped():
+                return
+            try:
+                content = self._content(candidate.facts)
+            except Gone:
+                continue
+            except InterdictError as error:
+                yield unknown(candidate.facts.path, error)
+                content = Content()
+            if content.id or candidate.in_folder or candidate.named:
+                yield self._observation(candidate, content)
+
+    def _files_in(self, folder: str, by_name: bool = True, project: bool = False) -> Iterator[Unknown]:
+        entries = listed(self._tree, folder)
+        if isinstance(entries, Unknown):
+            yield entries
+            return
+        for entry in entries:
+            if self._machine.stopped():
+                return
+            if entry.kind in (Kind.FILE, Kind.LINK) and (by_name or entry.kind is Kind.FILE):
+                yield from self._consider(join(folder, entry.name), by_name=by_name, project=project)
+
+    def _consider(
+        self, path: str, in_folder: bool = False, by_name: bool = True, project: bool = False
+    ) -> Iterator[Unknown]:
+        """Takes a file as a candidate if its name, folder or size speaks for a closer look."""
+        try:
+            facts = self._tree.facts(path)
+        except Gone:
+            return  # a link into the void
+        except InterdictError as error:
+            yield unknown(path, error)
+            return
+        names = {executable_name(path), executable_name(facts.path)}
+        named = by_name and bool(names & self._wanted.names) and _startable(facts)
+        in_folder = in_folder and (_startable(facts) or facts.size >= _LARGE)
+        if facts.kind is not Kind.FILE or not (named or in_folder or self._fits(facts.size)):
+            return
+        if len(self._found) >= MAX_FILES:
+            yield Unknown(posixpath.dirname(path), f"more than {MAX_FILES} programs")
+            return
+        # The path is part of the key where it is a package's own: the same bytes in two packages are two things.
+        candidate = self._found.setdefault((facts.device, facts.inode, _package_part(facts.path)), _Candidate(facts))
+        candidate.named |= named
+        candidate.in_folder |= in_folder
+        candidate.project |= project
+        if path != candidate.facts.path:
+            candidate.links.add(path)
+
+    def _fits(self, size: int) -> bool:
+        return 0 <= self._smallest <= size
+
+    def _content(self, facts: Facts) -> Content:
+        known = self._machine.cache.get(facts)
+        if known is None:
+            known, whole = self._read(facts)
+            if whole:
+                self._machine.cache.put(facts, known)
+        return known
+
+    def _read(self, facts: Facts) -> tuple[Content, bool]:
+        """What the bytes say, and whether they stayed the same while we looked."""
+        path, signatures = facts.path, self._wanted.signatures
+        if not self._fits(facts.size) and not self._wanted.hashes:
+            return Content(), False
+        with self._tree.open(path) as (fd, now), translated(path):
+            found = look(fd, now.size, signatures, self._machine.stopped) if self._fits(now.size) else ()
+            wants_hash = self._wanted.hashes and (found or self._is_named(facts))
+            digest = _sha256(fd, now.size, self._machine) if wants_hash else ""
+        same = self._tree.facts(path)._replace(path="") == facts._replace(path="") and not self._machine.stopped()
+        first = found[0] if found else None
+        return Content(first.id if first else "", first.version if first else "", digest), same
+
+    def _is_named(self, facts: Facts) -> bool:
+        candidate = self._found.get((facts.device, facts.inode, _package_part(facts.path)))
+        return candidate is not None and (candidate.named or candidate.in_folder)
+
+    def _observation(self, candidate: _Candidate, content: Content) -> Observation:
+        facts = candidate.facts
+        container = self._container(facts) or Container("", "")
+        name = posixpath.basename(facts.path)
+        version = name if candidate.in_folder and _VERSION.fullmatch(name) else ""
+        return Observation(
+            source=Executables.name,
+            face=Face.EXECUTABLE,
+            path=facts.path,
+            owner=self._machine.owner(facts.uid),
+            uid=facts.uid,
+            name=name,
+            version=content.version or version,
+            content=content.id,
+            sha256=content.sha256,
+            container=container.purl,
+            container_path=container.path,
+            links=tuple(sorted(candidate.links)),
+            project=candidate.project,
+            home=self._machine.home_of(facts.path),
+        )
+
+    def _container(self, facts: Facts) -> Container | None:
+        found = container_of(self._tree, facts.path)
+        if found is None and facts.size <= MAX_SHIM:
+            try:
+                return started_by(self._tree, facts.path, self._tree.read(facts.path, MAX_SHIM))
+            except InterdictError:
+                return None  # unreadable: it stands for itself
+        return found
+
+
+def _startable(facts: Facts) -> bool:
+    return bool(facts.mode & 0o111)
+
+
+def _package_part(path: str) -> str:
+    """For a file inside a package the package's folder, else nothing."""
+    return path.rpartition("/")[0] if any(part in path for part in _NOT_INTO) else ""
+
+
+def _sha256(fd: int, size: int, machine: Machine) -> str:
+    """The hash of an open file; empty when the look was ended meanwhile."""
+    digest = hashlib.sha256()
+    reader, at = DescriptorReader(fd, size), 0
+    while at < size:
+        if machine.stopped():
+            return ""
+        chunk = reader.read_at(at, _LARGE)
+        if not chunk:
+            break
+        digest.update(chunk)
+        at += len(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,336 @@
+"""npm packages: what npm, pnpm, yarn and bun have put into the prefixes and caches of this machine.
+
+Where to look: the usual prefixes of the system and of each user, version managers, caches of `npx` and its like, the
+prefixes that npm's settings name, and those that folders of programs and running processes reveal; `node_modules` of
+projects in the configured roots. No package manager is run, no code of a package is read: of `package.json` the
+fields name, version and bin. A package whose program is missing (installed without scripts) still is the package.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from agent.errors import Gone, InterdictError, NotRegular
+from agent.host.files import Entry, Facts, Kind, Tree, printable
+from agent.inventory.containers import folder_name
+from agent.inventory.interface import Found, Machine, Root, unknown
+from agent.inventory.npm_formats import Manifest, expand_prefix, package_purl, parse_manifest, parse_npmrc
+from agent.inventory.places import Folder, expand, folder, join, listed, projects
+from policy_schema.rules.observation import Face, Observation, Unknown
+
+MAX_MANIFEST = 1 << 20
+MAX_SETTINGS = 256 * 1024
+MAX_PACKAGES = 100_000
+MAX_DEPTH = 24
+PROJECT_DEPTH = 4
+
+SYSTEM = {
+    "npm": (
+        "usr/lib/node_modules",
+        "usr/local/lib/node_modules",
+        "usr/local/share/npm-global/lib/node_modules",
+        "usr/local/share/nvm/versions/node/*/lib/node_modules",
+        "usr/local/nvm/versions/node/*/lib/node_modules",
+        "usr/local/n/versions/node/*/lib/node_modules",
+        "opt/*/lib/node_modules",
+        "opt/*/*/lib/node_modules",
+        "home/linuxbrew/.linuxbrew/lib/node_modules",
+        "Program Files/nodejs/node_modules",
+    ),
+    "": ("tmp/bunx-*/node_modules",),
+}
+"""Patterns below `/`, by the manager that can uninstall from there; empty where none can."""
+
+OF_USERS = {
+    "npm": (
+        "~/.npm-global/lib/node_modules",
+        "~/.npm-packages/lib/node_modules",
+        "~/.local/lib/node_modules",
+        "~/.nvm/versions/node/*/lib/node_modules",
+        "~/.config/nvm/versions/node/*/lib/node_modules",
+        "~/.local/share/fnm/node-versions/*/installation/lib/node_modules",
+        "~/.fnm/node-versions/*/installation/lib/node_modules",
+        "~/Library/Application Support/fnm/node-versions/*/installation/lib/node_modules",
+        "~/.volta/tools/image/node/*/lib/node_modules",
+        "~/.asdf/installs/nodejs/*/lib/node_modules",
+        "~/.local/share/mise/installs/node/*/lib/node_modules",
+        "~/.local/share/mise/installs/npm-*/*/lib/node_modules",
+        "~/.nodenv/versions/*/lib/node_modules",
+        "~/.nvs/node/*/*/lib/node_modules",
+        "~/.proto/tools/node/*/lib/node_modules",
+        "~/.n/lib/node_modules",
+        "~/n/lib/node_modules",
+        "~/n/n/versions/node/*/lib/node_modules",
+        "~/AppData/Roaming/npm/node_modules",
+        "~/AppData/Roaming/nvm/*/node_modules",
+        "~/AppData/Local/nvm/*/node_modules",
+    ),
+    "volta": (
+        "~/.volta/tools/image/packages/*/lib/node_modules",
+        "~/.volta/tools/image/packages/*/*/lib/node_modules",
+    ),
+    "pnpm": (
+        "~/.local/share/pnpm/global/*/node_modules",
+        "~/.local/share/pnpm/global/*/*/node_modules",
+        "~/Library/pnpm/global/*/node_modules",
+        "~/AppData/Local/pnpm/global/*/node_modules",
+    ),
+    "yarn": ("~/.config/yarn/global/node_modules", "~/AppData/Local/Yarn/Data/global/node_modules"),
+    "bun": ("~/.bun/install/global/node_modules",),
+    "": (
+        "~/.npm/_npx/*/node_modules",
+        "~/AppData/Local/npm-cache/_npx/*/node_modules",
+        "~/.cache/pnpm/dlx/*/node_modules",
+        "~/.cache/pnpm/dlx/*/*/node_modules",
+        "~/Library/Caches/pnpm/dlx/*/*/node_modules",
+        "~/.claude/local/node_modules",
+    ),
+}
+"""Patterns below each home, in the same way. The last is where an installer of a tool keeps its own tree."""
+
+SETTINGS = ("/etc/npmrc", "/usr/etc/npmrc", "/usr/local/etc/npmrc", "/usr/lib/node_modules/npm/npmrc")
+
+
+class _Modules(NamedTuple):
+    """A `node_modules` to look through."""
+
+    path: str
+    manager: str
+    project: bool
+
+
+class Npm:
+    """The source `npm`."""
+
+    name = "npm"
+
+    def collect(self, machine: Machine) -> Iterator[Found]:
+        """See `Source.collect`."""
+        walk = _Walk(machine)
+        for found in _all_modules(machine):
+            if machine.stopped():
+                return
+            if isinstance(found, _Modules):
+                yield from walk.modules(found)
+            else:
+                yield found
+
+
+# ------------------------------------------------------------------------------------------------------ where to look
+def _all_modules(machine: Machine) -> Iterator[_Modules | Unknown | Root]:
+    for manager in sorted({*SYSTEM, *OF_USERS}, reverse=True):
+        for found in expand(machine, SYSTEM.get(manager, ()), OF_USERS.get(manager, ())):
+            yield _Modules(found.path, manager, project=False) if isinstance(found, Folder) else found
+    yield from _from_settings(machine)
+    yield from _from_programs(machine)
+    for user in machine.users:
+        yield from _revealed(machine, join(user.home, "node_modules"))
+    for place in projects(machine, PROJECT_DEPTH):
+        if isinstance(place, Unknown):
+            yield place
+            continue
+        for inner in folder(machine.tree, join(place, "node_modules")):
+            yield inner if isinstance(inner, Unknown) else _Modules(inner, "", project=True)
+
+
+def _from_settings(machine: Machine) -> Iterator[_Modules | Unknown | Root]:
+    files = [(path, "") for path in SETTINGS if machine.system]
+    files += [(join(user.home, ".npmrc"), user.home) for user in machine.users]
+    for path, home in files:
+        try:
+            text = machine.tree.read(path, MAX_SETTINGS).decode("utf-8", "replace")
+            prefix = expand_prefix(parse_npmrc(text), home)
+        except Gone:
+            continue
+        except InterdictError as error:
+            yield unknown(path, error)
+            continue
+        except ValueError as error:
+            yield Unknown(path, str(error))
+            continue
+        if prefix:
+            row = join(prefix, "lib/node_modules").lstrip("/"), join(prefix, "node_modules").lstrip("/")
+            for found in expand(machine._replace(system=True, users=()), row, ()):
+                yield _Modules(found.path, "npm", project=False) if isinstance(found, Folder) else found
+
+
+def _from_programs(machine: Machine) -> Iterator[_Modules | Unknown | Root]:
+    """Prefixes that nobody configured: `bin` folders with a `lib/node_modules` beside, links and running files."""
+    for path in machine.path_folders:
+        if posixpath.basename(path) == "bin":
+            yield from _revealed(machine, join(posixpath.dirname(path), "lib/node_modules"))
+        entries = listed(machine.tree, path)
+        if isinstance(entries, Unknown):
+            continue  # the source `executables` reports it
+        for entry in entries:
+            if entry.kind is Kind.LINK and (target := _into_modules(machine.tree, join(path, entry.name))):
+                yield from _revealed(machine, target)
+    for hint in machine.hints:
+        head, inside, _ = hint.partition("/node_modules/")
+        if inside:
+            yield from _revealed(machine, f"{head}/node_modules")
+        elif posixpath.basename(posixpath.dirname(hint)) == "bin":
+            yield from _revealed(machine, join(posixpath.dirname(posixpath.dirname(hint)), "lib/node_modules"))
+
+
+def _into_modules(tree: Tree, link: str) -> str:
+    try:
+        if "node_modules/" not in tree.readlink(link):
+            return ""
+        head, inside, _ = tree.resolve(link).partition("/node_modules/")
+    except InterdictError:
+        return ""  # a link into the void; the folder it stands in is looked at anyway
+    return f"{head}/node_modules" if inside else ""
+
+
+def _revealed(machine: Machine, path: str) -> Iterator[_Modules | Unknown]:
+    """A `node_modules` that was not searched for: a global one (`lib/node_modules`), or that of a project."""
+    for found in folder(machine.tree, path):
+        if isinstance(found, Unknown):
+            yield found
+            continue
+        above = posixpath.dirname(found)
+        is_global = posixpath.basename(above) == "lib"
+        project = not is_global and machine.tree.exists(join(above, "package.json"))
+        yield _Modules(found, "npm" if is_global else "", project)
+
+
+# ----------------------------------------------------------------------------------------------------- looking through
+class _Walk:
+    """Goes through one `node_modules` after the other; no package is reported twice."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._tree = machine.tree
+        self._seen: set[str] = set()
+        self._left = MAX_PACKAGES
+
+    def modules(self, root: _Modules) -> Iterator[Found]:
+        """Everything in and below one `node_modules`."""
+        if root.path in self._seen:
+            return
+        self._seen.add(root.path)
+        yield Root(root.path)
+        yield from self._folder(root.path, root, None, 0)
+        if self._left <= 0:
+            yield Unknown(root.path, f"more than {MAX_PACKAGES} packages")
+
+    def _folder(self, path: str, root: _Modules, around: Observation | None, depth: int) -> Iterator[Found]:
+        entries = listed(self._tree, path)
+        if isinstance(entries, Unknown):
+            yield entries
+            return
+        if depth > MAX_DEPTH:
+            yield Unknown(path, f"packages nested deeper than {MAX_DEPTH}")
+            return
+        for entry in entries:
+            if self._machine.stopped() or self._left <= 0:
+                return
+            if entry.name.startswith("@") and entry.kind is Kind.FOLDER:
+                yield from self._scope(join(path, entry.name), root, around, depth)
+            elif not entry.name.startswith(".") and entry.kind in (Kind.FOLDER, Kind.LINK):
+                yield from self._package(path, entry, root, around, depth)
+        if any(entry.name == ".pnpm" and entry.kind is Kind.FOLDER for entry in entries):
+            yield from self._store(join(path, ".pnpm"), root, depth)
+
+    def _scope(self, path: str, root: _Modules, around: Observation | None, depth: int) -> Iterator[Found]:
+        if depth == 0:
+            yield Root(path, looked=False)
+        entries = listed(self._tree, path)
+        if isinstance(entries, Unknown):
+            yield entries
+            return
+        for entry in entries:
+            if not entry.name.startswith(".") and entry.kind in (Kind.FOLDER, Kind.LINK):
+                yield from self._package(path, entry, root, around, depth)
+
+    def _store(self, path: str, root: _Modules, depth: int) -> Iterator[Found]:
+        """pnpm's virtual store: each package with its dependencies as links beside it."""
+        entries = listed(self._tree, path)
+        if isinstance(entries, Unknown):
+            yield entries
+            return
+        for entry in entries:
+            inner = join(path, f"{entry.name}/node_modules")
+            if entry.kind is Kind.FOLDER and inner not in self._seen:
+                self._seen.add(inner)
+                yield from self._folder(inner, root, None, depth + 1)
+
+    def _package(
+        self, above: str, entry: Entry, root: _Modules, around: Observation | None, depth: int
+    ) -> Iterator[Found]:
+        link = join(above, entry.name)
+        try:
+            facts = self._tree.facts(link)
+            if facts.kind is not Kind.FOLDER or facts.path in self._seen:
+                return
+            self._seen.add(facts.path)
+            self._left -= 1
+            manifest, trouble = self._manifest(facts.path)
+        except Gone:
+            return  # an empty folder or a link into the void is no package
+        except InterdictError as error:
+            yield unknown(link, error)
+            return
+        if trouble:
+            yield trouble
+        seen = self._observation(link, facts, manifest, root, around, depth)
+        yield seen
+        if "/node_modules/" in facts.path:
+            yield from self._folder(join(facts.path, "node_modules"), root, seen, depth + 1)
+
+    def _manifest(self, package: str) -> tuple[Manifest, Unknown | None]:
+        """A package whose `package.json` says nothing usable is called as its folder is: it can still be started."""
+        path = join(package, "package.json")
+        try:
+            return parse_manifest(self._tree.read(path, MAX_MANIFEST)), None
+        except ValueError as error:
+            trouble = Unknown(path, str(error))
+        except Gone:
+            raise
+        except InterdictError as error:
+            trouble = unknown(path, error)
+        return Manifest(printable(folder_name(package), 150), "", {}), trouble
+
+    def _observation(
+        self, link: str, facts: Facts, manifest: Manifest, root: _Modules, around: Observation | None, depth: int
+    ) -> Observation:
+        own = depth == 0
+        prefix = posixpath.dirname(root.path)
+        prefix = posixpath.dirname(prefix) if posixpath.basename(prefix) == "lib" else prefix
+        links = [link] if link != facts.path else []
+        if own:
+            links += self._starters(facts.path, manifest, (join(prefix, "bin"), join(root.path, ".bin")))
+        return Observation(
+            source=Npm.name,
+            face=Face.PACKAGE,
+            path=facts.path,
+            owner=self._machine.owner(facts.uid),
+            uid=facts.uid,
+            name=manifest.name,
+            version=manifest.version,
+            purl=package_purl(manifest.name, manifest.version),
+            container=package_purl(around.name) if around else "",
+            container_path=around.path if around else "",
+            links=tuple(links),
+            project=root.project or "/node_modules/" not in facts.path,
+            manager=root.manager if own else "",
+            home=self._machine.home_of(facts.path),
+            prefix=prefix,
+        )
+
+    def _starters(self, package: str, manifest: Manifest, folders: Iterable[str]) -> list[str]:
+        """The links by which the package's programs are started."""
+        found: list[str] = []
+        for name in sorted(manifest.bins):
+            for path in (join(above, name) for above in folders):
+                try:
+                    if self._tree.readlink(path) and self._tree.resolve(path).startswith(package + "/"):
+                        found.append(path)
+                except (Gone, NotRegular):
+                    continue  # a script instead of a link, or nothing
+                except InterdictError:
+                    continue  # what starts it cannot be seen; the package itself is found
+        return found
