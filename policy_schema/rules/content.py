@@ -116,6 +116,7 @@ class _Search:
         self.reader = reader
         self._stop = stop
         self._buffer = bytearray(_OVERLAP + CHUNK)
+        self._trailers: dict[bytes, bool] = {}
 
     def matches(self, place: Extent, signatures: Sequence[Signature]) -> dict[str, str]:
         """Ids of the signatures that match in this place, each with the version found there."""
@@ -128,8 +129,10 @@ class _Search:
 
     def has_at_end(self, trailer: bytes) -> bool:
         """Tells whether the trailer stands near the end of the file."""
-        end = self.reader.size
-        return bool(self._positions(Extent(max(0, end - TRAILER_REACH), end), {trailer}))
+        if trailer not in self._trailers:
+            end = self.reader.size
+            self._trailers[trailer] = bool(self._positions(Extent(max(0, end - TRAILER_REACH), end), {trailer}))
+        return self._trailers[trailer]
 
     def _positions(
         self, place: Extent, texts: Set[bytes], enough: Callable[[dict[bytes, int]], bool] | None = None
