@@ -16,25 +16,32 @@ from agent import brake as braking
 from agent import inbox as box
 from agent.actors import Actors
 from agent.decider import Decider
+from agent.enforce.interface import Intent
+from agent.enforce.ledger import Ledger
+from agent.enforce.restore import restore_intent
 from agent.errors import BadSettings
 from agent.events import Event, EventLog
+from agent.examiner import Examiner
+from agent.file_content import FileContent
 from agent.host.clock import Clock
 from agent.inbox import Inbox
 from agent.looker import Looker
 from agent.memory import Memory
 from agent.messenger import Messenger
 from agent.policy_in_force import PolicyInForce
+from agent.protected import protected_hits
 from agent.report.journal import Journal
 from agent.report.outbox import Outbox
 from agent.reporter import Reporter
 from agent.settings import Settings
 from agent.supervise import Part, Supervisor
-from agent.watch.examiner import Examiner
 from policy_schema.rules.instant import Instant
+from policy_schema.rules.rulebook import DeviceRules
 
 _VIEW_EVERY = 1.0
 """Seconds between two writings of the views at the most."""
 _CLEAN = "clean-end"
+_FLOOR = "clock-floor"
 
 
 class Parts(NamedTuple):
@@ -55,7 +62,11 @@ class Parts(NamedTuple):
     examiner: Examiner
     messenger: Messenger
     supervisor: Supervisor
+    ledger: Ledger
+    content: FileContent
     watch_folders: Callable[[frozenset[str]], None]
+    recover: Callable[[], None]
+    """Finishes or undoes what was interrupted in the vaults."""
     reload: Callable[[], Settings]
     threads: tuple[Part, ...]
 
@@ -71,6 +82,7 @@ class Daemon:
         self._report_at = 0.0
         self._look_at = 0.0
         self._looked_everywhere = False
+        self._lifted: dict[str, Mapping[str, object]] = {}
 
     def run(self) -> int:
         """The loop. Returns the exit code."""
@@ -103,8 +115,7 @@ class Daemon:
             case box.Looked():
                 self._looked(message)
             case box.Recognised():
-                self._p.decider.running(message.key, message.process)
-                self._dirty = True
+                self._recognised(message)
             case box.Ended():
                 self._p.decider.ended(message.keys)
                 self._dirty = True
@@ -157,16 +168,28 @@ class Daemon:
         intents = p.decider.judge(p.clock.now(), self._looked_everywhere)
         self._looked_everywhere = False
         p.examiner.know(p.decider.rules, tuple(p.decider.installations))
-        for intent in [*intents, *p.policy.restore_intents(self._now())]:
+        for intent in [*intents, *self._restores()]:
             p.actors.do(intent)
         p.reporter.changed()
         if p.outbox.waiting():
             soon = p.clock.monotonic() + p.settings.report_delay
             self._report_at = min(self._report_at, soon) if self._report_at else soon
 
+    def _restores(self) -> list[Intent]:
+        """What lifted bans give back, each once."""
+        rules = self._p.policy.rules
+        if rules is None or rules.book.lifted == self._lifted:
+            return []
+        self._lifted = dict(rules.book.lifted)
+        self._p.ledger.refresh(rules.book.version)
+        back = [ban for ban, row in self._lifted.items() if row.get("quarantine") == "restore"]
+        return [restore_intent(record, rules.book.version) for ban in back for record in self._p.ledger.held(ban)]
+
     def _looked(self, message: box.Looked) -> None:
         p = self._p
-        p.decider.restored = p.policy.restored_paths()
+        if p.policy.rules is not None:
+            p.ledger.refresh(p.policy.rules.book.version)
+            p.decider.restored = p.ledger.restored_paths()
         p.decider.looked(message.observations, message.unknown)
         p.reporter.looked(message)
         p.watch_folders(p.looker.folders())
@@ -180,10 +203,16 @@ class Daemon:
             ms=message.ms,
         )
 
+    def _recognised(self, message: box.Recognised) -> None:
+        """A process outside of every known installation shows a place that nobody looked at: it is looked at now."""
+        self._p.decider.running(message.key, message.process)
+        if not message.process.installation and self._p.looker.hint(message.process.seen.path):
+            self._p.looker.ask_everything()
+        self._dirty = True
+
     def _acted(self, message: box.Acted) -> None:
         outcome = message.outcome
         self._p.decider.outcome(outcome, self._now())
-        self._p.policy.acted(outcome)
         if outcome.look_again:
             self._p.looker.ask_everything()
         if outcome.occupants:
@@ -193,13 +222,20 @@ class Daemon:
     def _refreshed(self, message: box.Refreshed) -> None:
         rules = self._p.policy.take(message.refresh, self._now(), restored=message.restored)
         if rules is not None:
-            self._p.decider.guarded = self._p.policy.guarded
-            self._p.decider.adopt(rules)
-            self._p.looker.want(rules)
+            self._want(rules)
             self._p.examiner.know(rules, tuple(self._p.decider.installations))
             self._p.looker.ask_everything()
             self._p.examiner.sweep()
         self._dirty = True
+
+    def _want(self, rules: DeviceRules) -> None:
+        """Everybody who looks learns what to look for."""
+        self._p.content.want(rules)
+        self._p.decider.guarded = protected_hits(rules, self._p.content)
+        for ban, why in self._p.decider.guarded.items():
+            self._p.log.write(Event.GUARD, ban=ban, why=why)
+        self._p.decider.adopt(rules)
+        self._p.looker.want(rules)
 
     def _settings_changed(self) -> None:
         """A broken file keeps the old settings and says so; a good one needs the parts built anew: a restart."""
@@ -225,11 +261,10 @@ class Daemon:
         p.journal.set_meta(_CLEAN, "no")
         p.memory.keep_brake(braking.started(p.memory.brake, clean, self._now()))
         p.log.write(Event.STARTED, settings=p.settings.file, clean=clean, mode=p.settings.mode)
+        p.recover()
         kept = p.policy.last_good(self._now())
         if kept is not None:
-            p.decider.guarded = p.policy.guarded
-            p.decider.adopt(kept)
-            p.looker.want(kept)
+            self._want(kept)
             p.examiner.know(kept, ())
         self._handle_signals()
         for part in p.threads:
@@ -240,6 +275,7 @@ class Daemon:
         late = p.supervisor.stop()
         p.reporter.write_views(self._now())
         p.journal.set_meta(_CLEAN, "yes")
+        p.journal.set_meta(_FLOOR, str(p.clock.floor))
         p.log.write(Event.STOPPED, late=late)
         p.journal.close()
 

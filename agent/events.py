@@ -30,6 +30,7 @@ class Event(StrEnum):
     FINDING_GONE = "finding-gone"
     MOVED = "moved"
     OUTCOME = "outcome"
+    RECOVERED = "recovered"
     BRAKE = "brake"
     GUARD = "guard"
     REPORT_SENT = "report-sent"

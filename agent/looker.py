@@ -5,17 +5,29 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from agent.inbox import Inbox, Looked
 from agent.inventory.content_cache import ContentCache
 from agent.inventory.interface import Look, Wanted
 from agent.watch.interface import Changed, FileEvent, Overflowed
 from policy_schema.rules.content import compile_signature
-from policy_schema.rules.observation import Unknown
 from policy_schema.rules.rulebook import DeviceRules
 
-Run = Callable[[frozenset[str] | None, Wanted, ContentCache, Callable[[], bool]], Look]
-"""Runs sources (all for None) and answers with what they found."""
+
+class Order(NamedTuple):
+    """What one look is about: a source, what to look for, files that running processes revealed, when to end."""
+
+    source: str
+    wanted: Wanted
+    hints: tuple[str, ...]
+    cache: ContentCache
+    stopped: Callable[[], bool]
+
+
+Run = Callable[[Order], Look]
+"""Runs one source and answers with what it found."""
+_MOST_HINTS = 200
 
 
 def wanted_of(rules: DeviceRules | None) -> Wanted:
@@ -30,8 +42,10 @@ def wanted_of(rules: DeviceRules | None) -> Wanted:
 class Looker:
     """Takes wishes for looks, carries them out one after the other, and answers through the inbox."""
 
-    def __init__(self, *, inbox: Inbox, run: Run) -> None:
+    def __init__(self, *, inbox: Inbox, run: Run, sources: Iterable[str]) -> None:
         self._inbox = inbox
+        self._sources = tuple(sources)
+        self._hints: dict[str, None] = {}
         self._run = run
         self._wanted = Wanted()
         self._cache = ContentCache()
@@ -70,6 +84,13 @@ class Looker:
             case Overflowed():
                 self.ask_everything()
 
+    def hint(self, path: str) -> bool:
+        """A file that a process runs, outside of everything known. True when it is news."""
+        if path in self._hints or len(self._hints) >= _MOST_HINTS:
+            return False
+        self._hints = {**self._hints, path: None}
+        return True
+
     def folders(self) -> frozenset[str]:
         """Every folder in which an install would appear."""
         return frozenset().union(*self._folders.values())
@@ -88,14 +109,22 @@ class Looker:
             if everything or wish:
                 self._look(None if everything else wish)
 
-    def _look(self, sources: frozenset[str] | None) -> None:
-        stop = self._stop
+    def _look(self, wish: frozenset[str] | None) -> None:
+        """One source after the other, so that the folders to watch are known for each."""
         began = time.monotonic()
-        found = self._run(sources, self._wanted, self._cache, stop.is_set if stop else lambda: False)
-        if found.stopped:
+        looks: dict[str, Look] = {}
+        for source in self._sources:
+            if wish is None or source in wish:
+                looks[source] = self._run(self._order(source))
+                self._folders[source] = looks[source].watch
+        if not looks or any(look.stopped for look in looks.values()):
             return
-        unknown: dict[str, tuple[Unknown, ...]] = {row.source: row.unknown for row in found.coverage}
-        for source, folders in found.watch.items():
-            self._folders[source] = folders
+        rows = tuple(row for look in looks.values() for row in look.coverage)
+        seen = {name: found for look in looks.values() for name, found in look.observations.items()}
+        unknown = {row.source: row.unknown for row in rows}
         took = int((time.monotonic() - began) * 1000)
-        self._inbox.put(Looked(found.observations, unknown, found.coverage, sources is None, took))
+        self._inbox.put(Looked(seen, unknown, rows, wish is None, took))
+
+    def _order(self, source: str) -> Order:
+        stop = self._stop
+        return Order(source, self._wanted, tuple(self._hints), self._cache, stop.is_set if stop else lambda: False)

@@ -15,7 +15,6 @@ from typing import NamedTuple
 from agent.events import Event, EventLog
 from agent.host.clock import Clock
 from agent.policy.refresh import Adopted, Refresh, Status
-from agent.protected import Content, protected_hits
 from agent.report.journal import Journal
 from agent.report.views import Views, read_view
 from agent.settings import Settings
@@ -51,7 +50,6 @@ class PolicyInForce:
         clock: Clock,
         log: EventLog,
         device_id: Callable[[], str],
-        content: Content,
     ) -> None:
         self._settings = settings
         self._journal = journal
@@ -59,13 +57,11 @@ class PolicyInForce:
         self._clock = clock
         self._log = log
         self._device_id = device_id
-        self._content = content
         self._data: Mapping[str, object] | None = None
         self._rules: DeviceRules | None = None
         self._base: Mapping[str, object] | None = None
         """The adopted rulebook, before vanished bans were added."""
         self._kept: tuple[str, ...] = ()
-        self.guarded: dict[str, str] = {}
         self.standing = Standing(Trust.NONE.value, (), False, Instant(0), Instant(0))
 
     @property
@@ -126,8 +122,6 @@ class PolicyInForce:
             kept=list(self._kept),
             not_understood=list(self._rules.book.not_understood),
         )
-        for ban, why in self.guarded.items():
-            self._log.write(Event.GUARD, ban=ban, why=why)
         return self._rules
 
     def reader_of_everything(self) -> int:
@@ -174,7 +168,6 @@ class PolicyInForce:
         """Sentences that everybody at the machine may read."""
         rows = [f"Ban {ban} needs a newer agent: it is not carried out." for ban in self.not_understood()]
         rows += [f"Ban {ban} is gone from the policy without being lifted, and stays in force." for ban in self._kept]
-        rows += [f"Ban {ban}: {why}" for ban, why in self.guarded.items()]
         if self.standing.expires and now > self.standing.expires and self._rules:
             rows.append(
                 f"The policy's signatures expired on {format_instant(self.standing.expires)}; it stays in force."
@@ -214,7 +207,6 @@ class PolicyInForce:
         book = Rulebook(data)
         self._data = data
         self._rules = book.for_device(self._settings.device(self._device_id()))
-        self.guarded = protected_hits(self._rules, self._content)
 
     def _publish(self) -> None:
         standing = self.standing

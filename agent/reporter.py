@@ -215,7 +215,7 @@ class Reporter:
             "complete": not any(row.unknown for row in self._coverage.values()),
             "coverage": [coverage_json(row) for row in self._coverage.values()],
             "health": [{"what": row.what, "advice": row.advice} for row in wrong],
-            "notes": s.policy.notes(now),
+            "notes": [*s.policy.notes(now), *(f"Ban {ban}: {why}" for ban, why in s.decider.guarded.items())],
             "counts": {"findings": len(s.decider.current), "unsent": s.journal.pending_count()},
             "brake": dict(s.memory.brake.held),
             "next_change": format_instant(s.decider.wake) if s.decider.wake is not None else None,

@@ -14,6 +14,8 @@ from agent.enforce.recovery import recover_cell
 from agent.errors import Gone, InterdictError
 from agent.host.folders import Before, nothing
 from agent.host.vault import Vault, find_vaults
+from policy_schema.rules.decision import Action
+from policy_schema.rules.instant import Instant
 
 KIND = Kind.RESTORE
 
@@ -32,13 +34,13 @@ class Restorer:
         try:
             record = self.restore(intent.quarantine_id, None, "interdict", intent.policy_version)
         except Gone:
-            return Outcome(intent, OutcomeCode.FAILED, Detail.UNKNOWN_ID, self._now())
+            return Outcome(intent, OutcomeCode.FAILED, Detail.UNKNOWN_ID, Instant(self._now()))
         except InterdictError as error:
-            return Outcome(intent, OutcomeCode.FAILED, detail_of(error), self._now())
+            return Outcome(intent, OutcomeCode.FAILED, detail_of(error), Instant(self._now()))
         where = record.restored_to
         again = (os.path.dirname(where),)
         note = Detail(record.note)
-        return Outcome(intent, OutcomeCode.RESTORED, note, self._now(), again, where, intent.quarantine_id)
+        return Outcome(intent, OutcomeCode.RESTORED, note, Instant(self._now()), again, where, intent.quarantine_id)
 
     def restore(self, quarantine_id: str, to: str | None, by: str, under: int | None) -> Record:
         """Restores by id, to another folder if `to` names one.
@@ -77,3 +79,21 @@ class Restorer:
             raise Gone(f"{cell.id} had only been prepared; nothing of it was ever taken", "Nothing to do.")
         if recovered is not None and recovered.error is not None:
             raise recovered.error
+
+
+def restore_intent(record: Record, policy_version: int) -> Intent:
+    """The intent that gives back what one record tells of, because its ban was lifted."""
+    return Intent(
+        kind=KIND,
+        finding_id=record.finding,
+        installation_id=record.installation,
+        case=record.finding,
+        action=Action.REPORT,
+        ban=record.ban,
+        tool=record.tool,
+        path=record.path,
+        uid=record.uid,
+        purl=record.purl,
+        policy_version=policy_version,
+        quarantine_id=record.id,
+    )

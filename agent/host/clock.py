@@ -32,6 +32,9 @@ class Now(NamedTuple):
 class Clock(Protocol):
     """What the daemon asks for the time; tests bring one they can move."""
 
+    floor: Instant
+    """Time is not before this: raised by signed timestamps and the build."""
+
     def now(self) -> Now:
         """The instant that decisions are made with."""
 

@@ -1,0 +1,322 @@
+"""Builds everything the agent is made of: the only place that chooses real parts. Nothing here decides anything."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Callable, Mapping
+
+from agent.actors import Actors
+from agent.cases import Kind
+from agent.console_link import ConsoleLink
+from agent.daemon import Daemon, Parts
+from agent.decider import Decider
+from agent.device_key import ensure_key
+from agent.enforce.interface import Actor, Intent
+from agent.enforce.ledger import Ledger
+from agent.errors import InterdictError, StateBroken
+from agent.events import Event, EventLog
+from agent.examiner import Examiner
+from agent.file_content import FileContent
+from agent.host.child import weaknesses
+from agent.host.clock import BUILD_TIME, Clock, SystemClock
+from agent.host.files import Tree, read_bounded
+from agent.inbox import Inbox
+from agent.inventory import SOURCES
+from agent.inventory.containers import container_of
+from agent.inventory.interface import Look
+from agent.inventory.machine import open_machine
+from agent.inventory.runner import look
+from agent.looker import Looker, Order
+from agent.memory import Memory
+from agent.messenger import Messenger, PolicyDoor
+from agent.policy import children
+from agent.policy.refresh import Adopted, Place, Refresh, refresh, restore
+from agent.policy.store import Store
+from agent.policy_in_force import PolicyInForce
+from agent.report.journal import Journal
+from agent.report.outbox import Outbox
+from agent.report.views import Views
+from agent.reporter import Reporter, Sources
+from agent.settings import Settings, load_settings
+from agent.supervise import Part, Supervisor
+from agent.version import VERSION
+from agent.watch.choose import choose_watcher
+from agent.watch.files import FilesWatcher
+from agent.watch.interface import ProcessWatcher
+from agent.watch.sight import Sight
+from agent.wording import Wording
+from policy_schema.rules.instant import Instant
+
+_FLOOR = "clock-floor"
+
+
+def build_daemon(settings: Settings) -> Daemon:
+    """The daemon with everything that belongs to it.
+
+    Raises:
+        StateBroken: the state folder cannot be made or used.
+    """
+    _make_state(settings.state_dir)
+    log, inbox = EventLog(), Inbox()
+    journal = Journal(os.path.join(settings.state_dir, "journal.db"))
+    clock = SystemClock(Instant(int(journal.meta(_FLOOR) or BUILD_TIME)))
+    memory, views, supervisor = Memory(journal), Views(settings.state_dir), Supervisor(log)
+    content, sight = FileContent(), Sight()
+    key = ensure_key(settings.state_dir, children.signer(settings.adopter_user))
+    ledger = Ledger(state_dir=settings.state_dir, now=lambda: clock.now().instant, vault_dir=settings.vault_dir)
+    policy = PolicyInForce(
+        settings=settings, journal=journal, views=views, clock=clock, log=log, device_id=lambda: key.device
+    )
+    outbox = Outbox(journal, lambda: decider.whole())
+    decider = Decider(
+        journal=journal,
+        memory=memory,
+        log=log,
+        compose=_wording(settings, policy, memory, lambda: decider),
+        queue=outbox.queue if settings.server else lambda lines: None,
+        observe=settings.mode == "observe",
+    )
+    examiner = Examiner(inbox=inbox, sight=sight, container=_container, content=content, home_of=_home_finder(settings))
+    looker = Looker(inbox=inbox, run=_look_run(settings), sources=SOURCES)
+    messenger = Messenger(
+        settings=settings,
+        inbox=inbox,
+        door=_policy_door(settings, journal, clock),
+        link=_console_link(settings),
+        key=key,
+        now=lambda: clock.now().instant,
+    )
+    actors = Actors(make=_actors(settings, clock, sight), inbox=inbox, log=log, now=lambda: clock.now().instant)
+    watcher = choose_watcher(sight.glance)
+    files = FilesWatcher()
+    reporter = Reporter(
+        Sources(
+            settings=settings,
+            decider=decider,
+            policy=policy,
+            memory=memory,
+            journal=journal,
+            outbox=outbox,
+            supervisor=supervisor,
+            messenger=messenger,
+            inbox=inbox,
+            views=views,
+            log=log,
+            watch_health=functools.partial(_health, settings, watcher, files),
+        ),
+        started_at=clock.now().instant,
+    )
+    threads = (
+        Part("examiner", examiner.run),
+        Part("looker", looker.run),
+        Part("policy", messenger.poll),
+        *((Part("console", messenger.carry),) if settings.server else ()),
+        Part("processes", lambda stop: _keep_watching(watcher.start, watcher.stop, examiner.event, stop)),
+        Part("folders", lambda stop: _keep_watching(files.start, files.stop, looker.event, stop)),
+        *actors.parts(),
+    )
+    return Daemon(
+        Parts(
+            settings=settings,
+            clock=clock,
+            log=log,
+            inbox=inbox,
+            journal=journal,
+            memory=memory,
+            decider=decider,
+            policy=policy,
+            outbox=outbox,
+            reporter=reporter,
+            actors=actors,
+            looker=looker,
+            examiner=examiner,
+            messenger=messenger,
+            supervisor=supervisor,
+            ledger=ledger,
+            content=content,
+            watch_folders=files.watch,
+            recover=functools.partial(_recover, settings, clock, log),
+            reload=lambda: load_settings(settings.file),
+            threads=threads,
+        )
+    )
+
+
+def _make_state(folder: str) -> None:
+    """The state folder: others may enter it to read the views, and nothing else."""
+    try:
+        os.makedirs(folder, mode=0o755, exist_ok=True)
+        status = os.stat(folder)
+    except OSError as error:
+        raise StateBroken(
+            f"{folder}: {error.strerror or error}", "Set state_dir to a folder that can be made."
+        ) from error
+    if hasattr(os, "geteuid") and (status.st_uid != os.geteuid() or status.st_mode & 0o022):
+        raise StateBroken(
+            f"{folder} belongs to somebody else or can be written by others", "Remove it, or set state_dir."
+        )
+
+
+def _wording(settings: Settings, policy: PolicyInForce, memory: Memory, decider: Callable[[], Decider]) -> Wording:
+    def told(ban: str, tool: str, uid: int) -> Instant | None:
+        return min(memory.person(ban, tool, uid).told.values(), default=None)
+
+    def places(ban: str, tool: str) -> int:
+        rows = (row.subject for row in decider().current.values())
+        return sum(1 for subject in rows if (subject.ban, subject.tool, subject.pid) == (ban, tool, None))
+
+    return Wording(
+        settings=settings, book=lambda: policy.rules.book if policy.rules else None, told=told, places=places
+    )
+
+
+def _policy_door(settings: Settings, journal: Journal, clock: Clock) -> PolicyDoor:
+    store = Store(settings.state_dir)
+    courier, adopter = children.courier(settings.courier_user), children.adopter(settings.adopter_user)
+
+    def place() -> Place:
+        return Place(settings.policy_url, _first_trust(settings), access_of(settings))
+
+    def ask(in_force: Adopted | None) -> Refresh:
+        now, seen = clock.now().instant, journal.highest()
+        return refresh(place(), store, courier=courier, adopter=adopter, now=now, seen=seen, in_force=in_force)
+
+    return PolicyDoor(lambda: restore(place(), store, adopter=adopter, seen=journal.highest()), ask)
+
+
+def access_of(settings: Settings) -> Mapping[str, object]:
+    """How servers are reached, for the courier."""
+    return {"proxy": settings.proxy, "ca_file": settings.ca_file}
+
+
+def _first_trust(settings: Settings) -> bytes:
+    """The first root; empty when there is none: then no policy can be trusted, and `status` says so."""
+    try:
+        return read_bounded(settings.trust_root, 1_000_000) if settings.trust_root else b""
+    except InterdictError:
+        return b""
+
+
+def _console_link(settings: Settings) -> ConsoleLink | None:
+    if not settings.server:
+        return None
+    courier, signer = children.courier(settings.courier_user), children.signer(settings.adopter_user)
+    return ConsoleLink(server=settings.server, access=access_of(settings), courier=courier, signer=signer)
+
+
+def _look_run(settings: Settings) -> Callable[[Order], Look]:
+    def run(order: Order) -> Look:
+        with open_machine(
+            homes=settings.homes,
+            path_folders=settings.path_folders,
+            project_roots=settings.roots,
+            hints=order.hints,
+            wanted=order.wanted,
+            system=settings.system,
+            cache=order.cache,
+            stopped=order.stopped,
+        ) as machine:
+            return look(machine, (order.source,))
+
+    return run
+
+
+def _actors(settings: Settings, clock: Clock, sight: Sight) -> Mapping[Kind, Callable[[], Actor]]:
+    """Made when first needed: a daemon that only reports loads nothing that acts."""
+
+    def now() -> Instant:
+        return clock.now().instant
+
+    def notify() -> Actor:
+        from agent.enforce.notify import NotifyActor
+
+        return NotifyActor(channel=settings.notices, now=now)
+
+    def quarantine() -> Actor:
+        from agent.enforce.quarantine import Quarantiner
+
+        homes = tuple(_homes(settings))
+        return Quarantiner(
+            state_dir=settings.state_dir, now=now, vault_dir=settings.vault_dir, homes=homes, version=VERSION
+        )
+
+    def give_back() -> Actor:
+        from agent.enforce.restore import Restorer
+
+        return Restorer(state_dir=settings.state_dir, now=now, vault_dir=settings.vault_dir)
+
+    def stop() -> Actor:
+        from agent.enforce.stop import StopActor
+
+        return StopActor(now=now, still_runs=functools.partial(_still_runs, sight))
+
+    return {Kind.NOTIFY: notify, Kind.QUARANTINE: quarantine, Kind.RESTORE: give_back, Kind.STOP: stop}
+
+
+def _still_runs(sight: Sight, intent: Intent) -> bool:
+    """Whether the process still runs what was found: it may have called exec since."""
+    try:
+        return intent.pid is not None and sight.look(intent.pid).path == intent.path
+    except InterdictError:
+        return False
+
+
+def _recover(settings: Settings, clock: Clock, log: EventLog) -> None:
+    """At a start: what a kill or a full disk interrupted in a vault is finished or undone."""
+    from agent.enforce.recovery import recover
+    from agent.host.vault import find_vaults
+
+    for vault in find_vaults(settings.state_dir, settings.vault_dir):
+        with vault:
+            for row in recover(vault, lambda: clock.now().instant):
+                now = row.now.value if row.now else "undone"
+                log.write(
+                    Event.RECOVERED, quarantine=row.id, was=row.was.value, now=now, path=row.path, error=row.error
+                )
+
+
+def _container(path: str) -> tuple[str, str]:
+    try:
+        with Tree("/") as tree:
+            found = container_of(tree, path)
+    except InterdictError:
+        # It vanished or is not ours to read: its own faces are looked at instead.
+        return "", ""
+    return (found.purl, found.path) if found else ("", "")
+
+
+def _home_finder(settings: Settings) -> Callable[[str], str]:
+    homes = [home.rstrip("/") + "/" for home in _homes(settings)]
+
+    def home_of(path: str) -> str:
+        return next((home.rstrip("/") for home in homes if path.startswith(home)), "")
+
+    return home_of
+
+
+def _homes(settings: Settings) -> list[str]:
+    try:
+        with open_machine(homes=settings.homes, system=settings.system) as machine:
+            return [user.home for user in machine.users]
+    except InterdictError:
+        return []
+
+
+def _health(settings: Settings, watcher: ProcessWatcher, files: FilesWatcher) -> list[tuple[str, str]]:
+    """What makes the agent see or do less than it should, as (what, advice)."""
+    rows = [(one.message, one.advice) for one in weaknesses(settings.courier_user, settings.adopter_user)]
+    problem = watcher.health()
+    if problem is not None:
+        rows.append((f"{problem.where}: {problem.reason}", "Run the agent as root to be told of every start."))
+    rows += [(f"{place.where}: {place.reason}", "It is looked at now and then instead.") for place in files.health()]
+    return rows
+
+
+def _keep_watching(
+    start: Callable[..., None], end: Callable[[], None], sink: Callable[..., None], stop: threading.Event
+) -> None:
+    start(sink)
+    stop.wait()
+    end()
