@@ -29,7 +29,7 @@ from console.store.queries import fleet
 from console.store.queries.fleet import Place, Silence, Wanted
 from console.web import forms, words
 from policy_schema.messages.kinds import DeviceId, Epoch
-from policy_schema.messages.wire import MessageRefused, inflate
+from policy_schema.messages.wire import MessageRefused, clean, inflate
 
 HISTORY_SHOWN: Final = 200
 REPORTS_SHOWN: Final = 30
@@ -219,7 +219,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        day=words.day, moment=words.moment, since_then=words.since_then, state_word=words.state_word
+        day=words.day,
+        minute=words.minute,
+        moment=words.moment,
+        since_then=words.since_then,
+        state_word=words.state_word,
     )
     environment.globals.update(
         ACTIONS=words.ACTIONS,
@@ -237,14 +241,14 @@ def _wanted(request: Request) -> Wanted:
     state = query.get("state", "")
     return Wanted(
         state=DeviceState(state) if state in set(SHOWN_FIRST) else None,
-        ban=query.get("ban", "")[:120],
-        search=query.get("search", "").strip()[:120],
+        ban=clean(query.get("ban", "")),
+        search=clean(query.get("search", "").strip()),
         moved=query.get("moved", "") == "yes",
     )
 
 
 def _place(request: Request) -> Place | None:
-    parts = request.query_params.get("after", "")[:400].split("|")
+    parts = clean(request.query_params.get("after", ""), 400).split("|")
     if len(parts) < 3 or not parts[0].isascii() or not parts[0].isdigit() or len(parts[0]) > 3:
         return None
     return Place(int(parts[0]), "|".join(parts[1:-1]), parts[-1])

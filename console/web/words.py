@@ -56,6 +56,12 @@ def moment(instant: int) -> str:
     return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def minute(instant: int) -> str:
+    """An instant for people: `3 Jul 2026, 08:12 UTC`."""
+    parsed = datetime.fromtimestamp(instant, UTC)
+    return f"{parsed.day} {parsed:%b %Y, %H:%M} UTC"
+
+
 def day(text: str) -> str:
     """`2026-07-03T08:12:44Z` or `2026-07-03` as `3 Jul 2026`; what is no day stays as it is."""
     try:
@@ -67,6 +73,8 @@ def day(text: str) -> str:
 
 def policy_troubles(policy: PolicySeen) -> tuple[str, ...]:
     """What stands beside a policy when it cannot be relied on wholly."""
+    if policy.trust == "none":
+        return (TRUST["none"], *([policy.problem.replace("-", " ")] if policy.problem else []))
     troubles = []
     if policy.trust != "verified":
         troubles.append(TRUST.get(policy.trust, policy.trust))
