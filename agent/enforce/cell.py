@@ -18,7 +18,7 @@ from agent.enforce.manifest import (
 from agent.errors import Gone
 from agent.host.folders import Folder
 from agent.host.vault import Vault
-from policy_schema.rules.instant import Instant, format_instant
+from policy_schema.rules.instant import format_instant
 
 MANIFEST = "manifest.json"
 RECORD = "record.json"
@@ -26,7 +26,8 @@ HELD = "held"
 _MAX_MANIFEST = 256 << 20
 _MAX_RECORD = 1 << 20
 
-Now = Callable[[], Instant]
+Now = Callable[[], int]
+"""The clock: seconds since the epoch."""
 
 
 class Cell:

@@ -22,7 +22,7 @@ from agent.host.mounts import list_mounts, mount_of
 from agent.host.occupants import occupants
 from agent.host.oserrors import printable
 from agent.host.vault import Vault, am_root, state_vault, vault_near
-from policy_schema.rules.instant import format_instant
+from policy_schema.rules.instant import Instant, format_instant
 
 KIND = Kind.QUARANTINE
 
@@ -69,7 +69,7 @@ class Quarantiner:
         package = package_name(intent.purl)
         line = project.find_line(intent.path, package) if package else None
         where = f"{printable(line[0])}:{line[1]}" if line else ""
-        return Outcome(intent, OutcomeCode.LEFT_IN_PROJECT, Detail.IN_PROJECT, self._now(), where=where)
+        return Outcome(intent, OutcomeCode.LEFT_IN_PROJECT, Detail.IN_PROJECT, Instant(self._now()), where=where)
 
     def _refuse(self, path: str) -> Detail | None:
         mounts = list_mounts()
@@ -121,7 +121,7 @@ class Quarantiner:
             intent,
             OutcomeCode.QUARANTINED,
             detail,
-            self._now(),
+            Instant(self._now()),
             look_again=tuple(dict.fromkeys(os.path.dirname(piece.path) for piece in pieces)),
             quarantine_id=cell.id,
             occupants=tuple(Occupant(*one) for one in occupants(cell.held_path)),
@@ -146,7 +146,7 @@ class Quarantiner:
 
     def _outcome(self, intent: Intent, result: OutcomeCode, detail: Detail) -> Outcome:
         above = (os.path.dirname(intent.path),) if intent.path else ()
-        return Outcome(intent, result, detail, self._now(), look_again=above)
+        return Outcome(intent, result, detail, Instant(self._now()), look_again=above)
 
 
 def _is_held(cell: Cell) -> bool:
