@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -18,8 +18,16 @@ MAX_PROBLEMS = 25
 
 def problems_of(error: ValidationError, places: Places, model: type[BaseModel]) -> list[Problem]:
     """Every complaint of a failed validation of `model`, in the order of the document, at most 25."""
-    found = [_problem(detail, places, model) for detail in error.errors(include_url=False, include_input=False)]
+    details = error.errors(include_url=False, include_input=False)
+    found = [_problem(detail, places, model) for detail in details if not _follows(detail, details)]
     return sorted(dict.fromkeys(found), key=lambda problem: problem.line)[:MAX_PROBLEMS]
+
+
+def _follows(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
+    """Is this "too short" only because entries of the list are wrong themselves?"""
+    place = detail["loc"]
+    inside = [other for other in details if other is not detail and other["loc"][: len(place)] == place]
+    return detail["type"] == "too_short" and bool(inside)
 
 
 def _problem(detail: ErrorDetails, places: Places, model: type[BaseModel]) -> Problem:

@@ -177,7 +177,8 @@ class _Builder:
         assert isinstance(event, ScalarEvent)
         text: str = event.value
         if event.style is None and text in NO_VALUE:
-            self._complain(path, _line(event), *_no_value(path))
+            # The mark of a value that is not there stands at whatever comes next.
+            self._complain(path, self.lines[path], *_no_value(path))
         if hidden := hidden_character(text):
             self._complain(path, _line(event), f"has the hidden character {hidden}", "type the text anew without it")
         return text
