@@ -83,8 +83,8 @@ class Look(NamedTuple):
 
     coverage: tuple[Coverage, ...]
     observations: dict[str, tuple[Observation, ...]]
-    watch: frozenset[str]
-    """Folders in which later installs appear."""
+    watch: dict[str, frozenset[str]]
+    """Folders in which later installs appear, by source; not all of them are there yet."""
     stopped: bool = False
     """True if the look was ended early: what is missing may still be there."""
 

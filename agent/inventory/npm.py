@@ -236,8 +236,6 @@ class _Walk:
             yield from self._store(join(path, ".pnpm"), root, depth)
 
     def _scope(self, path: str, root: _Modules, around: Observation | None, depth: int) -> Iterator[Found]:
-        if depth == 0:
-            yield Root(path, looked=False)
         entries = listed(self._tree, path)
         if isinstance(entries, Unknown):
             yield entries

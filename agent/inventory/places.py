@@ -34,7 +34,7 @@ def expand(machine: Machine, system: Iterable[str], of_users: Iterable[str]) -> 
     for base, pattern in _rows(machine, tuple(system), tuple(of_users)):
         if machine.stopped():
             return
-        yield from _watch_points(machine.tree, base, pattern)
+        yield from _watch_point(base, pattern)
         for found in glob(machine.tree, base, pattern):
             if isinstance(found, Unknown):
                 yield found
@@ -140,11 +140,11 @@ def folder(tree: Tree, path: str) -> Iterator[str | Unknown]:
         yield facts.path
 
 
-def _watch_points(tree: Tree, base: str, pattern: str) -> Iterator[Root]:
-    """The folder in which the first `*` stands, or the nearest one above that is there: never `/` itself."""
-    fixed = pattern.partition("*")[0].rpartition("/")[0] if "*" in pattern else posixpath.dirname(pattern)
-    place = join(base, fixed)
-    while len(place) > len(base) and not tree.exists(place):
-        place = posixpath.dirname(place)
-    if place != "/" and tree.exists(place):
-        yield Root(place, watch=True, looked=False)
+def _watch_point(base: str, pattern: str) -> Iterator[Root]:
+    """Where something new would appear: the folder in which the first `*` stands, or the one that is looked for.
+
+    It need not be there yet: the watcher waits for it. /tmp is too busy to be watched, `/` says nothing.
+    """
+    place = join(base, pattern.partition("*")[0].rpartition("/")[0] if "*" in pattern else pattern)
+    if place not in ("/", "/tmp"):
+        yield Root(place, looked=False)

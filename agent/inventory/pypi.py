@@ -133,7 +133,7 @@ def _all_sites(machine: Machine) -> Iterator[_Site | Unknown | Root]:
             yield from _environments_in(machine, place, project=True)
 
 
-def _environments_below_homes(machine: Machine) -> Iterator[_Site | Unknown]:
+def _environments_below_homes(machine: Machine) -> Iterator[_Site | Unknown | Root]:
     """`~/PROJECT/.venv`: one level below each home; deeper ones are looked for in the configured roots only."""
     for user in machine.users:
         entries = listed(machine.tree, user.home)
@@ -145,7 +145,7 @@ def _environments_below_homes(machine: Machine) -> Iterator[_Site | Unknown]:
                 yield from _environments_in(machine, join(user.home, entry.name), project=False)
 
 
-def _environments_in(machine: Machine, place: str, project: bool) -> Iterator[_Site | Unknown]:
+def _environments_in(machine: Machine, place: str, project: bool) -> Iterator[_Site | Unknown | Root]:
     for name in _ENVIRONMENTS:
         for found in folder(machine.tree, join(place, name)):
             if isinstance(found, Unknown):
@@ -154,7 +154,7 @@ def _environments_in(machine: Machine, place: str, project: bool) -> Iterator[_S
                 yield from _sites_of(machine.tree, found, "", project or _is_project_env(machine, found))
 
 
-def _from_programs(machine: Machine) -> Iterator[_Site | Unknown]:
+def _from_programs(machine: Machine) -> Iterator[_Site | Unknown | Root]:
     """`PREFIX/bin` in a PATH or of a running process reveals `PREFIX`."""
     files = [hint for hint in machine.hints if posixpath.basename(posixpath.dirname(hint)) == "bin"]
     bins = {*machine.path_folders, *(posixpath.dirname(hint) for hint in files)}
@@ -169,7 +169,8 @@ def _from_programs(machine: Machine) -> Iterator[_Site | Unknown]:
             yield from _sites_of(machine.tree, above, "", _is_project_env(machine, above))
 
 
-def _sites_of(tree: Tree, prefix: str, manager: str, project: bool) -> Iterator[_Site | Unknown]:
+def _sites_of(tree: Tree, prefix: str, manager: str, project: bool) -> Iterator[_Site | Unknown | Root]:
+    yield Root(join(prefix, "lib"), looked=False)
     for pattern in _SITES:
         for found in glob(tree, prefix, pattern):
             yield found if isinstance(found, Unknown) else _Site(found, prefix, manager, project)

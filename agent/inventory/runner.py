@@ -44,7 +44,7 @@ def look(
     return Look(
         coverage=tuple(tally.coverage(machine) for tally in tallies),
         observations={tally.source: tuple(tally.seen.values()) for tally in tallies},
-        watch=frozenset(path for tally in tallies for path in tally.watch),
+        watch={tally.source: frozenset(tally.watch) for tally in tallies},
         stopped=machine.stopped(),
     )
 
