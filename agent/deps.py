@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from agent.actors import Actors
 from agent.cases import Kind
@@ -25,6 +25,7 @@ from agent.host.files import Tree, read_bounded
 from agent.inbox import Inbox
 from agent.inventory import SOURCES
 from agent.inventory.containers import container_of
+from agent.inventory.installations import Installation
 from agent.inventory.interface import Look
 from agent.inventory.machine import open_machine
 from agent.inventory.runner import look
@@ -48,6 +49,8 @@ from agent.watch.interface import ProcessWatcher
 from agent.watch.sight import Sight
 from agent.wording import Wording
 from policy_schema.rules.instant import Instant
+from policy_schema.rules.observation import Face, Observation
+from policy_schema.rules.rulebook import DeviceRules
 
 _FLOOR = "clock-floor"
 
@@ -142,6 +145,16 @@ def build_daemon(settings: Settings) -> Daemon:
             threads=threads,
         )
     )
+
+
+def build_looking(settings: Settings, rules: DeviceRules, installations: Sequence[Installation]) -> Examiner:
+    """The part that recognises processes, for commands that only look."""
+    content = FileContent()
+    content.want(rules)
+    home_of = _home_finder(settings)
+    examiner = Examiner(inbox=Inbox(), sight=Sight(), container=_container, content=content, home_of=home_of)
+    examiner.know(rules, installations)
+    return examiner
 
 
 def _make_state(folder: str) -> None:
@@ -320,3 +333,23 @@ def _keep_watching(
     start(sink)
     stop.wait()
     end()
+
+
+def observe_file(path: str, rules: DeviceRules, settings: Settings) -> Observation:
+    """One file as the inventory would see it: its content, and the package around it."""
+    content = FileContent()
+    content.want(rules)
+    signature, version = content(path)
+    container, folder = _container(path)
+    home = _home_finder(settings)(path)
+    return Observation(
+        "command line",
+        Face.EXECUTABLE,
+        path,
+        name=os.path.basename(path),
+        content=signature,
+        version=version,
+        container=container,
+        container_path=folder,
+        home=home,
+    )

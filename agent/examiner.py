@@ -97,24 +97,32 @@ class Examiner:
             for one in (pid,) if pid is not None else tuple(processes.pids()):
                 self._examine(one)
 
-    def _examine(self, pid: int) -> None:
+    def everything(self) -> list[Process]:
+        """Looks at all processes once, now: for a command that only looks."""
+        found = [self.recognise(pid) for pid in processes.pids()]
+        return [process for process in found if process is not None]
+
+    def recognise(self, pid: int) -> Process | None:
+        """What one process is, None when it is none of the policy's tools (or has ended, or is not ours to look at)."""
         known = self._known
         if known.rules is None or pid == os.getpid():
-            return
+            return None
         self.examined += 1
         try:
             seen = self._sight.look(pid)
             if seen.runs.kind is Kind.SETTLING:
                 threading.Timer(_SETTLE, self._pids.put, (pid,)).start()
-                return
-            recognised = self._recognise(seen, known, known.rules)
+                return None
+            return self._recognise(seen, known, known.rules)
         except InterdictError:
-            # It ended while we looked, or is not ours to look at: the sweep says so in the coverage.
-            return
+            # It ended while we looked, or belongs to somebody else: without root only one's own are seen.
+            return None
+
+    def _examine(self, pid: int) -> None:
+        recognised = self.recognise(pid)
         if recognised is not None:
-            key = (pid, seen.process.started)
-            if self._tracked.get(key) != recognised.identity.tool:
-                self._tracked[key] = recognised.identity.tool
+            key = (pid, recognised.seen.started or 0.0)
+            self._tracked[key] = recognised.identity.tool
             self._inbox.put(Recognised(key, recognised))
 
     def _recognise(self, seen: Seen, known: _Known, rules: DeviceRules) -> Process | None:

@@ -45,7 +45,9 @@ def run(args: argparse.Namespace) -> int:
     link = ConsoleLink(server=server, access=access, courier=children.courier(settings.courier_user), signer=signer)
     reply = link.enrol(key, secret, device_facts(settings, VERSION), fresh_epoch())
     if reply.status != 200:
-        raise Unreachable(f"{server}: {problem_of(reply)}", "Ask the console's admin for a new secret, or check the address.")
+        raise Unreachable(
+            f"{server}: {problem_of(reply)}", "Ask the console's admin for a new secret, or check the address."
+        )
     keep_key(settings.state_dir, key._replace(enrolled_at=format_instant(wall())))
     say(f"Enrolled at {server} as {key.device}.")
     return 0

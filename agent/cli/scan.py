@@ -26,8 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_policy_arguments(parser)
     add_look_arguments(parser)
     actions = [action.value for action in Action]
-    parser.add_argument("--fail-on", metavar="ACTION", choices=actions, help="count only findings with at least this action")
-    parser.add_argument("--require-complete", action="store_true", help="exit code 3 when a place could not be looked at")
+    parser.add_argument(
+        "--fail-on", metavar="ACTION", choices=actions, help="count only findings with at least this action"
+    )
+    parser.add_argument(
+        "--require-complete", action="store_true", help="exit code 3 when a place could not be looked at"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
 

@@ -122,3 +122,20 @@ class Store:
             except OSError:
                 # An old version that stays costs room and nothing else.
                 continue
+
+
+def read_repository(folder: str) -> dict[str, bytes]:
+    """The published files of a repository in a folder of this machine, within the bounds of what is ever read.
+
+    Raises:
+        InterdictError: a file cannot be read.
+    """
+    found: dict[str, bytes] = {}
+    for part in FOLDERS:
+        try:
+            names = sorted(os.listdir(os.path.join(folder, part)))
+        except OSError:
+            continue
+        for name in [name for name in names if name.endswith(".json")][:MOST_FILES]:
+            found[f"{part}/{name}"] = read_bounded(os.path.join(folder, part, name), POLICY_LIMIT)
+    return found
