@@ -18,26 +18,64 @@ from tests.architecture.source import PACKAGES, ROOT, dotted, modules
 
 
 class Process(NamedTuple):
-    """One process: what it imports, which foreign packages it may hold, which of ours and of Python's it must not."""
+    """One process: what it imports, which foreign packages it may hold, which modules of Python and of ours never."""
 
     name: str
     modules: tuple[str, ...]
-    foreign: frozenset[str]
+    foreign: frozenset[str] = frozenset()
     never: frozenset[str] = frozenset()
 
 
-NETWORK = frozenset({"ssl", "http.client", "asyncio", "urllib.request"})
-PARTS = ("agent.inventory", "agent.watch", "agent.enforce")
+def _all_of(*packages: str) -> tuple[str, ...]:
+    names = (dotted(name) for package in packages for name in modules(package.replace(".", "/")))
+    return tuple(name for name in names if name not in NOT_LOADED_HERE)
 
 
-def _all_of(package: str, *without: str) -> tuple[str, ...]:
-    names = (dotted(name) for name in modules(package.replace(".", "/")))
-    return tuple(name for name in names if name not in without)
-
+NOT_LOADED_HERE = {
+    "agent.enforce.restore_script",  # text that is laid beside a quarantine, run by people
+}
+NETWORK = frozenset({"asyncio", "http.client", "ssl", "urllib.request"})
+DAEMON_PARTS = ("agent.enforce", "agent.inventory", "agent.report", "agent.watch")
+PYDANTIC = frozenset({"annotated_types", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection"})
+TUF = frozenset({"cryptography", "securesystemslib", "tuf", "urllib3"})
 
 PROCESSES = (
-    Process("rules, which the gate shares", _all_of("policy_schema.rules"), frozenset(), NETWORK | {"dataclasses"}),
+    Process("the rules, which the gate will share", _all_of("policy_schema.rules"), never=NETWORK | {"dataclasses"}),
+    Process(
+        "the daemon with all its parts",
+        ("agent.deps", *_all_of(*DAEMON_PARTS)),
+        frozenset({"msgspec", "psutil", "typing_extensions"}),
+        NETWORK | {"agent.policy.adopter", "agent.policy.courier", "agent.policy.signer", "multiprocessing"},
+    ),
+    Process(
+        "the courier: network, no key, nothing that parses policies",
+        ("agent.policy.courier",),
+        frozenset({"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "truststore"}),
+    ),
+    Process(
+        "the adopter: trust and documents, no HTTP client of ours",
+        ("agent.policy.adopter",),
+        PYDANTIC | TUF | {"packageurl"},
+        frozenset({"agent.policy.courier", "agent.policy.fetcher"}),
+    ),
+    Process(
+        "the signer: the device's key, nothing that parses policies or talks to anybody",
+        ("agent.policy.signer",),
+        frozenset({"cryptography", "http_message_signatures", "http_sf", "msgspec", "typing_extensions"}),
+        NETWORK,
+    ),
+    Process("interdict before it knows which command", ("agent.cli.main",), never=NETWORK | {"dataclasses", "sqlite3"}),
+    Process("interdict status", ("agent.cli.status",), never=NETWORK | {"sqlite3"}),
+    Process("interdict-policy before it knows which command", ("policy_schema.authoring.cli.main",), never=NETWORK),
+    Process(
+        "interdict-policy lint: no TUF",
+        ("policy_schema.authoring.cli.lint",),
+        PYDANTIC | {"packageurl", "ruamel"},
+        NETWORK,
+    ),
+    Process("interdict-console without its extra", ("console.cli",), never=NETWORK),
 )
+UNWANTED_IN_THE_CONSOLE = frozenset({"agent", "pydantic", "tuf"})
 
 
 def _loaded(names: tuple[str, ...]) -> list[str]:
@@ -60,3 +98,7 @@ def test_a_process_loads_only_what_it_may(process: Process) -> None:
     foreign = {name.split(".")[0] for name in loaded if not name.startswith("_")} - sys.stdlib_module_names - ours
     assert foreign <= process.foreign
     assert process.never.isdisjoint(loaded)
+
+
+def test_the_console_loads_neither_the_agent_nor_pydantic() -> None:
+    assert UNWANTED_IN_THE_CONSOLE.isdisjoint(_loaded(("console.commands", "console.app")))

@@ -66,11 +66,11 @@ def _members(table: Table) -> set[str]:
 
 
 def _entries(table: Table) -> list[tuple[str, str]]:
-    """The lines of a table as (key, module): a dict of module names, or a tuple or dict of things that know theirs."""
+    """The lines of a table as (key, module): a dict of module names, or a tuple of classes or functions."""
     value = getattr(import_module(dotted(table.file)), table.name, ())
     if isinstance(value, dict):
-        return [(str(key), entry if isinstance(entry, str) else entry.__module__) for key, entry in value.items()]
-    return [(str(getattr(entry, "name", entry.__name__)), entry.__module__) for entry in value]
+        return [(str(key), entry.partition(":")[0]) for key, entry in value.items()]
+    return [(entry.__name__, entry.__module__) for entry in value]
 
 
 @EVERY_TABLE
