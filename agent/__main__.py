@@ -39,6 +39,7 @@ def serve(verb: str, arguments: Sequence[str]) -> int:
         print(f"{verb} is for the agent's own use; see `interdict --help`", file=sys.stderr)
         return 2
     module = importlib.import_module(HIDDEN[verb])
+    importlib.import_module("_strptime")  # by datetime.strptime when first used
     for codec in ("ascii", "latin-1"):
         codecs.lookup(codec)  # loaded when first used otherwise, which may be too late
     confine(cage)
