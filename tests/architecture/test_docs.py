@@ -12,13 +12,16 @@ import pytest
 
 from agent.cli.main import COMMANDS as AGENT_COMMANDS
 from agent.enforce import ACTIONS
+from agent.inventory import SOURCES
 from agent.settings import Settings
+from console.cli import _parser as console_parser
 from policy_schema.authoring.cli.main import COMMANDS as AUTHOR_COMMANDS
 from tests.architecture.source import ROOT, project_files
 
 PAGES = tuple(name for name in project_files() if name.endswith(".md") and not name.startswith("tests/"))
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+OPTION = r"--[a-z][a-z-]*"
 DURATIONS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -75,7 +78,18 @@ def _options(parser: argparse.ArgumentParser) -> set[str]:
 def test_the_commands_page_shows_just_the_options(program: str, name: str, module: str) -> None:
     parser = argparse.ArgumentParser()
     import_module(module).add_arguments(parser)
-    assert set(re.findall(r"--[a-z][a-z-]*", _synopses(program)[name])) == _options(parser)
+    assert set(re.findall(OPTION, _synopses(program)[name])) == _options(parser)
+
+
+def _verbs(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    actions = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return {name: sub for action in actions for name, sub in action.choices.items()}
+
+
+def test_the_commands_page_shows_just_the_commands_and_options_of_the_console() -> None:
+    real = {name: _options(parser) for name, parser in _verbs(console_parser()).items()}
+    shown = {name: set(re.findall(OPTION, text)) for name, text in _synopses("interdict-console").items()}
+    assert shown == real
 
 
 def test_every_setting_is_on_the_settings_page() -> None:
@@ -97,6 +111,10 @@ def test_the_settings_page_gives_the_real_defaults() -> None:
     real = {field.name: field.default for field in fields(Settings) if field.name in rows}
     written = {name: _default(text) for name, text in rows.items()}
     assert {name: str(value) for name, value in written.items()} == {name: str(value) for name, value in real.items()}
+
+
+def test_every_source_is_on_the_sources_page() -> None:
+    assert set(_first_cells("docs/sources.md")) == set(SOURCES)
 
 
 def test_every_action_is_on_the_actions_page() -> None:
