@@ -81,7 +81,7 @@ def build_daemon(settings: Settings) -> Daemon:
         queue=outbox.queue if settings.server else lambda lines: None,
         observe=settings.mode == "observe",
     )
-    examiner = Examiner(inbox=inbox, sight=sight, container=_container, content=content, home_of=_home_finder(settings))
+    examiner = _examiner(settings, inbox, sight, content)
     looker = Looker(inbox=inbox, run=_look_run(settings), sources=SOURCES)
     messenger = Messenger(
         settings=settings,
@@ -151,10 +151,18 @@ def build_looking(settings: Settings, rules: DeviceRules, installations: Sequenc
     """The part that recognises processes, for commands that only look."""
     content = FileContent()
     content.want(rules)
-    home_of = _home_finder(settings)
-    examiner = Examiner(inbox=Inbox(), sight=Sight(), container=_container, content=content, home_of=home_of)
+    examiner = _examiner(settings, Inbox(), Sight(), content)
     examiner.know(rules, installations)
     return examiner
+
+
+def _examiner(settings: Settings, inbox: Inbox, sight: Sight, content: FileContent) -> Examiner:
+    below = () if settings.system else (*settings.homes, *settings.roots, *settings.path_folders)
+    real = [os.path.realpath(folder) for folder in below]
+    home_of = _home_finder(settings)
+    return Examiner(
+        inbox=inbox, sight=sight, container=_container, content=content, home_of=home_of, only_below=real
+    )
 
 
 def _make_state(folder: str) -> None:

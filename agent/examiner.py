@@ -50,13 +50,22 @@ class Examiner:
     """Takes the watcher's events and tells the inbox which processes are recognised and which have ended."""
 
     def __init__(
-        self, *, inbox: Inbox, sight: Sight, container: Container, content: Content, home_of: Callable[[str], str]
+        self,
+        *,
+        inbox: Inbox,
+        sight: Sight,
+        container: Container,
+        content: Content,
+        home_of: Callable[[str], str],
+        only_below: Sequence[str] = (),
     ) -> None:
+        """`only_below`: a trial that looks at some folders only must not meddle with what runs elsewhere."""
         self._inbox = inbox
         self._sight = sight
         self._container = container
         self._content = content
         self._home_of = home_of
+        self._only_below = tuple(only_below)
         self._known = _Known(None, (), frozenset())
         self._pids: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         self._tracked: OrderedDict[ProcessKey, str] = OrderedDict()
@@ -129,6 +138,8 @@ class Examiner:
         if seen.runs.kind in (Kind.NOTHING, Kind.CODE):
             return None
         observation = observe(seen)
+        if self._only_below and not any(_inside(observation.path, folder) for folder in self._only_below):
+            return None
         observation = observation._replace(home=self._home_of(observation.path))
         place = next((one for path, one in known.places if _inside(observation.path, path)), None)
         if place is not None:

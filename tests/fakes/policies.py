@@ -37,6 +37,8 @@ CLAUDE_CODE: dict[str, object] = {
 AGENT_SDK: dict[str, object] = {
     "id": "claude-agent-sdk",
     "name": "Claude Agent SDK",
+    "vendor": "Anthropic",
+    "category": "ai-sdk",
     "version_scheme": "semver",
     "faces": {"packages": ["pkg:npm/%40anthropic-ai/claude-agent-sdk", "pkg:pypi/claude-agent-sdk"]},
     "embeds": ["claude-code"],
@@ -44,6 +46,8 @@ AGENT_SDK: dict[str, object] = {
 QODER: dict[str, object] = {
     "id": "qoder",
     "name": "Qoder",
+    "vendor": "Alibaba",
+    "category": "ai-coding-assistant",
     "version_scheme": "semver",
     "faces": {"packages": ["pkg:npm/%40qoder-ai/qodercli"], "executables": {"names": ["qodercli"], "folders": []}},
     "embeds": [],
@@ -52,7 +56,9 @@ QODER: dict[str, object] = {
 
 def stages(*rows: tuple[int, str]) -> list[dict[str, object]]:
     """Stages of a closed ban from (instant, action) pairs."""
-    return [{"from": format_instant(at), "action": action, "let_finish": 14_400, "kill_after": 30} for at, action in rows]
+    return [
+        {"from": format_instant(at), "action": action, "let_finish": 14_400, "kill_after": 30} for at, action in rows
+    ]
 
 
 def ban(**changes: object) -> dict[str, object]:
@@ -61,6 +67,8 @@ def ban(**changes: object) -> dict[str, object]:
         "id": "claude-code",
         "targets": [{"tool": "claude-code", "versions": None}],
         "except": [],
+        "classification": None,
+        "decision": None,
         "reason": {"en": "Assessed as not allowed on company devices."},
         "claims": [],
         "alternatives": [{"name": "Qoder", "tool": "qoder", "url": "https://qoder.com"}],
