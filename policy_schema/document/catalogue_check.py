@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from policy_schema.document.base import Part
 from policy_schema.document.catalogue import parse_tool, tool_places
 from policy_schema.document.checks.tools import folder_wrong
 from policy_schema.document.problems import Path, Places, Problem
@@ -70,10 +71,8 @@ def _marks(entry: Entry) -> Iterator[Problem]:
 
 
 def _filled(tool: Tool, name: FaceName) -> bool:
-    face = getattr(tool.faces, name.value)
-    return (
-        any(getattr(face, field) for field in type(face).model_fields) if hasattr(face, "model_fields") else bool(face)
-    )
+    face: object = getattr(tool.faces, name.value)
+    return any(value for _, value in face) if isinstance(face, Part) else bool(face)
 
 
 def _faces(entry: Entry) -> Iterator[Problem]:

@@ -158,7 +158,7 @@ def checked(document: dict[str, Json]) -> ClosedPolicy:
     Raises:
         BadDocument: it is not a closed policy.
     """
-    readable = {**document, "bans": _understood(document.get("bans"))}
+    readable = {key: _understood(value) if key == "bans" else value for key, value in document.items()}
     try:
         ClosedDocument.model_validate(readable)
     except ValidationError as error:
@@ -169,9 +169,9 @@ def checked(document: dict[str, Json]) -> ClosedPolicy:
     return ClosedPolicy(document)
 
 
-def _understood(bans: Json | None) -> Json:
+def _understood(bans: Json) -> Json:
     if not isinstance(bans, list):
-        return bans if bans is not None else []
+        return bans
     return [ban for ban in bans if not (isinstance(ban, dict) and _unmet(ban.get("needs")))]
 
 
