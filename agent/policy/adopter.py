@@ -15,12 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.policy.wire import BadAnswer, number, refusal, unpack, unpack_bytes
+from agent.policy.wire import BadAnswer, number, refusal, together, unpack, unpack_bytes
 from policy_schema.document.closed import parse_closed
 from policy_schema.document.compile import compile_policy
 from policy_schema.errors import BadDocument
 from policy_schema.trust.highest import read_highest
-from policy_schema.trust.layout import TIMESTAMP_PATH
 from policy_schema.trust.refusal import Refusal, Refused
 from policy_schema.trust.vanished import refuse_vanished_bans
 from policy_schema.trust.verify import Verified, verify
@@ -47,11 +46,7 @@ def adopt(question: Mapping[str, object]) -> Mapping[str, object]:
         Refused: the repository or the policy in it cannot be taken.
         BadAnswer: the question is not as agreed.
     """
-    stored, fetched = unpack(question.get("stored")), unpack(question.get("fetched"))
-    # Files with a number or hash in their name never change: what was verified once wins over what came now.
-    files = {**fetched, **stored}
-    if TIMESTAMP_PATH in fetched:
-        files[TIMESTAMP_PATH] = fetched[TIMESTAMP_PATH]
+    files = together(unpack(question.get("stored")), unpack(question.get("fetched")))
     now = question.get("now")
     found = verify(
         files,

@@ -118,7 +118,7 @@ class Fetcher:
     def _read(self, response: httpx.Response, limit: int, path: str) -> bytes:
         pieces: list[bytes] = []
         size = 0
-        for piece in response.iter_raw(65_536):
+        for piece in response.iter_raw():
             size += len(piece)
             if size > limit:
                 raise Refused(Refusal.TOO_BIG, f"{path}: more than {limit} bytes")

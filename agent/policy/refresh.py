@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from agent.errors import InterdictError
 from agent.policy.store import Store, Stored
-from agent.policy.wire import BadAnswer, mapping, number, pack, raise_refusal, text, unpack
+from agent.policy.wire import BadAnswer, mapping, number, pack, raise_refusal, text, together, unpack
 from policy_schema.trust.highest import Highest, Versions, merged, read_highest
 from policy_schema.trust.layout import Files
 from policy_schema.trust.refusal import ADVICE, Refusal, Refused, sentence
@@ -94,8 +94,9 @@ def refresh(
 
     With nothing in force, what is stored could not be restored: then everything is fetched anew.
     """
-    stored = store.load() if in_force else Stored({}, store.load().seen)
-    before = in_force.policy if in_force else store.load().only_policy
+    kept = store.load()
+    stored = kept if in_force else Stored({}, kept.seen)
+    before = in_force.policy if in_force else kept.only_policy
     try:
         fetched = _fetch(place, stored, courier)
         if fetched is None:
@@ -175,7 +176,7 @@ def _adopt(
         }
     )
     raise_refusal(answer)
-    files = {**fetched, **stored.files, **{path: fetched[path] for path in fetched if path.endswith("timestamp.json")}}
+    files = together(stored.files, fetched)
     adopted, paths = _read(answer, files)
     if fetched:
         try:

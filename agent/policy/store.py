@@ -86,13 +86,13 @@ class Store:
         for folder in FOLDERS:
             self._make(os.path.join(self._folder, folder))
         # The numbers first: accepted once means never below again, whatever happens in between.
-        most = merged(self.load().seen, seen)
+        there = self.load()
+        most = merged(there.seen, seen)
         write_atomically(self._at(SEEN), json.dumps(most, sort_keys=True).encode() + b"\n", 0o600)
-        there = set(self._listed())
         for path in sorted(files, key=write_order):
-            if path == TIMESTAMP_PATH or path not in there:
+            if there.files.get(path) != files[path]:
                 write_atomically(self._at(path), files[path], 0o600)
-        self._remove(there - set(files))
+        self._remove(set(self._listed()) - set(files))
 
     def _at(self, path: str) -> str:
         return os.path.join(self._folder, *path.split("/"))

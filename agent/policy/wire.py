@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 
-from policy_schema.trust.layout import Files
+from policy_schema.trust.layout import Files, root_number
 from policy_schema.trust.refusal import Refusal, Refused
 
 
@@ -96,3 +96,9 @@ def raise_refusal(answer: Mapping[str, object]) -> None:
     except ValueError as error:
         raise BadAnswer("an unknown refusal") from error
     raise Refused(code, text(answer.get("detail"), ""))
+
+
+def together(stored: Files, fetched: Files) -> dict[str, bytes]:
+    """One repository from what was verified before and what came now. Old roots stay: they are the chain of trust."""
+    roots = {path: content for path, content in stored.items() if root_number(path)}
+    return {**stored, **fetched, **roots}

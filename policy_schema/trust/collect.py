@@ -61,7 +61,13 @@ def _new_roots(get: Get, newest: int) -> dict[str, bytes]:
         content = get(path, LIMITS[Role.ROOT])
         if content is None:
             break
+        named = _step(_signed(content), "version")
+        if named is None:
+            # Mostly a sign-in page, which answers everything.
+            raise Refused(Refusal.NOT_A_REPOSITORY, f"{path} is not TUF metadata")
         roots[path] = content
+        if named != version:
+            break
     return roots
 
 

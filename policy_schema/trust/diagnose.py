@@ -19,7 +19,8 @@ from policy_schema.trust.refusal import Refusal, Refused
 def explain(error: RepositoryError, role: Role, path: str, content: bytes, root: Root) -> Refused:
     """The refusal for a file that `TrustedMetadataSet` did not take. `root` is the one whose people had to sign."""
     if isinstance(error, BadVersionNumberError):
-        return Refused(Refusal.HALF_UPLOADED if role is Role.TARGETS else Refusal.OLDER, path)
+        codes = {Role.ROOT: Refusal.TAMPERED, Role.TARGETS: Refusal.HALF_UPLOADED}
+        return Refused(codes.get(role, Refusal.OLDER), f"{path} has another version in it")
     try:
         metadata: Metadata[Any] = Metadata.from_bytes(content)
     except RepositoryError:
