@@ -13,8 +13,8 @@ LONGEST = 0.6
 """Seconds after which it is looked at for the first time while changes go on."""
 STREAM_LIMIT = 10.0
 """The longest distance of looks under a stream of changes, in seconds."""
-PROMPT = 20.0
-"""How many looks may come promptly in a row."""
+PROMPT = 100.0
+"""How many looks may come promptly in a row: an install is two or three."""
 REFILL = 5.0
 """Seconds after which one more prompt look is allowed; the distance of looks when there is none left."""
 
