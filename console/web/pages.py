@@ -163,7 +163,7 @@ class Pages:
         if body is None:
             return self._nothing(viewer, "There is no such report. Only the newest reports of a device are kept.")
         try:
-            text = msgspec.json.format(inflate(body), indent=2).decode()
+            text = words.visible(msgspec.json.format(inflate(body), indent=2).decode())
         except (MessageRefused, msgspec.MsgspecError, UnicodeError):
             return self._nothing(viewer, "This report cannot be shown.")
         return self._page(

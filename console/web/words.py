@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime
 
 from console.reports.interface import PolicySeen
 from console.state import DeviceState
+from policy_schema.messages.wire import clean
 
 OUTCOMES = {
     "told": "person told",
@@ -54,6 +57,16 @@ def since_then(seconds: int) -> str:
 def moment(instant: int) -> str:
     """An instant for the machine-readable side of a page."""
     return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def visible(text: str) -> str:
+    """A JSON text in which characters that hide or turn others stand as their escapes: still the same JSON."""
+    return re.sub(r"[^\n -~]", _escaped_if_hiding, text)
+
+
+def _escaped_if_hiding(found: re.Match[str]) -> str:
+    """As JSON writes it; above 16 bits as two halves."""
+    return json.dumps(found[0])[1:-1] if clean(found[0]) != found[0] else found[0]
 
 
 def minute(instant: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -48,13 +49,14 @@ class RunningConsole:
         """Somebody who connects."""
         return httpx.Client(base_url=self.address, timeout=PATIENCE, trust_env=False)
 
-    def signed_in(self) -> httpx.Client:
+    @contextmanager
+    def signed_in(self) -> Iterator[httpx.Client]:
         """A browser with a session."""
-        client = self.client()
-        token = client.get("/login").text.split('name="token" value="')[1].split('"')[0]
-        answer = client.post("/login", data={"token": token, "name": NAME, "password": PASSWORD, "next": "/"})
-        assert answer.status_code == 303, answer.text
-        return client
+        with self.client() as client:
+            token = client.get("/login").text.split('name="token" value="')[1].split('"')[0]
+            answer = client.post("/login", data={"token": token, "name": NAME, "password": PASSWORD, "next": "/"})
+            assert answer.status_code == 303, answer.text
+            yield client
 
     def device(
         self, client: httpx.Client, host_name: str = "li-laptop", epoch: str = "e-0000000000"
@@ -70,13 +72,19 @@ def post(client: httpx.Client, sealed: Sealed) -> httpx.Response:
     return client.post(sealed.path, content=sealed.body, headers=sealed.headers)
 
 
+@cache
+def _hashed() -> str:
+    """The password's hash, which is slow on purpose: once for all tests."""
+    return hash_password(PASSWORD)
+
+
 def prepared(data: Path) -> Database:
     """A database in its newest form, with a user and a secret for a thousand machines."""
     database = Database(Settings(data=data).database)
     if migrate(database)[0] is not None:
         return database
     with database.write() as connection:
-        user = {"name": NAME, "password": hash_password(PASSWORD), "created_at": 0}
+        user = {"name": NAME, "password": _hashed(), "created_at": 0}
         connection.execute(access.put_user(connection.dialect.name), user)
         connection.execute(
             access.add_secret(digest=secret_digest(SECRET), uses=1000, expires_at=2**40, now=0, who="a test")

@@ -1,0 +1,138 @@
+"""Every statement of the console as SQL of both databases: about a device, or on the list of those that are not."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.schema import CreateTable
+
+from console.store.queries import access, fleet, ingest
+from console.store.queries.fleet import Place, Silence, Wanted
+from console.store.tables import FLEET_TABLES, metadata
+
+SILENCE = Silence(0, 1)
+NARROWED = Wanted(state=None, ban="b", search="s", moved=True)
+DIALECTS = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}
+
+STATEMENTS: dict[Callable[..., Any], tuple[Any, ...]] = {
+    access.add_audit: (),
+    access.add_secret: (),
+    access.add_session: (),
+    access.count_users: (),
+    access.drop_expected: (),
+    access.end_session: ("x",),
+    access.end_sessions: ("x", 0),
+    access.last_audit: (10,),
+    access.password_of: ("x",),
+    access.put_expected: ("dialect",),
+    access.put_user: ("dialect",),
+    access.session_of: ("x", 0),
+    fleet.bans: (),
+    fleet.count: (SILENCE, NARROWED),
+    fleet.coverage_of: (["d"],),
+    fleet.devices: (["d"],),
+    fleet.findings: (["d"],),
+    fleet.flagged: (),
+    fleet.found: ("x",),
+    fleet.history: ("d", 10),
+    fleet.moved: (),
+    fleet.moves: (["d"],),
+    fleet.outcomes: (),
+    fleet.page: (SILENCE, NARROWED, Place(0, "h", "d"), 10),
+    fleet.policies: (SILENCE,),
+    fleet.report_body: ("d", "e", 1),
+    fleet.reports: ("d", 10),
+    ingest.add_coverage: (),
+    ingest.add_device: ({"device_id": "d"},),
+    ingest.add_events: (),
+    ingest.advance: ("d", "e", 1, 0),
+    ingest.begin_epoch: ("d", "e", 0),
+    ingest.count_events: ("d",),
+    ingest.coverage_of: ("d",),
+    ingest.digest_of: ("d", "e", 1),
+    ingest.drop_coverage: ("d",),
+    ingest.drop_events: ("d", 0),
+    ingest.drop_gone_findings: ("d", 0),
+    ingest.drop_moves: ("d",),
+    ingest.drop_reports: ("d", "e", 1),
+    ingest.end_finding: ("d", "f", 0),
+    ingest.enrolled: ("d",),
+    ingest.keep_report: ({"device_id": "d", "epoch": "e", "sequence": 1},),
+    ingest.key_of: ("d",),
+    ingest.known_findings: ("d",),
+    ingest.last_sequence: ("d", "e"),
+    ingest.present_states: ("d",),
+    ingest.put_finding: ("dialect",),
+    ingest.put_move: ("dialect",),
+    ingest.secret: ("x",),
+    ingest.set_device: ("d", {"epoch": "e"}),
+    ingest.use_secret: (1,),
+}
+KEYWORDS: dict[Callable[..., Any], dict[str, Any]] = {
+    access.add_audit: {"at": 0, "who": "", "what": "", "detail": ""},
+    access.add_secret: {"digest": "", "uses": 1, "expires_at": 0, "now": 0, "who": ""},
+    access.add_session: {"digest": "", "name": "", "csrf": "", "expires_at": 0},
+}
+OVER_THE_FLEET: dict[Callable[..., Any], str] = {
+    fleet.bans: "a total for the first page",
+    fleet.count: "a total for the first page",
+    fleet.flagged: "a total for the first page",
+    fleet.found: "a host name is not a key; an admin types it",
+    fleet.moved: "a total for the first page",
+    fleet.outcomes: "a total for the first page",
+    fleet.page: "the list itself, paged by key",
+    fleet.policies: "a total for the first page",
+}
+HELPERS = {fleet.fleet, fleet.state_of}
+
+
+def sql(statement: Callable[..., Any], dialect: str) -> str:
+    arguments = tuple(dialect if argument == "dialect" else argument for argument in STATEMENTS[statement])
+    built = statement(*arguments, **KEYWORDS.get(statement, {}))
+    return re.sub(r"\s+", " ", str(built.compile(dialect=DIALECTS[dialect])))
+
+
+def test_no_statement_is_forgotten_here() -> None:
+    written = {
+        function
+        for module in (access, fleet, ingest)
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not name.startswith("_")
+    }
+    assert written - HELPERS == set(STATEMENTS)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "statement", STATEMENTS, ids=lambda function: f"{function.__module__[-6:]}.{function.__name__}"
+)
+def test_a_statement_on_a_fleet_table_is_about_devices(statement: Callable[..., Any], dialect: str) -> None:
+    text = sql(statement, dialect)
+    touched = [table for table in FLEET_TABLES if re.search(rf"\b(FROM|INTO|UPDATE|JOIN) {table}\b", text)]
+    if statement in OVER_THE_FLEET:
+        assert touched, "it is on the list of exceptions for nothing"
+    elif touched and text.startswith("INSERT"):
+        assert re.search(r"\((\w+, )*device_id\b", text)
+    elif touched:
+        assert re.search(rf"WHERE .*\b({'|'.join(touched)})\.device_id (=|IN) ", text)
+
+
+@pytest.mark.parametrize("name", FLEET_TABLES)
+def test_device_id_stands_first_in_the_key_of(name: str) -> None:
+    assert next(iter(metadata.tables[name].primary_key.columns)).name == "device_id"
+
+
+def test_every_table_with_a_device_is_a_fleet_table_and_nothing_points_across() -> None:
+    assert {name for name, table in metadata.tables.items() if "device_id" in table.columns} == set(FLEET_TABLES)
+    assert not any(table.foreign_keys for table in metadata.tables.values())
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_tables_can_be_written_in_both_dialects(dialect: str) -> None:
+    for table in metadata.sorted_tables:
+        assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=DIALECTS[dialect]))
