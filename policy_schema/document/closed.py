@@ -166,7 +166,24 @@ def checked(document: dict[str, Json]) -> ClosedPolicy:
         if serious:
             problems = problems_of(error, Places(NAME), ClosedDocument)
             raise BadDocument([p for p in problems if p.message != "is not known here"] or problems) from error
+    _check_tools(readable)
     return ClosedPolicy(document)
+
+
+def _check_tools(document: dict[str, Json]) -> None:
+    """A closed policy holds every tool that it aims at, under its own id."""
+    tools, bans = document["tools"], document["bans"]
+    assert isinstance(tools, dict)
+    assert isinstance(bans, list)
+    for name, tool in tools.items():
+        if not isinstance(tool, dict) or tool["id"] != name:
+            raise _bad(("tools", name), "has another id inside", "lint and publish the policy again")
+    for number, ban in enumerate(bans):
+        targets = ban["targets"] if isinstance(ban, dict) else []
+        for position, target in enumerate(targets if isinstance(targets, list) else []):
+            if isinstance(target, dict) and target["tool"] not in tools:
+                path: Path = ("bans", number, "targets", position)
+                raise _bad(path, f"aims at {target['tool']}, which is not in it", "lint and publish the policy again")
 
 
 def _understood(bans: Json) -> Json:

@@ -189,7 +189,7 @@ def _announced(made: Telling) -> str:
 def _body(made: Telling) -> Iterator[str]:
     words, ban = made.words, made.ban
     if made.occasion is Occasion.LIFTED:
-        yield words("The policy of {organisation} no longer forbids it.", organisation=ban.organisation)
+        yield from _lifted(made)
         return
     yield _found(made)
     if made.occasion not in (Occasion.RESTORED, Occasion.EXCEPTED):
@@ -200,6 +200,20 @@ def _body(made: Telling) -> Iterator[str]:
     yield from _instead(made)
     if ban.help:
         yield words("Questions, or a reason to keep it: {url}", url=ban.help)
+
+
+def _lifted(made: Telling) -> Iterator[str]:
+    words, ban = made.words, made.ban
+    yield words("The policy of {organisation} no longer forbids it.", organisation=ban.organisation)
+    if ban.after == "restore":
+        yield words("What was put aside is put back.")
+    elif ban.after == "offer":
+        yield words("What was put aside can be put back: ask for it.")
+    if not ban.stages:
+        # The reason of an entry under `lifted`; that of a ban would say the opposite.
+        yield ban.reason
+    if ban.help:
+        yield words("Questions: {url}", url=ban.help)
 
 
 def _why(made: Telling) -> str:

@@ -34,7 +34,7 @@ class Claim(NamedTuple):
 
 
 class Ban(NamedTuple):
-    """One ban in one language."""
+    """One ban, or one entry under `lifted`, in one language."""
 
     id: str
     organisation: str
@@ -52,6 +52,8 @@ class Ban(NamedTuple):
     min_notice: int
     no_later_than: int | None
     update: bool
+    after: str
+    """For an entry under `lifted`: what happens to what was put aside (restore, offer, keep)."""
 
 
 def read_ban(organisation: Values, ban: Values, wanted: tuple[str, ...]) -> Ban:
@@ -80,6 +82,7 @@ def read_ban(organisation: Values, ban: Values, wanted: tuple[str, ...]) -> Ban:
         min_notice=_number(ban.get("min_notice")),
         no_later_than=_instant(limit) if limit is not None else None,
         update=ban.get("cure") == "update",
+        after=_text(ban, "quarantine"),
     )
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -66,6 +67,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
+    _print_anything()
     try:
         code = dispatch(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
@@ -84,6 +86,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return complain(
             (f"{where}{error.strerror or error}; check the path, its permissions and the room on the disk",)
         )
+
+
+def _print_anything() -> None:
+    """A terminal or pipe that cannot show a character gets its code instead of ending the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def dispatch(argv: Sequence[str]) -> int:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from policy_schema.authoring.cli import main as entry
 from policy_schema.authoring.cli.main import COMMANDS, main
 from policy_schema.errors import BadFile, PolicyError
+
+ROOT = Path(__file__).parents[3]
 
 CALLS: dict[str, tuple[Sequence[str], str]] = {
     "no command": ([], "no command given; choose one of catalogue, "),
@@ -111,6 +115,19 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait() == 141
+
+
+def test_a_terminal_that_cannot_show_a_character_ends_nothing() -> None:
+    example = "examples/claude-code-ban/policy.yaml"
+    done = subprocess.run(
+        [sys.executable, "-m", "policy_schema.authoring.cli.main", "preview", example, "--language", "zh"],
+        check=False,
+        capture_output=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\u" in done.stdout
 
 
 def test_lint_does_not_load_what_only_signing_needs() -> None:

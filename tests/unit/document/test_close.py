@@ -245,6 +245,14 @@ TAMPERED: dict[str, tuple[bytes, str]] = {
         change(lambda d: d["bans"][0]["alternatives"][0].update(url="javascript:x()")),
         "is not an https or mailto address",
     ),
+    "a ban of a tool that is not in it": (
+        change(lambda d: d["tools"].pop("claude-code")),
+        "bans[0].targets[0]: aims at claude-code, which is not in it",
+    ),
+    "a tool under another name": (
+        change(lambda d: d["tools"]["qoder"].update(id="other")),
+        "tools.qoder: has another id inside",
+    ),
     "an escape in a reason": (change(lambda d: d["bans"][0]["reason"].update(en="\x1b[2J")), "hidden character U+001B"),
     "a direction mark in a name": (
         change(lambda d: d["organisation"].update(name="x\u202e")),

@@ -12,7 +12,7 @@ from policy_schema.document.base import Part
 from policy_schema.document.lint import CHECKS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "writing-a-policy.md").read_text(encoding="utf-8")
-CODE = {code.strip("\"") for code in re.findall(r"`([^`\n]+)`", PAGE)}
+CODE = {code.strip('"') for code in re.findall(r"`([^`\n]+)`", PAGE)}
 MODELS = [
     model
     for module in (policy, tool)

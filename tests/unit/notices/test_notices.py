@@ -126,6 +126,25 @@ def test_the_outer_limit_ends_the_waiting() -> None:
     assert notice(Occasion.BLOCKED, now=limit, told=None).title == "Claude Code may not be started any more"
 
 
+@pytest.mark.parametrize(
+    ("quarantine", "says"),
+    [
+        ("restore", "What was put aside is put back."),
+        ("offer", "What was put aside can be put back: ask for it."),
+        ("keep", "Assessed anew."),
+    ],
+)
+def test_lifting_says_what_becomes_of_what_was_put_aside(quarantine: str, says: str) -> None:
+    entry = {"id": "claude-code", "date": "2026-09-01", "reason": {"en": "Assessed anew."}, "quarantine": quarantine}
+    body = notice(Occasion.LIFTED, ban=entry).body
+    assert says in body
+    assert "Assessed anew." in body
+
+
+def test_lifting_does_not_repeat_why_it_was_banned() -> None:
+    assert "not allowed" not in notice(Occasion.LIFTED).body
+
+
 def test_an_update_that_cures_is_offered() -> None:
     made = notice(Occasion.BLOCKED, ban={**BAN, "cure": "update"})
     assert "Version 2.1.198 or newer is allowed: an update is enough." in made.body
