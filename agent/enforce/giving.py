@@ -20,7 +20,7 @@ from agent.enforce.taking import MAX_ENTRIES, CopyDiffers, lent
 from agent.errors import Denied, Gone, InterdictError
 from agent.host import trees
 from agent.host.as_owner import as_owner
-from agent.host.copies import copy_tree, same_content
+from agent.host.copies import copy_tree, dress_again, same_content
 from agent.host.faults import Occupied, OtherFilesystem
 from agent.host.folders import Attributes, FileKind, Folder, open_folder
 from agent.host.oserrors import printable
@@ -98,6 +98,10 @@ def _put(cell: Cell, held: Folder, tree: Piece, found: tuple[Entry, ...], place:
         raise Occupied(f"{printable(os.path.join(place.holder.path, place.name))} is there already")
     if am_root():
         trees.give_back(held, tree.slot, tree.entries)
+    if tree.lost:
+        with lent(held, tree.top.uid, tree.top.gid):
+            owner = tree.top.uid, tree.top.gid
+            as_owner(*owner, lambda: dress_again(held, tree.slot, tree.entries, tree.lost))
     try:
         held.move(tree.slot, place.holder, place.name)
     except OtherFilesystem:
@@ -114,8 +118,8 @@ def _put_copy(cell: Cell, held: Folder, tree: Piece, found: tuple[Entry, ...], p
     """With the rights of the folder's owner, under a name of our own until it is whole and compared."""
     beside, holder, above = hidden_name(cell.id), place.holder, place.holder.look_self()
     entries = _as_recorded(tree.entries, found)
-    trees.remove(holder, beside)
     with lent(held, above.uid, above.gid):
+        as_owner(above.uid, above.gid, lambda: trees.remove(holder, beside))
         as_owner(above.uid, above.gid, lambda: copy_tree(held, tree.slot, holder, beside, entries))
     wrong = same_content(held, tree.slot, holder, beside, entries)
     if wrong is not None:
@@ -240,9 +244,12 @@ def _give_links(held: Folder, manifest: Manifest) -> str:
 
 
 def _give_link(held: Folder, piece: Piece, place: Place, cell_id: str) -> str:
+    if _is_back(held, piece, place):
+        held.unlink(piece.slot)
+        return Detail.NONE
     for name in _names(place, cell_id):
         try:
-            _move_link(held, piece, place.holder, name)
+            _move_link(held, piece, place.holder, name, cell_id)
         except Occupied:
             continue
         place.holder.sync()
@@ -250,14 +257,26 @@ def _give_link(held: Folder, piece: Piece, place: Place, cell_id: str) -> str:
     return Detail.UNFINISHED
 
 
-def _move_link(held: Folder, piece: Piece, holder: Folder, name: str) -> None:
+def _is_back(held: Folder, piece: Piece, place: Place) -> bool:
+    """True after a crash between a copy and the end of what it was made from."""
+    if not place.holder.exists(place.name):
+        return False
+    entries = (piece.entries[0]._replace(facts=_at(piece.top, held.look(piece.slot))),)
+    there = place.holder.look(place.name)
+    same_times = there.kind is piece.top.kind and there.mtime_ns == piece.top.mtime_ns
+    return same_times and same_content(held, piece.slot, place.holder, place.name, entries) is None
+
+
+def _move_link(held: Folder, piece: Piece, holder: Folder, name: str, cell_id: str) -> None:
     try:
         held.move(piece.slot, holder, name)
     except OtherFilesystem:
-        above = holder.look_self()
+        beside, above = hidden_name(cell_id), holder.look_self()
         entries = (piece.entries[0]._replace(facts=_at(piece.top, held.look(piece.slot))),)
         with lent(held, above.uid, above.gid):
-            as_owner(above.uid, above.gid, lambda: copy_tree(held, piece.slot, holder, name, entries))
+            as_owner(above.uid, above.gid, lambda: trees.remove(holder, beside))
+            as_owner(above.uid, above.gid, lambda: copy_tree(held, piece.slot, holder, beside, entries))
+        holder.move(beside, holder, name)
         held.unlink(piece.slot)
 
 

@@ -17,10 +17,10 @@ from contextlib import contextmanager, suppress
 from agent.enforce.cell import HELD, Cell
 from agent.enforce.interface import Detail
 from agent.enforce.manifest import HeldState, Manifest, Piece, Record, first_record
-from agent.errors import Gone, InterdictError
+from agent.errors import Denied, Gone, InterdictError
 from agent.host import trees
 from agent.host.as_owner import as_owner
-from agent.host.copies import copy_tree, loosen, remove_recorded, same_content
+from agent.host.copies import as_recorded, copy_tree, loosen, remove_recorded, same_content
 from agent.host.faults import MountInside, Occupied, OtherFilesystem
 from agent.host.folders import FileKind, Folder, open_above
 from agent.host.oserrors import printable
@@ -223,28 +223,39 @@ def _remove_original(cell: Cell, manifest: Manifest, record: Record, holder: Fol
             return cell.write(record, HeldState.MOVED)
         with opened:
             return _remove_original(cell, manifest, record, opened)
-    name = os.path.basename(tree.path)
-    owner, above = tree.top, holder.look_self()
-    before = len(_still_there(holder, name, tree))
-    as_owner(owner.uid, owner.gid, lambda: loosen(holder, name, tree.entries))
-    as_owner(owner.uid, owner.gid, lambda: remove_recorded(holder, name, tree.entries[1:]))
+    name, above = os.path.basename(tree.path), holder.look_self()
+    for uid, gid in _owners_of_folders(tree):
+        as_owner(uid, gid, lambda: loosen(holder, name, tree.entries))
+        as_owner(uid, gid, lambda: remove_recorded(holder, name, tree.entries[1:]))
     as_owner(above.uid, above.gid, lambda: remove_recorded(holder, name, tree.entries[:1]))
-    left = _still_there(holder, name, tree)
-    if left and len(left) == before == len(tree.entries):
+    left, changed = _left(holder, name, tree)
+    if len(left) == len(tree.entries):
         cell.write(record, HeldState.PREPARED)
         raise NothingRemoved(f"{printable(tree.path)}: copied, but the original cannot be removed")
-    if left:
-        _tighten(holder, tree)
+    if left and not changed:
+        raise Denied(f"{printable(tree.path)}: a part of the original cannot be removed")
+    _tighten(holder, tree)
     holder.sync()
+    still = holder.exists(name)
     after = {"0": holder.look_self().mtime_ns}
-    return cell.write(record, HeldState.MOVED, after=after, note=str(Detail.UNFINISHED) if left else record.note)
+    return cell.write(record, HeldState.MOVED, after=after, note=str(Detail.UNFINISHED) if still else record.note)
 
 
-def _still_there(holder: Folder, name: str, tree: Piece) -> set[str]:
+def _owners_of_folders(tree: Piece) -> tuple[tuple[int, int], ...]:
+    """Whose rights are needed to remove the names in the tree's folders; nobody else can swap those names."""
+    folders = (entry.facts for entry in tree.entries if entry.facts.kind is FileKind.FOLDER)
+    return tuple(dict.fromkeys((facts.uid, facts.gid) for facts in folders))
+
+
+def _left(holder: Folder, name: str, tree: Piece) -> tuple[list[Entry], bool]:
+    """What of the original is still there, and whether that is because somebody changed something in it since."""
+    known = {entry.path: entry for entry in tree.entries}
     try:
-        return {entry.path for entry in trees.survey(holder, name, MAX_ENTRIES)} & {e.path for e in tree.entries}
+        found = trees.survey(holder, name, MAX_ENTRIES)
     except Gone:
-        return set()
+        return [], False
+    left = [known[e.path] for e in found if e.path in known and as_recorded(e.facts, known[e.path])]
+    return left, len(left) < len(found)
 
 
 # ------------------------------------------------------------------------------------------------- links, then hashes
@@ -274,9 +285,10 @@ def _move_link(held: Folder, piece: Piece, holder: Folder, name: str) -> None:
         if not is_piece(held, piece):
             held.move(piece.slot, holder, name)
     except (OtherFilesystem, Occupied):
-        # Occupied: an interrupted copy of it lies there already; a link is made in one step, so that copy is whole.
-        if not held.exists(piece.slot):
-            copy_tree(holder, name, held, piece.slot, piece.entries)
+        # Occupied: the original is at its place, so what lies in the vault is a part of an interrupted copy of it.
+        trees.remove(held, piece.slot)
+        copy_tree(holder, name, held, piece.slot, piece.entries)
+        held.sync()
         above = holder.look_self()
         as_owner(above.uid, above.gid, lambda: remove_recorded(holder, name, piece.entries))
 

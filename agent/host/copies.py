@@ -15,8 +15,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from agent.errors import Denied, Gone, InterdictError, NotRegular
-from agent.host.faults import translated
-from agent.host.folders import FileKind, Folder
+from agent.host.faults import NotSupported, Occupied, translated
+from agent.host.folders import Attributes, FileKind, Folder
 from agent.host.trees import Entry, holding
 
 _CHUNK = 1 << 20
@@ -134,12 +134,23 @@ def _dress(target: Folder, new: str, entry: Entry) -> list[Lost]:
             lost.append(Lost(entry.path, "owner"))
     try:
         target.set_xattrs(new, entry.xattrs)
-    except InterdictError:  # another filesystem, or attributes that only root may set
+    except (Denied, NotSupported):  # another filesystem, or attributes that only root may set
         lost.append(Lost(entry.path, "attributes"))
     if entry.facts.kind is not FileKind.LINK:
         target.set_mode(new, entry.facts.mode)
     target.set_times(new, entry.facts.atime_ns, entry.facts.mtime_ns)
     return lost
+
+
+def dress_again(holder: Folder, name: str, entries: Iterable[Entry], lost: Iterable[Lost]) -> tuple[Lost, ...]:
+    """Tries once more to give a copy of ours what it lost; answers what is lost still."""
+    paths = {one.path for one in lost}
+    left: list[Lost] = []
+    for entry in entries:
+        if entry.path in paths:
+            with holding(holder, name, entry.path) as (folder, leaf):
+                left += _dress(folder, leaf, entry)
+    return tuple(left)
 
 
 def same_content(holder: Folder, name: str, other: Folder, other_name: str, entries: Iterable[Entry]) -> str | None:
@@ -188,26 +199,19 @@ def _read_at(fd: int, length: int, position: int) -> bytes:
     return b"".join(chunks)
 
 
-def remove_recorded(holder: Folder, name: str, entries: Iterable[Entry]) -> tuple[str, ...]:
-    """Removes from an original what is still exactly as recorded; answers what was left.
+def remove_recorded(holder: Folder, name: str, entries: Iterable[Entry]) -> None:
+    """Removes from an original what is still exactly as recorded and may be removed with the rights we have.
 
     Somebody may have changed a file since it was copied: that change exists nowhere else, so the file stays.
     """
-    left: list[str] = []
     for entry in reversed(tuple(entries)):
-        try:
-            with holding(holder, name, entry.path) as (folder, leaf):
-                if not _as_recorded(folder, leaf, entry):
-                    left.append(entry.path)
-                elif entry.facts.kind is FileKind.FOLDER:
-                    folder.remove_folder(leaf)
-                else:
-                    folder.unlink(leaf)
-        except Gone:
-            continue
-        except InterdictError:
-            left.append(entry.path)
-    return tuple(reversed(left))
+        with suppress(Gone, Denied, NotRegular, Occupied), holding(holder, name, entry.path) as (folder, leaf):
+            if not as_recorded(folder.look(leaf), entry):
+                continue
+            if entry.facts.kind is FileKind.FOLDER:
+                folder.remove_folder(leaf)
+            else:
+                folder.unlink(leaf)
 
 
 def loosen(holder: Folder, name: str, entries: Iterable[Entry]) -> None:
@@ -220,11 +224,10 @@ def loosen(holder: Folder, name: str, entries: Iterable[Entry]) -> None:
                     folder.set_mode(leaf, entry.facts.mode | 0o700)
 
 
-def _as_recorded(folder: Folder, leaf: str, entry: Entry) -> bool:
-    now = folder.look(leaf)
+def as_recorded(now: Attributes, entry: Entry) -> bool:
+    """True when nothing has changed since the survey; ctime is not asked, since removing a hard link changes it."""
     if now.identity != entry.facts.identity:
         return False
     if entry.facts.kind is FileKind.FOLDER:
         return True
-    # ctime is not asked: removing one of two hard links changes that of the other.
     return (now.size, now.mtime_ns, now.mode) == (entry.facts.size, entry.facts.mtime_ns, entry.facts.mode)

@@ -6,6 +6,7 @@ InterdictError
 ├── DiskFull          no room, or the owner's quota is used up
 ├── FilesystemFault   the disk or filesystem answered with something else (EIO, EBUSY, …)
 ├── MountInside       another filesystem is mounted there: never crossed
+├── NotSupported      this filesystem has no such thing
 ├── Occupied          something stands where a thing shall be put
 ├── OtherFilesystem   a rename cannot lead there: copy instead
 └── ReadOnly          mounted read-only
@@ -38,6 +39,12 @@ class MountInside(InterdictError):
     default_advice = "Unmount it; the agent never moves what has another filesystem mounted inside."
 
 
+class NotSupported(InterdictError):
+    """This filesystem has no such thing: extended attributes, pipes, links."""
+
+    default_advice = "Nothing to do: what could not be kept is named in the manifest."
+
+
 class Occupied(InterdictError):
     """Something stands where a thing shall be put."""
 
@@ -67,6 +74,7 @@ _BY_NUMBER: dict[int, type[InterdictError]] = {
     errno.EEXIST: Occupied,
     errno.ENOTEMPTY: Occupied,
     errno.EXDEV: OtherFilesystem,
+    errno.ENOTSUP: NotSupported,
     errno.ENOSPC: DiskFull,
     errno.EDQUOT: DiskFull,
     errno.EROFS: ReadOnly,

@@ -186,7 +186,8 @@ def find_vaults(state_dir: str, vault_dir: str = "", before: Before = nothing) -
     if vault_dir:
         paths.append(os.path.realpath(vault_dir))
     if am_root():
-        paths += [os.path.join(mount.point, MOUNT_VAULT) for mount in list_mounts() if mount.local]
+        tops = [os.path.join(mount.point, MOUNT_VAULT) for mount in list_mounts() if mount.local]
+        paths += [path for path in tops if os.path.lexists(path)]
     return tuple(_open_each(paths, before))
 
 
