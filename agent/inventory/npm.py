@@ -118,7 +118,7 @@ class Npm:
                 yield found
 
 
-# ------------------------------------------------------------------------------------------------------ where to look
+# ---------------------------------------------------------------------------- where to look
 def _all_modules(machine: Machine) -> Iterator[_Modules | Unknown | Root]:
     for manager in sorted({*SYSTEM, *OF_USERS}, reverse=True):
         for found in expand(machine, SYSTEM.get(manager, ()), OF_USERS.get(manager, ())):
@@ -197,7 +197,7 @@ def _revealed(machine: Machine, path: str) -> Iterator[_Modules | Unknown]:
         yield _Modules(found, "npm" if is_global else "", project)
 
 
-# ----------------------------------------------------------------------------------------------------- looking through
+# ---------------------------------------------------------------------------- looking through
 class _Walk:
     """Goes through one `node_modules` after the other; no package is reported twice."""
 

@@ -111,7 +111,7 @@ class Pypi:
                 yield from _look_through(machine, found)
 
 
-# ------------------------------------------------------------------------------------------------------ where to look
+# ---------------------------------------------------------------------------- where to look
 def _all_sites(machine: Machine) -> Iterator[_Site | Unknown | Root]:
     for manager in ("pipx", "uv", "conda", "cache", ""):
         for found in expand(machine, SYSTEM_PREFIXES.get(manager, ()), USER_PREFIXES.get(manager, ())):
@@ -184,7 +184,7 @@ def _is_project_env(machine: Machine, prefix: str) -> bool:
     return any(machine.tree.exists(join(above, name)) for name in _MANIFESTS)
 
 
-# ----------------------------------------------------------------------------------------------------- looking through
+# ---------------------------------------------------------------------------- looking through
 def _look_through(machine: Machine, site: _Site) -> Iterator[Observation | Unknown]:
     entries = listed(machine.tree, site.path)
     if isinstance(entries, Unknown):

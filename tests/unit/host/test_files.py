@@ -30,7 +30,7 @@ def below(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return tree
 
 
-# ------------------------------------------------------------------------------------------------------- own files
+# ---------------------------------------------------------------------------- own files
 def test_what_is_written_is_there_with_its_mode_and_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     write_atomically(str(path), b"old")
@@ -126,7 +126,7 @@ def test_a_loop_of_links_is_not_trusted(tmp_path: Path) -> None:
     assert "links on the way" in distrust(str(tmp_path / "a"))
 
 
-# ------------------------------------------------------------------------------------------------- other people's files
+# ---------------------------------------------------------------------------- other people's files
 @posix
 def test_a_link_is_resolved_inside_the_tree_as_a_chroot_would(below: Tree, tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
