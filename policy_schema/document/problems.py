@@ -10,6 +10,10 @@ Path = tuple[str | int, ...]
 """Keys and list positions from the top of a document to a value."""
 
 
+MAX_LINE = 500
+"""Characters of a problem before its advice: a document can hold names of any length."""
+
+
 class Level(StrEnum):
     """An error stops the policy; a warning is worth a look and stops nothing."""
 
@@ -36,7 +40,8 @@ class Problem(NamedTuple):
 
     def line_of_text(self) -> str:
         """`file:line: field: what; do this`: one line, whatever stands in the document."""
-        return printable(f"{self.text()}; {self.mend}")
+        text = printable(self.text())
+        return f"{text if len(text) <= MAX_LINE else text[: MAX_LINE - 3] + '...'}; {printable(self.mend)}"
 
     def as_json(self) -> dict[str, str | int]:
         """The form of `lint --json`."""

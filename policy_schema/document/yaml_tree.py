@@ -131,7 +131,7 @@ class _Builder:
             raise self._stop(event, path, "uses an anchor or alias (& or *)", "write the value out where it is needed")
         tag: object = getattr(event, "tag", None)
         if tag is not None:
-            raise self._stop(event, path, f"uses the tag {tag}", "write a plain text, list or mapping")
+            raise self._stop(event, path, f"uses the tag {str(tag)[:80]}", "write a plain text, list or mapping")
         if len(path) > MAX_DEPTH:
             raise self._stop(event, path[:MAX_DEPTH], f"is deeper than {MAX_DEPTH} levels", "write it flatter")
         if self._values > MAX_VALUES:

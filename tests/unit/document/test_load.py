@@ -144,6 +144,16 @@ def test_a_document_is_refused_with_one_line_a_problem(text: str, says: str) -> 
     assert "; " in lines[0]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["!" + "a" * 100_000, "a" * 100_000 + ":", '"' + "k" * 50_000 + '": b', BASE + "k" * 100_000 + ": x\n"],
+    ids=["a long tag", "a long key without a value", "a long key alone", "a long unknown key"],
+)
+def test_a_line_stays_short_whatever_the_document_holds(text: str) -> None:
+    for line in problems_of(text):
+        assert len(line) < 1000
+
+
 def test_every_duplicate_and_every_missing_value_is_named_at_once() -> None:
     assert len(problems_of("a: b\na: c\nd:\ne: ~\n")) == 3
 
