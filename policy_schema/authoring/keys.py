@@ -1,0 +1,105 @@
+"""Key files: where each key of a root lies, writing new ones, opening one with its passphrase.
+
+The name of a file follows from the public key alone, so there is no index that could be wrong:
+`li-wei.policy.1a2b3c4d.pem` is the policy key of Li Wei whose id begins so.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from pathlib import Path
+from typing import NamedTuple
+
+from policy_schema.authoring.files import write_file
+from policy_schema.document.source import read_document
+from policy_schema.errors import BadFile
+from policy_schema.trust.keys import BadKey, PublicKeys, Use, lock, make_key, owner, unlock
+from policy_schema.trust.layout import Role
+from policy_schema.trust.library import CryptoSigner, Key, Root
+
+KEY_LIMIT = 16_384
+ONLINE_OWNER = "on-line"
+
+
+class KeyRow(NamedTuple):
+    """One key of the root, and whether its private half is here."""
+
+    owner: str
+    use: Use
+    keyid: str
+    file: Path
+    here: bool
+
+
+class NewPerson(NamedTuple):
+    """The new keys of one signer, private halves included."""
+
+    name: str
+    root: CryptoSigner
+    policy: CryptoSigner
+
+    @property
+    def public(self) -> PublicKeys:
+        """What goes into the root."""
+        return PublicKeys(self.name, self.root.public_key, self.policy.public_key)
+
+
+def new_person(name: str) -> NewPerson:
+    """Makes the two keys of a signer."""
+    return NewPerson(name, make_key(name), make_key(name))
+
+
+def key_file(folder: Path, key: Key, use: Use) -> Path:
+    """Where the private half of a key lies."""
+    plain = unicodedata.normalize("NFKC", owner(key)).lower()
+    slug = re.sub(r"\W+", "-", plain).strip("-_") or "signer"
+    return folder / f"{slug[:60]}.{use}.{key.keyid[:8]}.pem"
+
+
+def key_rows(root: Root, folder: Path) -> tuple[KeyRow, ...]:
+    """Every key of the root: people in alphabetical order, the on-line key last."""
+    rows: list[KeyRow] = []
+    for role, use in ((Role.ROOT, Use.ROOT), (Role.TARGETS, Use.POLICY), (Role.TIMESTAMP, Use.ONLINE)):
+        for keyid in root.get_delegated_role(role).keyids:
+            key = root.get_key(keyid)
+            file = key_file(folder, key, use)
+            rows.append(KeyRow(owner(key), use, keyid, file, file.is_file()))
+    return tuple(sorted(rows, key=lambda row: (row.use is Use.ONLINE, row.owner, row.use)))
+
+
+def write_key(folder: Path, signer: CryptoSigner, use: Use, passphrase: str) -> Path:
+    """Writes a locked key, readable by its owner alone.
+
+    Raises:
+        BadKey: the passphrase is too short.
+        BadFile: the disk refuses.
+    """
+    content = lock(signer, passphrase)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.chmod(folder, 0o700)
+    except OSError as error:
+        raise BadFile(f"{folder}: {error.strerror}") from error
+    path = key_file(folder, signer.public_key, use)
+    write_file(path, content, 0o600)
+    return path
+
+
+def open_key(row: KeyRow, root: Root, passphrase: str) -> CryptoSigner:
+    """The signer of a key file.
+
+    Raises:
+        BadKey: the passphrase is wrong, or the file holds another key.
+        BadFile: it cannot be read.
+    """
+    try:
+        return unlock(read_document(row.file, KEY_LIMIT), passphrase, root.get_key(row.keyid))
+    except BadKey as error:
+        raise BadKey(f"{row.file}: {error}", error.advice()) from None
+
+
+def rows_of(rows: tuple[KeyRow, ...], name: str, *uses: Use) -> tuple[KeyRow, ...]:
+    """The rows of one owner for these uses."""
+    return tuple(row for row in rows if row.owner == name and row.use in uses)

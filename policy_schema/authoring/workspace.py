@@ -1,0 +1,102 @@
+"""The author's folder: the published repository, the staged change, the keys.
+
+DIR/repository/   static files, as they go to the web server
+DIR/staged/       the change that is being signed; travels between the signers by git or mail
+DIR/root.json     the first root: goes onto every device, by fleet management
+DIR/keys/         locked private keys, 0600, kept out of git and never inside the repository
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from policy_schema.authoring.files import read_folders, write_file
+from policy_schema.document.source import read_document
+from policy_schema.errors import BadFile, PolicyError
+from policy_schema.trust.layout import LIMITS, POLICY_LIMIT, Role, metadata_path, write_order
+
+LIMIT = max(POLICY_LIMIT, *LIMITS.values())
+REPOSITORY = ("metadata/*.json", "targets/*.json")
+
+
+class NotARepository(PolicyError):
+    """A folder is not what `init` makes."""
+
+    default_advice = "make one with `interdict-policy init DIR`, or go to the folder that has `repository` in it"
+
+
+class Workspace:
+    """One author's folder. Reads everything at once: it is small."""
+
+    def __init__(self, folder: Path, keys: Path | None = None) -> None:
+        self.folder = folder
+        self.repository = folder / "repository"
+        self.staged_folder = folder / "staged"
+        self.keys = keys or folder / "keys"
+        self.first_root = folder / "root.json"
+        self._refuse_keys_in_repository()
+
+    @classmethod
+    def existing(cls, folder: Path, keys: Path | None = None) -> Workspace:
+        """The folder of a repository that was initialised.
+
+        Raises:
+            NotARepository: it was not.
+        """
+        space = cls(folder, keys)
+        if not (space.repository / metadata_path(Role.ROOT, 1)).is_file():
+            raise NotARepository(f"{folder}: there is no policy repository here")
+        return space
+
+    def published(self) -> dict[str, bytes]:
+        """The files of the repository.
+
+        Raises:
+            BadFile: one cannot be read.
+        """
+        return read_folders(self.repository, REPOSITORY, LIMIT)
+
+    def staged(self) -> dict[str, bytes]:
+        """The files of the staged change; empty when there is none.
+
+        Raises:
+            BadFile: one cannot be read.
+        """
+        return read_folders(self.staged_folder, ("*.json",), LIMIT)
+
+    def trust(self) -> bytes:
+        """The first root.
+
+        Raises:
+            BadFile: it cannot be read.
+        """
+        return read_document(self.repository / metadata_path(Role.ROOT, 1), LIMITS[Role.ROOT])
+
+    def write_published(self, files: Mapping[str, bytes]) -> None:
+        """Adds files to the repository, each after those that it refers to, the timestamp last.
+
+        Raises:
+            BadFile: the disk refuses.
+        """
+        for path in sorted(files, key=write_order):
+            write_file(self.repository / path, files[path])
+
+    def write_staged(self, files: Mapping[str, bytes]) -> None:
+        """Keeps exactly these files as the staged change.
+
+        Raises:
+            BadFile: the disk refuses.
+        """
+        for name in sorted(files):
+            write_file(self.staged_folder / name, files[name])
+        for name in set(self.staged()) - set(files):
+            try:
+                (self.staged_folder / name).unlink()
+            except OSError as error:
+                raise BadFile(f"{self.staged_folder / name}: {error.strerror}") from error
+
+    def _refuse_keys_in_repository(self) -> None:
+        inside = self.keys.resolve()
+        if inside.is_relative_to(self.repository.resolve()):
+            raise BadFile(f"{self.keys}: inside the published repository", "keep the keys in another folder")
