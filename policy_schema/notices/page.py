@@ -6,8 +6,9 @@ import html
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from policy_schema.notices.compose import Situation, Telling, claim_line, telling
+from policy_schema.notices.compose import claim_line
 from policy_schema.notices.facts import Link, Values
+from policy_schema.notices.telling import Situation, Telling, telling
 from policy_schema.notices.times import span, when, zone_name
 from policy_schema.rules.decision import Action
 

@@ -6,8 +6,8 @@ At most 400 bytes, so that one non-blocking write takes it.
 
 from __future__ import annotations
 
-from policy_schema.notices.compose import Occasion, Situation, Telling, plain_ascii, telling
 from policy_schema.notices.facts import Values
+from policy_schema.notices.telling import Occasion, Situation, Telling, plain_ascii, telling
 from policy_schema.notices.times import when
 
 MAX_BYTES = 400

@@ -1,0 +1,128 @@
+"""All that a notice, a terminal line or a page is made of, read and worked out once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple, assert_never
+
+from policy_schema.notices.facts import Ban, Values, read_ban
+from policy_schema.notices.language import Reader
+from policy_schema.notices.translate import Words, words_for
+from policy_schema.rules.decision import Action
+
+
+class Occasion(StrEnum):
+    """Why somebody is told something now."""
+
+    ANNOUNCED = "announced"
+    """Nothing happens yet (stage notify, or a block that waits for `min_notice`)."""
+    BLOCKED = "blocked"
+    """It may not be started any more."""
+    FINISHING = "finishing"
+    """It runs and may finish until a time: the countdown."""
+    STOPPED = "stopped"
+    REMOVING = "removing"
+    """It is about to be put aside."""
+    REMOVED = "removed"
+    IN_PROJECT = "in-project"
+    """It lies in a project folder, which nobody but the person changes."""
+    HELD = "held"
+    """A request for an exception holds the block until a time."""
+    EXCEPTED = "excepted"
+    RESTORED = "restored"
+    LIFTED = "lifted"
+
+
+class Found(NamedTuple):
+    """What was found: where, which version, and how many places there are in all."""
+
+    path: str = ""
+    version: str = ""
+    places: int = 1
+
+
+class Situation(NamedTuple):
+    """Why, when and to whom something is said. Instants in seconds UTC."""
+
+    occasion: Occasion
+    now: int
+    found: Found = Found()
+    reader: Reader = Reader()
+    told: int | None = None
+    """When the person first saw a notice of this ban; None if never: then `min_notice` begins now."""
+    admitted: int = 0
+    """When the rollout reaches this device."""
+    until: int | None = None
+    """The end of a countdown, a hold or an exception."""
+
+
+class Telling(NamedTuple):
+    """All that a notice is made of; built by `telling`."""
+
+    ban: Ban
+    tool: str
+    occasion: Occasion
+    found: Found
+    now: int
+    begins: int | None
+    """When it can no longer be started by this person; None if no stage blocks."""
+    removes: int | None
+    until: int | None
+    words: Words
+    ascii_only: bool
+
+
+def occasion_of(action: Action, countdown: int = 0) -> Occasion:
+    """The occasion of a stage's own notice, or of a mark of the countdown (seconds before the end)."""
+    if countdown:
+        return Occasion.FINISHING
+    match action:
+        case Action.REPORT | Action.NOTIFY:
+            return Occasion.ANNOUNCED
+        case Action.BLOCK:
+            return Occasion.BLOCKED
+        case Action.REMOVE:
+            return Occasion.REMOVING
+        case _:
+            assert_never(action)
+
+
+def telling(organisation: Values, ban: Values, tool: Values, situation: Situation) -> Telling:
+    """Reads and works out what notices and terminal lines say."""
+    wanted = (*situation.reader.languages, str(organisation.get("default_language") or "en"))
+    facts, now = read_ban(organisation, ban, wanted), situation.now
+    begins = _begins(facts, situation.admitted, situation.told if situation.told is not None else now)
+    occasion = situation.occasion
+    if occasion in (Occasion.BLOCKED, Occasion.REMOVING) and begins is not None and begins > now:
+        occasion = Occasion.ANNOUNCED
+    remove = facts.stages.get(Action.REMOVE)
+    return Telling(
+        ban=facts,
+        tool=str(tool.get("name") or tool.get("id")),
+        occasion=occasion,
+        found=situation.found,
+        now=now,
+        begins=begins,
+        removes=max(remove, begins or 0) if remove is not None else None,
+        until=situation.until,
+        words=words_for(wanted),
+        ascii_only=situation.reader.ascii_only,
+    )
+
+
+def _begins(ban: Ban, admitted: int, told: int) -> int | None:
+    starts = [ban.stages[action] for action in (Action.BLOCK, Action.REMOVE) if action in ban.stages]
+    if not starts:
+        return None
+    fair = told + ban.min_notice
+    if ban.no_later_than is not None:
+        fair = min(fair, ban.no_later_than)
+    return max(min(starts), admitted, fair)
+
+
+def plain_ascii(text: str) -> str:
+    """The text for a console that has no other glyphs: dashes and quotes simplified, the rest as `?`."""
+    return text.translate(_SIMPLE).encode("ascii", "replace").decode("ascii")
+
+
+_SIMPLE = {ord("–"): "-", ord("—"): "-", ord("“"): '"', ord("”"): '"', ord("‘"): "'", ord("’"): "'", ord("…"): "..."}
