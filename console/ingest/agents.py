@@ -6,8 +6,8 @@
 | 400, 413, 415 | logs it; sending the same again does not help |
 | 401 `signature-clock` | signs again with the time of the answer's Date |
 | 401 `signature-unknown-key`, 403 | waits for somebody to enrol it |
-| 409 | sends from `stored_up_to` + 1; what it no longer has: begins a new epoch |
-| 410 | begins a new epoch: a number was used twice, or another epoch has begun |
+| 409 with `stored_up_to` | sends from the next number on; what it no longer has: begins a new epoch |
+| 409 `epoch-over` | begins a new epoch: a number was used twice, or another epoch has begun |
 | 429, 503 | sends again after Retry-After |
 """
 
@@ -124,12 +124,12 @@ def _path(scope: Any) -> str:
 def _answer(result: Result, next_at: str) -> Response:
     if result.verdict is Verdict.EPOCH_OVER:
         refused = Refused(
-            410,
+            409,
             "epoch-over",
             "this number or this epoch belongs to another machine or an earlier life of this one",
             "Begin a new epoch; if that repeats, two machines share one key: enrol one of them with a new key.",
         )
-        return _json(refusal_body(refused), 410)
+        return _json(refusal_body(refused), refused.status)
     return _json(encode(ReportAnswer(stored_up_to=result.stored_up_to, next_report_at=next_at)), STATUS[result.verdict])
 
 

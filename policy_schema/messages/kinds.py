@@ -11,7 +11,8 @@ from typing import Annotated
 from msgspec import Meta
 
 MAX_COUNT = 2**53 - 1
-MAX_FINDINGS = 10_000
+MAX_FINDINGS = 2_000
+"""In one report; what is more goes into the next ones. So many always fit into the bounds of `wire`."""
 MAX_LINES = 500
 
 Code = Annotated[str, Meta(max_length=40, pattern=r"\A[a-z0-9-]*\Z")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
@@ -15,9 +16,9 @@ from hypothesis import strategies as st
 
 from policy_schema.messages import codes
 from policy_schema.messages.enrol import EnrolRequest
-from policy_schema.messages.kinds import Code
+from policy_schema.messages.kinds import MAX_FINDINGS, Code
 from policy_schema.messages.report import Report
-from policy_schema.messages.wire import MAX_INFLATED, MessageRefused, clean, decode, encode, inflate
+from policy_schema.messages.wire import MAX_INFLATED, MAX_SENT, MessageRefused, clean, decode, encode, inflate
 from policy_schema.rules import decision, observation
 from tests.fakes.reporting_device import ReportingDevice, coverage, facts, finding, move, process
 
@@ -60,7 +61,7 @@ WRONG: dict[str, Callable[[dict[str, Any]], None]] = {
     "a year 0 in a finding": put("findings", 0, "since", value="0000-01-01"),
     "a next rung on no day": put("findings", 0, "next", "from", value="2026-07-99T01:00:00Z"),
     "an effective_from on no day": put("findings", 0, "effective_from", value="2026-00-01T01:00:00Z"),
-    "10,001 findings": put("findings", value=[as_json()["findings"][0]] * 10_001),
+    "one finding more than a report takes": put("findings", value=[as_json()["findings"][0]] * (MAX_FINDINGS + 1)),
     "501 coverage lines": put("coverage", value=[as_json()["coverage"][0]] * 501),
     "a list where an object is wanted": put("policy", value=[]),
     "a person in clear text": put("findings", 0, "person", value="Li Wei"),
@@ -126,6 +127,21 @@ def test_more_than_the_bound_is_refused_before_it_is_read() -> None:
 def test_what_is_written_is_read_back() -> None:
     report = full_report()
     assert decode(encode(report), Report) == report
+
+
+def test_as_many_findings_as_a_report_takes_fit_into_its_bounds_whatever_a_user_called_things() -> None:
+    """Versions and package names come from files in a home: random, long, and four bytes a character."""
+    dice = random.Random(20260710)
+    lines = []
+    for number in range(MAX_FINDINGS):
+        version = "".join(chr(dice.randrange(0x20000, 0x2A000)) for _ in range(120))
+        lines.append(
+            finding(id=f"f-{number:040d}", version=version, purl=f"pkg:npm/%40anthropic-ai/claude-code@{version}")
+        )
+    body = encode(ReportingDevice().report(findings=tuple(lines)))
+    assert len(body) < MAX_INFLATED
+    assert len(gzip.compress(body)) < MAX_SENT
+    assert len(decode(body, Report).findings) == MAX_FINDINGS
 
 
 @given(st.binary(max_size=300))
