@@ -19,6 +19,7 @@ from agent.errors import InterdictError, StateBroken
 from agent.events import Event, EventLog
 from agent.examiner import Examiner
 from agent.file_content import FileContent
+from agent.host import processes
 from agent.host.child import weaknesses
 from agent.host.clock import BUILD_TIME, Clock, SystemClock
 from agent.host.files import Tree, read_bounded
@@ -53,6 +54,7 @@ from policy_schema.rules.observation import Face, Observation
 from policy_schema.rules.rulebook import DeviceRules
 
 _FLOOR = "clock-floor"
+_BOOT = "boot"
 
 
 def build_daemon(settings: Settings) -> Daemon:
@@ -64,6 +66,7 @@ def build_daemon(settings: Settings) -> Daemon:
     _make_state(settings.state_dir)
     log, inbox = EventLog(), Inbox()
     journal = Journal(os.path.join(settings.state_dir, "journal.db"))
+    _same_start_times(journal)
     clock = SystemClock(Instant(int(journal.meta(_FLOOR) or BUILD_TIME)))
     memory, views, supervisor = Memory(journal), Views(settings.state_dir), Supervisor(log)
     content, sight = FileContent(), Sight()
@@ -163,6 +166,14 @@ def _examiner(settings: Settings, inbox: Inbox, sight: Sight, content: FileConte
     return Examiner(
         inbox=inbox, sight=sight, container=_container, content=content, home_of=home_of, only_below=real
     )
+
+
+def _same_start_times(journal: Journal) -> None:
+    """Start times are counted from one boot time for the whole boot, so that a restart knows the same processes."""
+    boot, _, counted_from = journal.meta(_BOOT).partition(" ")
+    if not boot or not processes.pin(processes.BootMark(boot, float(counted_from))):
+        mark = processes.boot_mark()
+        journal.set_meta(_BOOT, f"{mark.boot} {mark.time!r}")
 
 
 def _make_state(folder: str) -> None:

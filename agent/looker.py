@@ -116,7 +116,7 @@ class Looker:
         for source in self._sources:
             if wish is None or source in wish:
                 looks[source] = self._run(self._order(source))
-                self._folders[source] = looks[source].watch
+                self._folders[source] = looks[source].watch.get(source, frozenset())
         if not looks or any(look.stopped for look in looks.values()):
             return
         rows = tuple(row for look in looks.values() for row in look.coverage)

@@ -22,7 +22,7 @@ from types import TracebackType
 from tests.fakes.policies import CLAUDE_CODE, ban, closed
 from tests.fakes.policy_server import PolicyRepository, PolicyServer, encode
 
-PATIENCE = 60.0
+PATIENCE = 20.0
 HOUR = 3600
 
 
@@ -111,6 +111,7 @@ class Workstation:
     def start(self, **changes: object) -> None:
         """Starts the agent."""
         self.write_settings(**changes)
+        mark = self.mark()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "agent", "run", "--config", str(self.settings_file)],
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -123,7 +124,7 @@ class Workstation:
             thread = threading.Thread(target=_read, args=(stream, take), daemon=True)
             thread.start()
             self._readers.append(thread)
-        self.wait_for(event="started")
+        self.wait_for(mark, event="started")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int | None:
         """Ends the agent (or kills it) and waits for it."""
@@ -175,7 +176,9 @@ class Workstation:
                 alive = self._process is not None and self._process.poll() is None
                 if left <= 0 or not alive:
                     tail = "\n".join(json.dumps(row) for row in self._events[-30:])
-                    raise AgentStopped(f"the agent {'lives but' if alive else 'ended and'} never said {wanted}:\n{tail}")
+                    raise AgentStopped(
+                        f"the agent {'lives but' if alive else 'ended and'} never said {wanted}:\n{tail}"
+                    )
                 self._new.wait(min(left, 0.2))
 
     def events(self, **wanted: object) -> list[dict[str, object]]:
