@@ -14,14 +14,13 @@ from agent.device_key import DeviceKey
 from agent.errors import InterdictError, Unreachable
 from agent.host.clock import wall
 from agent.policy.wire import BadAnswer, number, pack, raise_refusal, text, unpack_bytes
-from policy_schema.messages.enrol import DeviceFacts, EnrolRequest
+from policy_schema.messages.enrol import ENROL_PATH, DeviceFacts, EnrolRequest
+from policy_schema.messages.report import REPORTS_PATH
 from policy_schema.messages.wire import encode
 from policy_schema.rules.instant import parse_instant
 from policy_schema.trust.refusal import Refused
 
 Ask = Callable[[Mapping[str, object]], Mapping[str, object]]
-ENROL_PATH = "/api/v1/enrol"
-REPORTS_PATH = "/api/v1/reports"
 _JSON = {"Content-Type": "application/json"}
 
 

@@ -257,6 +257,7 @@ class Daemon:
 
     def _start(self) -> None:
         p = self._p
+        self._handle_signals()
         clean = p.journal.meta(_CLEAN) != "no"
         p.journal.set_meta(_CLEAN, "no")
         p.memory.keep_brake(braking.started(p.memory.brake, clean, self._now()))
@@ -266,7 +267,6 @@ class Daemon:
         if kept is not None:
             self._want(kept)
             p.examiner.know(kept, ())
-        self._handle_signals()
         for part in p.threads:
             p.supervisor.start(part)
 

@@ -163,9 +163,7 @@ def _examiner(settings: Settings, inbox: Inbox, sight: Sight, content: FileConte
     below = () if settings.system else (*settings.homes, *settings.roots, *settings.path_folders)
     real = [os.path.realpath(folder) for folder in below]
     home_of = _home_finder(settings)
-    return Examiner(
-        inbox=inbox, sight=sight, container=_container, content=content, home_of=home_of, only_below=real
-    )
+    return Examiner(inbox=inbox, sight=sight, container=_container, content=content, home_of=home_of, only_below=real)
 
 
 def _same_start_times(journal: Journal) -> None:
@@ -199,9 +197,7 @@ def _wording(settings: Settings, policy: PolicyInForce, memory: Memory, decider:
         rows = (row.subject for row in decider().current.values())
         return sum(1 for subject in rows if (subject.ban, subject.tool, subject.pid) == (ban, tool, None))
 
-    return Wording(
-        settings=settings, book=lambda: policy.rules.book if policy.rules else None, told=told, places=places
-    )
+    return Wording(settings=settings, rules=lambda: policy.rules, told=told, places=places)
 
 
 def _policy_door(settings: Settings, journal: Journal, clock: Clock) -> PolicyDoor:

@@ -56,6 +56,8 @@ class Answered(NamedTuple):
     stored_up_to: int | None
     next_in: float
     code: str
+    """The console's word for what was wrong, empty when nothing or when nobody answered."""
+    problem: str
 
 
 class Enrolled(NamedTuple):

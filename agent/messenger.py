@@ -84,6 +84,11 @@ class Messenger:
         """Enrols this device; the answer comes through the inbox."""
         self._jobs.put(_Enrol(facts, epoch))
 
+    def forget_enrolment(self) -> None:
+        """The console does not know this device any more."""
+        self._key = self._key._replace(enrolled_at="")
+        keep_key(self._settings.state_dir, self._key)
+
     def poll(self, stop: threading.Event) -> None:
         """The thread that asks the policy server: once what is stored, then the server, then at the interval."""
         self._take(self._door.restore(), restored=True)
@@ -126,7 +131,8 @@ class Messenger:
             status=reply.status,
             stored_up_to=stored if isinstance(stored, int) else None,
             next_in=next_in(reply, 0.0),
-            code=problem_of(reply),
+            code=str(reply.values.get("code") or ""),
+            problem=problem_of(reply),
         )
 
     def _enrolment(self, job: _Enrol) -> Enrolled:
@@ -164,5 +170,5 @@ def problem_of(reply: Reply) -> str:
     """What the console had against it, in one sentence; empty when nothing."""
     if reply.status == 200:
         return ""
-    said = str(reply.values.get("error") or reply.values.get("message") or reply.values.get("code") or "")
+    said = str(reply.values.get("detail") or reply.values.get("code") or "")
     return reply.problem or f"the console answered {reply.status}" + (f": {said[:200]}" if said else "")

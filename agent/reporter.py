@@ -33,6 +33,8 @@ from policy_schema.rules.instant import Instant, format_instant
 from policy_schema.rules.observation import Coverage
 
 _RETRY_FIRST, _RETRY_LAST = 5.0, 600.0
+_PERMANENT = frozenset({400, 413, 415})
+_UNKNOWN_KEY = "signature-unknown-key"
 
 
 class Health(NamedTuple):
@@ -127,7 +129,13 @@ class Reporter:
         if message.status == 409:
             self._s.outbox.new_epoch()
             return at + self._s.settings.report_delay
-        return self._later(message.code or f"status {message.status}", message.next_in, at)
+        if message.status in _PERMANENT:
+            # The same bytes would be refused for ever and keep everything behind them waiting: the whole state instead.
+            self._s.outbox.new_epoch()
+        if message.code == _UNKNOWN_KEY:
+            # The console has lost its devices: this one makes itself known again, if its secret still holds.
+            self._s.messenger.forget_enrolment()
+        return self._later(message.problem, message.next_in, at)
 
     def enrolled(self, message: Enrolled, at: float) -> float:
         """The console knows this device now, or says why not."""

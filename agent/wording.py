@@ -13,7 +13,7 @@ from policy_schema.notices.language import Reader
 from policy_schema.notices.terminal import terminal_text
 from policy_schema.rules.decision import State
 from policy_schema.rules.instant import Instant
-from policy_schema.rules.rulebook import Rulebook
+from policy_schema.rules.rulebook import DeviceRules
 
 Person = Callable[[str, str, int], Instant | None]
 """When this person was first shown a notice of this ban of this tool (ban, tool, uid)."""
@@ -22,21 +22,22 @@ Places = Callable[[str, str], int]
 
 
 class Wording:
-    """Composes notices. `book` is read anew each time: a policy may have changed since."""
+    """Composes notices. `rules` are read anew each time: a policy may have changed since."""
 
     def __init__(
-        self, *, settings: Settings, book: Callable[[], Rulebook | None], told: Person, places: Places
+        self, *, settings: Settings, rules: Callable[[], DeviceRules | None], told: Person, places: Places
     ) -> None:
         self._reader = Reader((settings.language,)) if settings.language else Reader()
-        self._book = book
+        self._rules = rules
         self._told = told
         self._places = places
 
     def __call__(self, row: Current, wish: Wish, now: Instant) -> Words:
         """Title, body and two lines for a terminal."""
-        book = self._book()
-        if book is None:
+        rules = self._rules()
+        if rules is None:
             return Words()
+        book = rules.book
         subject = row.subject
         ban = next((one.text for one in book.bans if one.id == subject.ban), {})
         tool = book.tool_entries.get(subject.tool)
@@ -46,6 +47,7 @@ class Wording:
             found=Found(shown(subject.path), subject.version, max(1, self._places(subject.ban, subject.tool))),
             reader=self._reader,
             told=self._told(subject.ban, subject.tool, subject.uid),
+            admitted=rules.admitted(subject.ban) or 0,
             until=wish.finish_until,
         )
         entry: Mapping[str, object] = tool if isinstance(tool, Mapping) else {"id": subject.tool}

@@ -22,7 +22,8 @@ from console.settings import Settings
 from console.store.db import Database
 from console.web.headers import Headers, LocalOnly
 from console.web.pages import Pages
-from policy_schema.messages.request import ENROL_PATH, REPORTS_PATH
+from policy_schema.messages.enrol import ENROL_PATH
+from policy_schema.messages.report import REPORTS_PATH
 
 STATIC = Path(__file__).parent / "web" / "static"
 

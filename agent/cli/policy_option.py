@@ -73,9 +73,10 @@ def _from_file(path: Path) -> Chosen:
     from policy_schema.document.catalogue import load_catalogue
     from policy_schema.document.close import close_policy
     from policy_schema.document.compile import compile_policy
-    from policy_schema.document.load import load_policy
+    from policy_schema.document.lint import checked_policy
 
-    closed = close_policy(load_policy(path), load_catalogue())
+    catalogue = load_catalogue()
+    closed = close_policy(checked_policy(path, catalogue), catalogue)
     return Chosen(Rulebook(compile_policy(closed.document, 0)), "unsigned", (), None)
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 
 from policy_schema.rules.instant import parse_instant
-from policy_schema.rules.rulebook import FORMAT, Rulebook
+from policy_schema.rules.rulebook import FORMAT, Rulebook, needs_more
 
 
 def compile_policy(closed: Mapping[str, object], version: int) -> dict[str, object]:
@@ -38,6 +38,9 @@ def policy_id(closed: Mapping[str, object]) -> str:
 
 
 def _ban(ban: Mapping[str, object]) -> dict[str, object]:
+    if needs_more(ban):
+        # A later agent's ban may have another form: named, and left unread.
+        return {"id": ban["id"], "needs": ban["needs"]}
     made = dict(ban)
     made["stages"] = [{**stage, "from": parse_instant(stage["from"])} for stage in _rows(ban["stages"])]
     made["rollout"] = [{**step, "from": parse_instant(step["from"])} for step in _rows(ban.get("rollout") or [])]

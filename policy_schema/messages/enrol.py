@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from policy_schema.messages.kinds import Code, DeviceId, Epoch, Moment, Name
 
+ENROL_PATH = "/api/v1/enrol"
 Groups = Annotated[tuple[Name, ...], Meta(max_length=100)]
 
 

@@ -33,6 +33,7 @@ from policy_schema.messages.kinds import (
     Sequence,
 )
 
+REPORTS_PATH = "/api/v1/reports"
 Codes = Annotated[tuple[Code, ...], Meta(max_length=30)]
 
 

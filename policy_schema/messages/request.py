@@ -6,17 +6,14 @@ The body of a report is the same for the same report, whenever it is sealed: onl
 from __future__ import annotations
 
 import gzip
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from policy_schema.messages import signature
-from policy_schema.messages.enrol import EnrolRequest, device_id
-from policy_schema.messages.report import Report
+from policy_schema.messages.enrol import ENROL_PATH, EnrolRequest, device_id
+from policy_schema.messages.report import REPORTS_PATH, Report
 from policy_schema.messages.wire import encode
-
-ENROL_PATH: Final = "/api/v1/enrol"
-REPORTS_PATH: Final = "/api/v1/reports"
 
 
 class Sealed(NamedTuple):

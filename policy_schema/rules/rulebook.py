@@ -90,8 +90,8 @@ class Rulebook:
         self.tool_entries: Mapping[str, object] = _map(data["tools"])
         self.tables = Tables(self.tools.values())
         texts = [_map(ban) for ban in _list(data["bans"])]
-        self.not_understood = tuple(str(b["id"]) for b in texts if set(_strings(b.get("needs"))) - FEATURES)
-        self.bans = tuple(_ban(b, self.tools) for b in texts if str(b["id"]) not in self.not_understood)
+        self.not_understood = tuple(str(b["id"]) for b in texts if needs_more(b))
+        self.bans = tuple(_ban(b, self.tools) for b in texts if not needs_more(b))
         self.lifted: dict[str, Mapping[str, object]] = {str(_map(x)["id"]): _map(x) for x in _list(data.get("lifted"))}
 
     def for_device(
@@ -161,6 +161,11 @@ class DeviceRules:
         later = [moment for standing in self._standings.values() for moment in _moments(standing) if moment > now]
         return min(later, default=None)
 
+    def admitted(self, ban: str) -> Instant | None:
+        """When the rollout of a ban reaches this device; None when it never does or there is no such ban."""
+        standing = self._standings.get(ban)
+        return standing.admitted if standing else None
+
     def wanted_names(self) -> frozenset[str]:
         """Executable names worth a closer look."""
         return frozenset(n for tool in self.book.tools.values() for n in tool.names)
@@ -181,6 +186,11 @@ class DeviceRules:
         for one in identities:
             for standing, target in self._by_tool.get(one.tool, ()):
                 yield _decide(self.book, standing, target, seen, one, now)
+
+
+def needs_more(ban: Mapping[str, object]) -> bool:
+    """Whether a ban needs something that this version does not know."""
+    return bool(set(_strings(ban.get("needs"))) - FEATURES)
 
 
 def _decide(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from policy_schema.rules.decision import Identity
 from policy_schema.rules.identity import parse_purl
 from policy_schema.rules.match import ToolFaces
 from policy_schema.rules.observation import Confidence, Observation
-from policy_schema.rules.decision import Identity
 from policy_schema.rules.versions import Range, compile_range
 
 SCHEME_OF_PURL = {"npm": "semver", "pypi": "pep440"}

@@ -37,7 +37,12 @@ def _start_tool(workstation: Workstation) -> subprocess.Popen[bytes]:
 
 def _digest(folder: Path) -> dict[str, object]:
     return {
-        str(path.relative_to(folder)): (path.lstat().st_mode, path.lstat().st_mtime_ns, path.lstat().st_size, path.is_symlink())
+        str(path.relative_to(folder)): (
+            path.lstat().st_mode,
+            path.lstat().st_mtime_ns,
+            path.lstat().st_size,
+            path.is_symlink(),
+        )
         for path in [folder, *folder.rglob("*")]
     }
 
@@ -49,7 +54,12 @@ def test_a_ban_from_its_announcement_to_its_lifting(workstation: Workstation) ->
     workstation.wait_for(event="look")
     installed = _install(workstation)
     found = workstation.wait_for(event="finding", face="package")
-    assert (found["tool"], found["version"], found["confidence"], found["action"]) == ("claude-code", VERSION, "exact", "notify")
+    assert (found["tool"], found["version"], found["confidence"], found["action"]) == (
+        "claude-code",
+        VERSION,
+        "exact",
+        "notify",
+    )
     workstation.wait_for(event="outcome", kind="notify", result="told")
 
     session = _start_tool(workstation)
@@ -224,7 +234,9 @@ def test_status_scan_and_sent_answer_in_the_shapes_of_the_contract(workstation: 
     assert json.loads(workstation.command("sent", "--json").stdout) == {"schema": 1, "reports": []}
 
 
-def test_a_repository_in_a_folder_or_at_an_address_can_be_scanned_with(workstation: Workstation, tmp_path: Path) -> None:
+def test_a_repository_in_a_folder_or_at_an_address_can_be_scanned_with(
+    workstation: Workstation, tmp_path: Path
+) -> None:
     workstation.publish("notify", "block")
     _install(workstation)
     workstation.write_settings()

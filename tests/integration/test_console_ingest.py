@@ -17,9 +17,10 @@ from sqlalchemy import func, select
 
 from console.ingest.apply import FINDINGS_KEPT
 from console.store.tables import audit, device, enrolment_secret, finding, finding_event, report
-from policy_schema.messages.enrol import EnrolRequest
+from policy_schema.messages.enrol import ENROL_PATH, EnrolRequest
 from policy_schema.messages.kinds import MAX_FINDINGS
-from policy_schema.messages.request import ENROL_PATH, REPORTS_PATH, Sealed
+from policy_schema.messages.report import REPORTS_PATH
+from policy_schema.messages.request import Sealed
 from policy_schema.messages.wire import MAX_INFLATED, MAX_SENT, encode
 from tests.fakes.reporting_device import ReportingDevice, coverage, facts, policy
 from tests.fakes.reporting_device import finding as a_finding

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from agent.brake import ACTS_A_MINUTE, CRASH_REST, NEW_MATCHES, Brake, admit, hold_of, judge_matches, released, resting_until, started
+from agent.brake import (
+    ACTS_A_MINUTE,
+    CRASH_REST,
+    NEW_MATCHES,
+    Brake,
+    admit,
+    hold_of,
+    judge_matches,
+    released,
+    resting_until,
+    started,
+)
 from policy_schema.rules.instant import Instant
 
 T = Instant(1_000_000)

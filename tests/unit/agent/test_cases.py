@@ -6,7 +6,20 @@ from collections.abc import Mapping
 
 import pytest
 
-from agent.cases import CAME_BACK_LIMIT, Case, Conditions, Kind, Person, Step, Subject, came_back, concluded, held, step, told
+from agent.cases import (
+    CAME_BACK_LIMIT,
+    Case,
+    Conditions,
+    Kind,
+    Person,
+    Step,
+    Subject,
+    came_back,
+    concluded,
+    held,
+    step,
+    told,
+)
 from policy_schema.rules.decision import Action, Decision, Identity, Stage, State
 from policy_schema.rules.instant import Instant
 from policy_schema.rules.observation import Confidence, Face, Match
@@ -24,7 +37,14 @@ def _decision(action: Action, **changes: object) -> Decision:
     return base._replace(**changes)  # type: ignore[arg-type]  # the table names fields of Decision
 
 
-def _step(decision: Decision, *, subject: Subject = PACKAGE, person: Person | None = None, case: Case | None = None, **at: object) -> Step:
+def _step(
+    decision: Decision,
+    *,
+    subject: Subject = PACKAGE,
+    person: Person | None = None,
+    case: Case | None = None,
+    **at: object,
+) -> Step:
     moment = Conditions(now=Instant(at.pop("now", T)), **at)  # type: ignore[call-overload,arg-type]
     return step(case or Case(subject, Instant(T)), decision, person or Person(), moment)
 
@@ -45,18 +65,48 @@ TABLE: Mapping[str, tuple[Decision, dict[str, object], tuple[str, str], list[str
         ("active", "notify"),
         [],
     ),
-    "and is then tried again": (_decision(Action.NOTIFY), {"person": Person(tried=Instant(T - 300))}, ("active", "notify"), ["notify"]),
-    "a block without min_notice acts on no installation": (_decision(Action.BLOCK), {"person": TOLD}, ("active", "block"), []),
-    "a removal takes the installation": (_decision(Action.REMOVE), {"person": TOLD}, ("active", "remove"), ["quarantine"]),
-    "but not while it still runs": (_decision(Action.REMOVE), {"person": TOLD, "running": True}, ("active", "remove"), []),
+    "and is then tried again": (
+        _decision(Action.NOTIFY),
+        {"person": Person(tried=Instant(T - 300))},
+        ("active", "notify"),
+        ["notify"],
+    ),
+    "a block without min_notice acts on no installation": (
+        _decision(Action.BLOCK),
+        {"person": TOLD},
+        ("active", "block"),
+        [],
+    ),
+    "a removal takes the installation": (
+        _decision(Action.REMOVE),
+        {"person": TOLD},
+        ("active", "remove"),
+        ["quarantine"],
+    ),
+    "but not while it still runs": (
+        _decision(Action.REMOVE),
+        {"person": TOLD, "running": True},
+        ("active", "remove"),
+        [],
+    ),
     "a clock that is not believable removes nothing": (
         _decision(Action.REMOVE),
         {"person": TOLD, "believable": False},
         ("active", "block"),
         [],
     ),
-    "a machine that observes only tells": (_decision(Action.REMOVE), {"observe": True}, ("active", "notify"), ["notify"]),
-    "the brake leaves reporting": (_decision(Action.REMOVE), {"hold": "held", "person": TOLD}, ("active", "report"), []),
+    "a machine that observes only tells": (
+        _decision(Action.REMOVE),
+        {"observe": True},
+        ("active", "notify"),
+        ["notify"],
+    ),
+    "the brake leaves reporting": (
+        _decision(Action.REMOVE),
+        {"hold": "held", "person": TOLD},
+        ("active", "report"),
+        [],
+    ),
     "what was restored is held": (_decision(Action.REMOVE), {"restored": True, "person": TOLD}, ("held", "notify"), []),
     "min_notice counts from what was shown": (
         _decision(Action.BLOCK, min_notice=24 * HOUR),
@@ -70,17 +120,31 @@ TABLE: Mapping[str, tuple[Decision, dict[str, object], tuple[str, str], list[str
         ("awaiting-notice", "notify"),
         ["notify"],
     ),
-    "min_notice over means the act": (_decision(Action.REMOVE, min_notice=10 * HOUR), {"person": TOLD}, ("active", "remove"), ["quarantine"]),
+    "min_notice over means the act": (
+        _decision(Action.REMOVE, min_notice=10 * HOUR),
+        {"person": TOLD},
+        ("active", "remove"),
+        ["quarantine"],
+    ),
     "no_later_than ends the waiting": (
         _decision(Action.REMOVE, min_notice=24 * HOUR, no_later_than=Instant(T)),
         {},
         ("active", "remove"),
         ["notify", "quarantine"],
     ),
-    "a process that ran before may finish": (_decision(Action.BLOCK), {"subject": PROCESS, "person": TOLD}, ("active", "block"), []),
+    "a process that ran before may finish": (
+        _decision(Action.BLOCK),
+        {"subject": PROCESS, "person": TOLD},
+        ("active", "block"),
+        [],
+    ),
     "a process that starts under a block ends at once": (
         _decision(Action.BLOCK),
-        {"subject": PROCESS._replace(started=T + 1.0), "person": TOLD._replace(enforcing_since=Instant(T)), "now": T + 1},
+        {
+            "subject": PROCESS._replace(started=T + 1.0),
+            "person": TOLD._replace(enforcing_since=Instant(T)),
+            "now": T + 1,
+        },
         ("active", "block"),
         ["stop"],
     ),

@@ -75,7 +75,11 @@ class Workstation:
         while self.now <= until:
             for intent in self.judge():
                 acts.append((self.now, intent.kind.value))
-                worked = {Kind.NOTIFY: OutcomeCode.TOLD, Kind.STOP: OutcomeCode.STOPPED, Kind.QUARANTINE: OutcomeCode.QUARANTINED}
+                worked = {
+                    Kind.NOTIFY: OutcomeCode.TOLD,
+                    Kind.STOP: OutcomeCode.STOPPED,
+                    Kind.QUARANTINE: OutcomeCode.QUARANTINED,
+                }
                 self.done(intent, worked[intent.kind])
             wake = self.decider.wake
             if wake is None or wake <= self.now:
@@ -200,7 +204,9 @@ def test_the_alternative_counts_as_moved_once(workstation: Workstation) -> None:
     workstation.judge()
     workstation.judge()
     moves = [line for line in workstation.lines if isinstance(line, MoveLine)]
-    assert [(line.tool, line.from_tool, line.version, line.gone) for line in moves] == [("qoder", "claude-code", "1.1.52", False)]
+    assert [(line.tool, line.from_tool, line.version, line.gone) for line in moves] == [
+        ("qoder", "claude-code", "1.1.52", False)
+    ]
     workstation.see(PACKAGE)
     workstation.judge()
     moves = [line for line in workstation.lines if isinstance(line, MoveLine)]
@@ -210,7 +216,9 @@ def test_the_alternative_counts_as_moved_once(workstation: Workstation) -> None:
 def test_a_running_process_holds_the_removal_until_it_ended(workstation: Workstation) -> None:
     workstation.now = REMOVE
     workstation.see(PACKAGE)
-    seen = PACKAGE._replace(source="processes", face=Face.PROCESS, path=PATH + "/cli.js", pid=42, started=REMOVE - 100.0)
+    seen = PACKAGE._replace(
+        source="processes", face=Face.PROCESS, path=PATH + "/cli.js", pid=42, started=REMOVE - 100.0
+    )
     identity, installation = workstation.decider.identify_running(seen) or pytest.fail("not recognised")
     workstation.decider.running((42, REMOVE - 100.0), Process(seen, identity, installation))
     assert Kind.QUARANTINE not in [intent.kind for intent in workstation.judge()]
@@ -223,7 +231,9 @@ def test_a_running_process_holds_the_removal_until_it_ended(workstation: Worksta
 
 def test_a_flood_of_matches_under_a_new_policy_is_held_and_reported(workstation: Workstation) -> None:
     workstation.now = REMOVE
-    workstation.see(*(PACKAGE._replace(path=f"/home/li/p{i}/node_modules/@anthropic-ai/claude-code") for i in range(50)))
+    workstation.see(
+        *(PACKAGE._replace(path=f"/home/li/p{i}/node_modules/@anthropic-ai/claude-code") for i in range(50))
+    )
     workstation.judge()
     assert Kind.QUARANTINE not in [intent.kind for intent in workstation.judge()]
     assert len(workstation.events("brake")) == 1

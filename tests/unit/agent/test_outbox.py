@@ -19,14 +19,30 @@ from policy_schema.messages.wire import decode
 from policy_schema.rules.instant import Instant
 
 FACTS = DeviceFacts(
-    os="linux", os_version="6", kind="workstation", ownership="company", region=None, groups=None, host_name="h", agent="0.1.0"
+    os="linux",
+    os_version="6",
+    kind="workstation",
+    ownership="company",
+    region=None,
+    groups=None,
+    host_name="h",
+    agent="0.1.0",
 )
 AT = "2026-07-12T01:00:00Z"
 
 
 def _line(number: int, gone: bool = False) -> FindingLine:
     return FindingLine(
-        id=f"f-{number}", installation="i-1", ban="b", tool="t", face="package", confidence="exact", state="active", action="block", since=AT, gone=gone
+        id=f"f-{number}",
+        installation="i-1",
+        ban="b",
+        tool="t",
+        face="package",
+        confidence="exact",
+        state="active",
+        action="block",
+        since=AT,
+        gone=gone,
     )
 
 
@@ -115,7 +131,9 @@ def test_a_new_epoch_begins_with_the_whole_state(machine: Machine) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(steps=st.lists(st.sampled_from(["see", "send", "send-lost", "answer", "kill"]), max_size=40))
-def test_whatever_happens_the_console_ends_up_with_every_line_once(steps: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_whatever_happens_the_console_ends_up_with_every_line_once(
+    steps: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """A console that takes each number once, and a machine that is killed and cut off at random."""
     machine = Machine(tmp_path_factory.mktemp("outbox"))
     got: list[str] = []
