@@ -75,12 +75,12 @@ def add_signature(published: Files, staged: Files, signer: CryptoSigner) -> dict
     """
     made = dict(staged)
     keyid = signer.public_key.keyid
-    for name, role, roots in _parts(published, staged):
-        if any(keyid in root.roles[role].keyids for root in roots):
-            metadata = _read(role, staged[name], name)
-            metadata.sign(signer, append=True)
-            made[name] = write(metadata)
-    if made == staged:
+    parts = [part for part in _parts(published, staged) if any(keyid in root.roles[part[1]].keyids for root in part[2])]
+    for name, role, _ in parts:
+        metadata = _read(role, staged[name], name)
+        metadata.sign(signer, append=True)
+        made[name] = write(metadata)
+    if not parts:
         raise CannotSign(f"the key of {owner(signer.public_key)} has nothing to sign here")
     return made
 

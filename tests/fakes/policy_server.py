@@ -6,13 +6,16 @@ each method. `PolicyServer` serves its files on the loopback, unchanged or misbe
 
 from __future__ import annotations
 
+import contextlib
 import json
+import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 from policy_schema.document.canonical import encode
 from policy_schema.document.catalogue import load_catalogue
@@ -314,22 +317,29 @@ Misbehaviour = Callable[["_Handler", bytes], None]
 
 
 class PolicyServer:
-    """Serves a mapping of files over HTTP; a context manager. `requests` are the paths asked for."""
+    """Serves a mapping of files over HTTP or TLS; a context manager. `requests` are the paths asked for.
 
-    def __init__(self, files: Callable[[], Mapping[str, bytes]]) -> None:
+    It also takes uploads, and serves whoever takes it for a proxy.
+    """
+
+    def __init__(self, files: Callable[[], Mapping[str, bytes]], tls: ssl.SSLContext | None = None) -> None:
         self.files = files
+        self.uploads: list[tuple[str, Mapping[str, str], bytes]] = []
+        self.scheme = "https" if tls else "http"
         self.requests: list[str] = []
         self.connections = 0
         self.misbehave: dict[str, Misbehaviour] = {}
         self.over = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = False
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
     @property
     def url(self) -> str:
         """The address of the repository."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/interdict/"
+        return f"{self.scheme}://127.0.0.1:{self._server.server_address[1]}/interdict/"
 
     def __enter__(self) -> PolicyServer:
         self._thread.start()
@@ -402,7 +412,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server_of.connections += 1
 
     def do_GET(self) -> None:
-        path = self.path.removeprefix("/interdict/")
+        path = urlsplit(self.path).path.removeprefix("/interdict/")
         self.server_of.requests.append(path)
         content = self.server_of.files().get(path)
         for ending, misbehaviour in self.server_of.misbehave.items():
@@ -415,6 +425,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.begin(200, len(content))
         self.wfile.write(content)
 
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server_of.uploads.append((self.path, headers, body))
+        for ending, misbehaviour in self.server_of.misbehave.items():
+            if self.path.endswith(ending):
+                self._try(misbehaviour, b"")
+                return
+        content = b'{"stored_up_to":1}'
+        self.begin(200, len(content), {"Content-Type": "application/json", "Set-Cookie": "a=b"})
+        self.wfile.write(content)
+
     def begin(self, status: int, length: int | None, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
         for name, value in (headers or {}).items():
@@ -424,6 +446,11 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.send_header("Content-Length", str(length))
         self.end_headers()
+
+    def handle(self) -> None:
+        # A client that goes away in the middle, or refuses our certificate, is part of what is tried.
+        with contextlib.suppress(OSError):
+            super().handle()
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
