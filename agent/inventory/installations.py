@@ -138,11 +138,14 @@ def _beside(parts: Sequence[_Part]) -> dict[tuple[str, str], str]:
 
 
 def modules_folder(path: str) -> str:
-    """The `node_modules` that a package lies in (for pnpm's store the store itself); empty if there is none."""
+    """The `node_modules` that a package lies in (for pnpm's stores the store itself); empty if there is none."""
     head, separator, name = path.rpartition("/node_modules/")
     if not separator or name.count("/") > (1 if name.startswith("@") else 0):
         return ""
     store = posixpath.dirname(head)
+    shared, links, _ = head.rpartition("/links/")
+    if links and "/store/" in shared:
+        return f"{shared}/links"
     return store if posixpath.basename(store) == ".pnpm" else f"{head}/node_modules"
 
 

@@ -22,7 +22,7 @@ from policy_schema.rules.observation import Face, Observation, Unknown
 
 MAX_MANIFEST = 1 << 20
 MAX_SETTINGS = 256 * 1024
-MAX_PACKAGES = 100_000
+MAX_PACKAGES = 50_000
 MAX_DEPTH = 24
 PROJECT_DEPTH = 4
 
@@ -82,6 +82,8 @@ OF_USERS = {
     "": (
         "~/.npm/_npx/*/node_modules",
         "~/AppData/Local/npm-cache/_npx/*/node_modules",
+        "~/.bun/install/cache/.bunx-*/*/node_modules",
+        "~/.bun/install/cache/.bunx-*/*/*/node_modules",
         "~/.cache/pnpm/dlx/*/node_modules",
         "~/.cache/pnpm/dlx/*/*/node_modules",
         "~/Library/Caches/pnpm/dlx/*/*/node_modules",
@@ -278,6 +280,10 @@ class _Walk:
         yield seen
         if "/node_modules/" in facts.path:
             yield from self._folder(join(facts.path, "node_modules"), root, seen, depth + 1)
+        shared = shared_store(facts.path)
+        if shared and shared not in self._seen:
+            self._seen.add(shared)
+            yield from self._folder(shared, root, None, depth + 1)
 
     def _manifest(self, package: str) -> tuple[Manifest, Unknown | None]:
         """A package whose `package.json` says nothing usable is called as its folder is: it can still be started."""
@@ -332,3 +338,12 @@ class _Walk:
                 except InterdictError:
                     continue  # what starts it cannot be seen; the package itself is found
         return found
+
+
+def shared_store(package: str) -> str:
+    """The `node_modules` around a package in the store that pnpm shares between projects; empty for any other.
+
+    `…/store/v11/links/@scope/name/VERSION/HASH/node_modules/@scope/name`: its dependencies are links beside it.
+    """
+    head, inside, _ = package.rpartition("/node_modules/")
+    return f"{head}/node_modules" if inside and "/links/" in head and "/store/" in head else ""

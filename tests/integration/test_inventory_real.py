@@ -324,5 +324,34 @@ def test_every_release_of_the_script_era_is_one_installation(real: Real, copies:
     assert all(Match.PACKAGE_IDENTITY in one.matches for one in found)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("manager", "command"),
+    [
+        ("pnpm", ["pnpm", "add", "-g", f"--allow-build={CODE}", f"{CODE}@2.1.197"]),
+        ("bun", ["bun", "add", "-g", "--trust", f"{CODE}@2.1.197"]),
+        ("", ["npx", "--yes", f"{CODE}@2.1.197", "--version"]),
+        ("", ["pnpm", f"--allow-build={CODE}", "dlx", f"{CODE}@2.1.197", "--version"]),
+        ("", ["bun", "x", f"{CODE}@2.1.197", "--version"]),
+    ],
+    ids=["pnpm", "bun", "npx", "pnpm dlx", "bunx"],
+)
+def test_what_other_managers_and_caches_hold_is_one_installation(
+    manager: str, command: list[str], real: Real, copies: Path
+) -> None:
+    home = copies / "home/li"
+    zoo.npm_global(copies / "tools", "pnpm", "bun")
+    programs = f"{copies}/tools/bin{os.pathsep}{home}/.local/share/pnpm/bin{os.pathsep}{os.environ['PATH']}"
+    more = {"HOME": str(home), "PNPM_HOME": f"{home}/.local/share/pnpm", "PATH": programs}
+    settings = Path(os.environ.get("npm_config_userconfig") or Path("~/.npmrc").expanduser())
+    if settings.is_file():  # pnpm and bun know only the one in HOME
+        shutil.copy(settings, home / ".npmrc")
+    done = subprocess.run(command, cwd=home, env={**os.environ, **more}, capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (one,) = installations(look_at(copies, real.wanted, ContentCache()), real.rules)
+    assert (one.tool, one.version, one.confidence) == ("claude-code", "2.1.197", Confidence.EXACT)
+    assert [seen.manager for seen in one.observations if seen.path == one.path] == [manager]
+
+
 def _key(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("-")[0].split("."))

@@ -78,6 +78,11 @@ BESIDE = {
         f"/p/node_modules/.pnpm/@anthropic-ai+claude-code-linux-x64@2.1.197/node_modules/{PLATFORM}",
         "2.1.197",
     ),
+    "the store that pnpm shares": (
+        f"/s/store/v11/links/@anthropic-ai/claude-code/2.1.197/26/node_modules/{CODE}",
+        f"/s/store/v11/links/@anthropic-ai/claude-code-linux-x64/2.1.197/ca/node_modules/{PLATFORM}",
+        "2.1.197",
+    ),
     "with the platform in its version": ("/p/node_modules/" + CODE, "/p/node_modules/" + PLATFORM, "2.1.197-linux-x64"),
 }
 

@@ -169,6 +169,16 @@ PLACES = {
     "pnpm, global": ("/home/li/.local/share/pnpm/global/5/node_modules", "pnpm", "/home/li/.local/share/pnpm/global/5"),
     "yarn, global": ("/home/li/.config/yarn/global/node_modules", "yarn", "/home/li/.config/yarn/global"),
     "bun, global": ("/home/li/.bun/install/global/node_modules", "bun", "/home/li/.bun/install/global"),
+    "what bunx keeps": (
+        "/home/li/.bun/install/cache/.bunx-1000/@anthropic-ai/claude-code@2.1.197/node_modules",
+        "",
+        "/home/li/.bun/install/cache/.bunx-1000/@anthropic-ai/claude-code@2.1.197",
+    ),
+    "what pnpm dlx keeps": (
+        "/home/li/.cache/pnpm/dlx/e6a9/mwq6/node_modules",
+        "",
+        "/home/li/.cache/pnpm/dlx/e6a9/mwq6",
+    ),
     "the tree of a former installer": ("/home/li/.claude/local/node_modules", "", "/home/li/.claude/local"),
 }
 
@@ -260,6 +270,21 @@ def test_the_links_of_pnpm_lead_to_one_package_each(machine: MachineFolder) -> N
     assert rows.keys() == {CODE, f"{CODE}-linux-x64"}
     assert rows[CODE].path == f"{store}/{CODE}"
     assert rows[CODE].links == (f"{root}/{CODE}",)
+
+
+def test_the_store_that_pnpm_shares_between_projects_is_followed(machine: MachineFolder) -> None:
+    pnpm = "/home/li/.local/share/pnpm"
+    links = f"{pnpm}/store/v11/links/@anthropic-ai"
+    main = f"{links}/claude-code/2.1.197/2669/node_modules/{CODE}"
+    platform = f"{links}/claude-code-linux-x64/2.1.197/ca3d/node_modules/{CODE}-linux-x64"
+    machine.npm(main, CODE, "2.1.197")
+    machine.npm(platform, f"{CODE}-linux-x64", "2.1.197")
+    machine.link(f"{main}-linux-x64", platform)
+    machine.link(f"{pnpm}/global/v11/245b/node_modules/{CODE}", main)
+    rows = {one.path: one for one in seen(machine.look("npm"))}
+    assert rows.keys() == {main, platform}
+    assert (rows[main].links, rows[main].manager) == ((f"{pnpm}/global/v11/245b/node_modules/{CODE}",), "pnpm")
+    assert rows[platform].manager == ""
 
 
 def test_a_link_to_somebody_s_work_is_a_project(machine: MachineFolder) -> None:
