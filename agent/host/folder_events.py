@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import threading
 from enum import StrEnum
 from typing import NamedTuple, Protocol
+
+from agent.errors import InterdictError, TooBig
 
 
 class Watch(StrEnum):
@@ -62,16 +65,44 @@ class Tap(Protocol):
         """Ends all watches."""
 
 
-def open_tap() -> Tap:
-    """The system's way to watch folders.
+class StillTap:
+    """Watches nothing, and says so for each folder: the system gave us no way to watch any."""
 
-    Raises:
-        TooBig: the system's limit is reached.
-    """
+    def __init__(self, why: str) -> None:
+        self._why = why
+        self._wake = threading.Event()
+
+    def add(self, path: str, watch: Watch) -> int:
+        """Always too many."""
+        raise TooBig(self._why)
+
+    def remove(self, number: int) -> None:
+        """There is none."""
+
+    def read(self, wait: float | None) -> Batch:
+        """Nothing, after so many seconds or an `interrupt`."""
+        self._wake.wait(wait)
+        self._wake.clear()
+        return Batch()
+
+    def interrupt(self) -> None:
+        """Lets a waiting `read` return, from any thread."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
+def open_tap() -> Tap:
+    """The system's way to watch folders; one that watches nothing where the system's limit is reached."""
     if sys.platform == "linux":
         from agent.host._linux_inotify import InotifyTap
 
-        return InotifyTap()
+        try:
+            return InotifyTap()
+        except InterdictError as error:
+            # Other programs of this user hold all of inotify: the folders are compared now and then instead.
+            return StillTap(str(error))
     from agent.host._watchdog_folders import WatchdogTap
 
     return WatchdogTap()

@@ -39,11 +39,7 @@ class FilesWatcher:
         monotonic: Callable[[], float] = time.monotonic,
         most_folders: int = MOST_FOLDERS,
     ) -> None:
-        """Opens the system's way to watch folders.
-
-        Raises:
-            TooBig: the system's limit is reached.
-        """
+        """Opens the system's way to watch folders."""
         self._tap = open_tap()
         self._places = Places(self._tap, most_folders)
         self._monotonic = monotonic

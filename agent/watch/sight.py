@@ -63,7 +63,8 @@ class Sight:
         """What a watcher does as soon as a program started: 5 µs for most, 100 for an interpreter. Never raises."""
         # Whatever is remembered of this pid belongs to the program before this one.
         self._forget(pid)
-        with contextlib.suppress(Gone, Denied):
+        # Nothing that a process can make of itself may end the watcher's thread.
+        with contextlib.suppress(Exception):
             if family_of(self._program(pid)) is not None:
                 self.look(pid)
 

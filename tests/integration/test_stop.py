@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,13 +51,13 @@ def actor(clock: Clock) -> Iterator[StopActor]:
     made.close()
 
 
-def intent_for(pid: int, /, kill_after: int = 30, **changes: object) -> Intent:
+def intent_for(pid: int, /, kill_after: int = 30, **changes: Any) -> Intent:
     seen = Sight().look(pid)
     intent = Intent(
         Kind.STOP, "f-1", "i-1", "c-1", Action.BLOCK, "a-ban", "a-tool", path=seen.path, pid=pid,
         started=seen.process.started, uid=seen.process.uid, kill_after=kill_after,
     )  # fmt: skip
-    return intent._replace(**changes)  # type: ignore[arg-type]
+    return intent._replace(**changes)
 
 
 def said(outcome: Outcome) -> tuple[OutcomeCode, Detail]:
@@ -66,7 +67,12 @@ def said(outcome: Outcome) -> tuple[OutcomeCode, Detail]:
 
 def finish(actor: StopActor, clock: Clock, what: str) -> Outcome:
     outcomes: list[Outcome] = []
-    until(lambda: bool(outcomes.extend(actor.tick(clock.now)) or outcomes), what)
+
+    def ended() -> bool:
+        outcomes.extend(actor.tick(clock.now))
+        return bool(outcomes)
+
+    until(ended, what)
     assert actor.wake() is None
     return outcomes[0]
 
@@ -132,7 +138,7 @@ def test_its_children_are_left_alone(actor: StopActor, clock: Clock) -> None:
         pytest.param({"pid": None}, id="no process was named"),
     ],
 )
-def test_nobody_else_gets_the_signal(actor: StopActor, changes: dict[str, object]) -> None:
+def test_nobody_else_gets_the_signal(actor: StopActor, changes: dict[str, Any]) -> None:
     with running(*python(WAITS)) as process:
         outcome = actor.act(intent_for(process.pid, **changes))
         assert said(outcome) == (OutcomeCode.GONE, Detail.ALREADY_GONE)

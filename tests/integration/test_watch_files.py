@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -47,8 +48,7 @@ class Watched:
 
     def __init__(self, *roots: Path, most_folders: int = 4096, clock: Callable[[], float] | None = None) -> None:
         self.tap = Counting(folder_events.open_tap())
-        more = {"monotonic": clock} if clock else {}
-        self.watcher = FilesWatcher(lambda: self.tap, most_folders=most_folders, **more)
+        self.watcher = FilesWatcher(lambda: self.tap, most_folders=most_folders, monotonic=clock or time.monotonic)
         self.inbox: Inbox[FileEvent] = Inbox()
         self.watch(*roots)
         self.watcher.start(self.inbox)
@@ -258,6 +258,15 @@ class Clock:
         self.now += seconds
         watched.tap.interrupt()
 
+    def until_changed(self, watched: Watched, root: Path) -> None:
+        """Lets seconds pass until the root was told."""
+
+        def told() -> bool:
+            self.pass_by(watched, 1)
+            return Changed(str(root)) in watched.inbox.rest()
+
+        until(told, f"a change of {root}")
+
 
 def test_beyond_the_limit_folders_are_compared_and_it_is_said(watch: Callable[..., Watched], tmp_path: Path) -> None:
     clock = Clock()
@@ -270,13 +279,13 @@ def test_beyond_the_limit_folders_are_compared_and_it_is_said(watch: Callable[..
     touch(two / "@scope" / "tool")
     for _ in range(2):
         clock.pass_by(watched, COMPARE_EVERY)
-    until(lambda: bool(clock.pass_by(watched, 1) or Changed(str(two)) in watched.inbox.rest()), "the comparison")
+    clock.until_changed(watched, two)
 
 
 LIMITED = """
 import sys, threading
 from agent.watch.files import FilesWatcher
-open('/proc/sys/user/max_inotify_watches', 'w').write('1')
+open('/proc/sys/user/' + sys.argv.pop(1), 'w').write(sys.argv.pop(1))
 watcher = FilesWatcher()
 watcher.watch(frozenset(sys.argv[1:]))
 watcher.start(print)
@@ -288,14 +297,21 @@ watcher.stop()
 
 
 @pytest.mark.root
-def test_the_systems_own_limit_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        pytest.param(("max_inotify_watches", "1"), "1", id="one folder and no more"),
+        pytest.param(("max_inotify_instances", "0"), "2", id="no way to watch any folder"),
+    ],
+)
+def test_the_systems_own_limit_is_said(tmp_path: Path, limit: tuple[str, str], said: str) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     told = subprocess.run(
-        ["unshare", "--user", "--map-root-user", sys.executable, "-c", LIMITED, tmp_path / "one", tmp_path / "two"],
+        ["unshare", "--user", "--map-root-user", sys.executable, "-c", LIMITED, *limit, *tmp_path.iterdir()],
         capture_output=True, text=True, check=True, timeout=30,
     )  # fmt: skip
-    assert told.stdout == "1 the system's limit of watched folders is reached; compared every 10 s instead\n"
+    assert told.stdout == f"{said} the system's limit of watched folders is reached; compared every 10 s instead\n"
 
 
 @pytest.mark.root
@@ -333,7 +349,7 @@ def test_a_root_below_a_folder_that_moved_is_found_out(watch: Callable[..., Watc
     watched = watch(root, clock=clock)
     (tmp_path / "nvm").rename(tmp_path / "old")
     clock.pass_by(watched, CHECK_EVERY)
-    until(lambda: bool(clock.pass_by(watched, 1) or Changed(str(root)) in watched.inbox.rest()), "the check")
+    clock.until_changed(watched, root)
 
 
 def test_a_watcher_that_breaks_says_so(
@@ -341,10 +357,10 @@ def test_a_watcher_that_breaks_says_so(
 ) -> None:
     watched = watch(tmp_path)
 
-    def broken(_: float | None) -> folder_events.Batch:
+    def broken(wait: float | None) -> folder_events.Batch:
         raise OSError(5, "broken")
 
-    watched.tap.read = broken  # type: ignore[method-assign]
+    watched.tap.read = broken
     watched.tap.interrupt()
     watched.inbox.wait(lambda event: isinstance(event, Overflowed), "the loss")
     assert "broken" in watched.watcher.health()[0].reason

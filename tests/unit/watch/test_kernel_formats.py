@@ -16,6 +16,7 @@ if sys.platform != "linux":
 from agent.host import _linux_connector as connector
 from agent.host import _linux_inotify as inotify
 from agent.host import _linux_proc as proc
+from agent.host.folder_events import FolderEvent
 
 TAIL = b" S 9515 9521 2486 34816 9600 4194304 1 0 0 0 1 0 0 0 20 0 11 0 123456 1000 200 18446744073709551615 0 0\n"
 
@@ -134,10 +135,10 @@ def test_folder_events_are_read_one_after_another() -> None:
         + happened(3, inotify.CREATE, b"cut off")[:-1]
     )
     assert list(inotify.parse_events(data)) == [
-        inotify.FolderEvent(1, "@anthropic-ai", new_folder=True),
-        inotify.FolderEvent(2, "\udcff"),
-        inotify.FolderEvent(1, gone=True),
-        inotify.FolderEvent(-1),
+        FolderEvent(1, "@anthropic-ai", new_folder=True),
+        FolderEvent(2, "\udcff"),
+        FolderEvent(1, gone=True),
+        FolderEvent(-1),
     ]
 
 
