@@ -2,7 +2,7 @@
 
 The machine is a folder with an account list, the homes of two people and a system prefix. Every version stands where
 a version manager puts it. npm and pip are asked for a second opinion. Nothing of what is installed is ever started,
-but for the packages' own install scripts.
+but for the packages' own install scripts and, in the tier `slow`, one `--version` by each kind of `npx`.
 """
 
 from __future__ import annotations
@@ -343,7 +343,8 @@ def test_what_other_managers_and_caches_hold_is_one_installation(
     zoo.npm_global(copies / "tools", "pnpm", "bun")
     programs = f"{copies}/tools/bin{os.pathsep}{home}/.local/share/pnpm/bin{os.pathsep}{os.environ['PATH']}"
     more = {"HOME": str(home), "PNPM_HOME": f"{home}/.local/share/pnpm", "PATH": programs}
-    settings = Path(os.environ.get("npm_config_userconfig") or Path("~/.npmrc").expanduser())
+    named = [value for name, value in os.environ.items() if name.lower() == "npm_config_userconfig"]
+    settings = Path(*named[:1] or ["~/.npmrc"]).expanduser()
     if settings.is_file():  # pnpm and bun know only the one in HOME
         shutil.copy(settings, home / ".npmrc")
     done = subprocess.run(command, cwd=home, env={**os.environ, **more}, capture_output=True, check=False, text=True)
