@@ -121,6 +121,11 @@ def test_every_action_is_on_the_actions_page() -> None:
     assert set(_first_cells("docs/actions.md", "What is done")) == set(ACTIONS)
 
 
+def test_every_decision_is_in_the_index() -> None:
+    pages = {name.rsplit("/", 1)[1] for name in PAGES if name.startswith("docs/adr/0")}
+    assert set(LINK.findall(_page("docs/adr/README.md"))) == pages
+
+
 def _anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
