@@ -367,7 +367,8 @@ class Decider:
                 continue
             lifted = self.rules is not None and case.subject.ban in self.rules.book.lifted
             state = State.LIFTED if lifted else case.state
-            outcome = case.outcome or OutcomeCode.GONE.value
+            ended = ("", OutcomeCode.FINISHING.value, OutcomeCode.TOLD.value, OutcomeCode.NOT_SHOWN.value)
+            outcome = OutcomeCode.GONE.value if case.outcome in ended else case.outcome
             case = case._replace(gone_at=now, state=state, action=Action.REPORT, outcome=outcome, reported="")
             self._memory.keep_case(case)
             self._queue([_gone_line(case, self._pseudonym(case.subject.uid))])

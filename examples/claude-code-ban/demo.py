@@ -130,6 +130,8 @@ class Demo:
         self.prefix = self.home / ".npm-global"
         self.author = folder / "author"
         self.site = folder / "author" / "repository"
+        self.policy = folder / "policy.yaml"
+        self.passphrase = folder / "passphrase"
         self.timeline = Timeline()
         self.environment = self._clean_environment()
         self.closing = contextlib.ExitStack()
@@ -137,8 +139,10 @@ class Demo:
 
     def run(self) -> str:
         """Everything; returns the address of the compliance page."""
-        for made in (self.home, self.author):
-            made.mkdir(parents=True)
+        self.home.mkdir(parents=True)
+        # Past its first questions, so that a session waits for a person and asks nobody on the network.
+        asked = {"hasCompletedOnboarding": True, "projects": {str(self.home): {"hasTrustDialogAccepted": True}}}
+        (self.home / ".claude.json").write_text(json.dumps(asked))
         print(f"Everything happens in {self.folder}\n")
         self._author()
         address = self._console()
@@ -160,14 +164,15 @@ class Demo:
     # The author's side
 
     def _author(self) -> None:
-        passphrase = self.author / "passphrase"
-        passphrase.write_text("a demo has no secrets\n")
-        passphrase.chmod(0o600)
+        self.passphrase.write_text("a demo has no secrets\n")
+        self.passphrase.chmod(0o600)
         self._policy("notify")
-        shown = self._policy_command("preview", str(self.author / "policy.yaml"), "--ban", "claude-code", "--language", "en")
+        shown = self._policy_command("preview", str(self.policy), "--ban", "claude-code", "--language", "en")
         print("What people will read (interdict-policy preview):\n")
         print("\n".join(f"    {line}" for line in shown.splitlines()[:14]) + "\n")
-        self._policy_command("init", str(self.author), "--solo", "--passphrase-file", str(passphrase))
+        self._policy_command(
+            "init", str(self.author), "--solo", "--signer", "Demo", "--passphrase-file", str(self.passphrase)
+        )
         self._publish()
         print("Timeline\n")
         self.timeline.step("policy signed and published", None, "TUF, ONE SIGNER (a trial), version 1")
@@ -184,20 +189,19 @@ class Demo:
             rows.append(f'      - {{from: "{at}", action: "{action}"{more}}}\n')
         first, second = text.split('  - id: "claude-agent-sdk"', 1)
         first = re.sub(r"(    stages:\n)(?:      - .*\n)+", lambda found: found[1] + "".join(rows), first)
-        first = re.sub(r'    min_notice: .*\n', '    min_notice: "0s"\n', first)
+        first = re.sub(r"    min_notice: .*\n", '    min_notice: "0s"\n', first)
         first = re.sub(r"    no_later_than: .*\n", "", first)
         first = re.sub(r"    rollout:\n(?:      - .*\n)+", "", first)
         if lifted:
             first = first[: first.index('  - id: "claude-code"')]
             today = datetime.now(zone).strftime("%Y-%m-%d")
             second += f'\nlifted:\n  - id: "claude-code"\n    date: "{today}"\n    reason: {{en: "The vendor has answered."}}\n    quarantine: "restore"\n'
-        (self.author / "policy.yaml").write_text(first + '  - id: "claude-agent-sdk"' + second, encoding="utf-8")
+        self.policy.write_text(first + '  - id: "claude-agent-sdk"' + second, encoding="utf-8")
 
     def _publish(self) -> None:
-        passphrase = str(self.author / "passphrase")
-        policy = str(self.author / "policy.yaml")
-        self._policy_command("sign", policy, "--dir", str(self.author), "--passphrase-file", passphrase, "--yes")
-        self._policy_command("publish", "--dir", str(self.author), "--passphrase-file", passphrase)
+        secret = ("--dir", str(self.author), "--passphrase-file", str(self.passphrase))
+        self._policy_command("sign", str(self.policy), "--yes", *secret)
+        self._policy_command("publish", *secret)
         self.version += 1
 
     def _policy_command(self, *arguments: str) -> str:
@@ -256,7 +260,9 @@ class Demo:
         agent = Agent(settings, self.environment, self.folder / "agent.log")
         self.closing.callback(agent.stop)
         agent.wait_for(event="policy-adopted")
-        self.timeline.step("agent started, policy adopted", time.monotonic() - since, "poll over HTTP, verified, compiled")
+        self.timeline.step(
+            "agent started, policy adopted", time.monotonic() - since, "poll over HTTP, verified, compiled"
+        )
         return agent
 
     # What happens on the workstation
@@ -283,12 +289,18 @@ class Demo:
         published = time.monotonic()
         agent.wait_for(mark, event="policy-adopted")
         agent.wait_for(mark, event="finding-changed", pid=session.pid, action="block")
-        self.timeline.step("block in force", time.monotonic() - published, f"policy version {self.version}; it may finish for {LET_FINISH} s")
+        self.timeline.step(
+            "block in force",
+            time.monotonic() - published,
+            f"policy version {self.version}; it may finish for {LET_FINISH} s",
+        )
         started = time.monotonic()
         second = self._start_tool()
         agent.wait_for(mark, event="outcome", kind="stop", pid=second.pid)
         second.wait(PATIENCE)
-        self.timeline.step("a new start is ended", time.monotonic() - started, f"pid {second.pid}, exit {second.returncode}")
+        self.timeline.step(
+            "a new start is ended", time.monotonic() - started, f"pid {second.pid}, exit {second.returncode}"
+        )
         agent.wait_for(mark, event="outcome", kind="stop", pid=session.pid)
         session.wait(PATIENCE)
         self.timeline.step("the running session is ended", time.monotonic() - published, "after its time to finish")
@@ -313,14 +325,18 @@ class Demo:
             synthetic_npm_install(self.prefix, ALTERNATIVE, "1.1.52", "plain")
         installed = time.monotonic()
         moved = agent.wait_for(event="moved")
-        self.timeline.step("moved to the alternative", time.monotonic() - installed, f"{moved['tool']} {moved['version']} ({installed - since:.0f} s of npm)")
+        self.timeline.step(
+            "moved to the alternative",
+            time.monotonic() - installed,
+            f"{moved['tool']} {moved['version']} ({installed - since:.0f} s of npm)",
+        )
 
     def _reported(self, address: str) -> None:
         since = time.monotonic()
         deadline = since + PATIENCE
         while time.monotonic() < deadline:
             with contextlib.suppress(urllib.error.URLError, OSError):
-                page = _get(f"{address}/compliance.csv")
+                page = _get(f"{address}/export/compliance.csv")
                 if "quarantined" in page:
                     self.timeline.step("reported", time.monotonic() - since, "signed, numbered, stored by the console")
                     return
@@ -334,7 +350,9 @@ class Demo:
         published = time.monotonic()
         agent.wait_for(mark, event="outcome", kind="restore", result="restored")
         same = _tree_digest(installed) == self.before
-        self.timeline.step("lifted and restored", time.monotonic() - published, "byte for byte" if same else "NOT the same as before")
+        self.timeline.step(
+            "lifted and restored", time.monotonic() - published, "byte for byte" if same else "NOT the same as before"
+        )
         if not same:
             raise Failed("what was restored differs from what was taken")
 
@@ -375,7 +393,11 @@ class Demo:
 
     def _clean_environment(self) -> dict[str, str]:
         """The caller's environment without what could lead out of the folder."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "npm_", "ANTHROPIC", "CLAUDE"))}
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("XDG_", "npm_", "ANTHROPIC", "CLAUDE"))
+        }
         return {
             **kept,
             "HOME": str(self.home),
@@ -383,6 +405,7 @@ class Demo:
             "npm_config_cache": str(self.folder / "npm-cache"),
             "npm_config_update_notifier": "false",
             "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
+            "ANTHROPIC_API_KEY": "none",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "DISABLE_AUTOUPDATER": "1",
             "PYTHONUNBUFFERED": "1",
@@ -436,7 +459,13 @@ def _tree_digest(folder: Path) -> dict[str, tuple[int, int, int, str]]:
     made = {}
     for path in [folder, *sorted(folder.rglob("*"))]:
         status = path.lstat()
-        text = os.readlink(path) if path.is_symlink() else hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        text = (
+            os.readlink(path)
+            if path.is_symlink()
+            else hashlib.sha256(path.read_bytes()).hexdigest()
+            if path.is_file()
+            else ""
+        )
         made[str(path.relative_to(folder))] = (status.st_mode, status.st_uid, status.st_mtime_ns, text)
     return made
 
