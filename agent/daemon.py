@@ -41,7 +41,7 @@ from policy_schema.rules.rulebook import DeviceRules
 _VIEW_EVERY = 1.0
 """Seconds between two writings of the views at the most."""
 _CLEAN = "clean-end"
-_FLOOR = "clock-floor"
+FLOOR = "clock-floor"
 
 
 class Parts(NamedTuple):
@@ -275,7 +275,7 @@ class Daemon:
         late = p.supervisor.stop()
         p.reporter.write_views(self._now())
         p.journal.set_meta(_CLEAN, "yes")
-        p.journal.set_meta(_FLOOR, str(p.clock.floor))
+        p.journal.set_meta(FLOOR, str(p.clock.floor))
         p.log.write(Event.STOPPED, late=late)
         p.journal.close()
 

@@ -489,7 +489,9 @@ def _gone_line(case: Case, person: str) -> FindingLine:
 
 def _notice_key(intent: Intent) -> str:
     """One notice a person, ban, tool and stage, however many installations there are."""
-    return f"{intent.ban}\0{intent.tool}\0{intent.uid}\0{intent.action}\0{intent.countdown}\0{intent.pid if intent.countdown else ''}"
+    of_one_process = intent.pid if intent.countdown else ""
+    parts = (intent.ban, intent.tool, intent.uid, intent.action, intent.countdown, of_one_process)
+    return "\0".join(str(part) for part in parts)
 
 
 def _inside(path: str, folder: str) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from agent.actors import Actors
 from agent.cases import Kind
 from agent.console_link import ConsoleLink
-from agent.daemon import Daemon, Parts
+from agent.daemon import FLOOR, Daemon, Parts
 from agent.decider import Decider
-from agent.device_key import ensure_key
+from agent.device_key import DeviceKey, ensure_key
 from agent.enforce.interface import Actor, Intent
 from agent.enforce.ledger import Ledger
 from agent.errors import InterdictError, StateBroken
@@ -23,6 +25,7 @@ from agent.host import processes
 from agent.host.child import weaknesses
 from agent.host.clock import BUILD_TIME, Clock, SystemClock
 from agent.host.files import Tree, read_bounded
+from agent.host.users import own_uid
 from agent.inbox import Inbox
 from agent.inventory import SOURCES
 from agent.inventory.containers import container_of
@@ -53,8 +56,36 @@ from policy_schema.rules.instant import Instant
 from policy_schema.rules.observation import Face, Observation
 from policy_schema.rules.rulebook import DeviceRules
 
-_FLOOR = "clock-floor"
 _BOOT = "boot"
+
+
+class _Base(NamedTuple):
+    """What nearly every part needs."""
+
+    settings: Settings
+    log: EventLog
+    inbox: Inbox
+    journal: Journal
+    clock: Clock
+    memory: Memory
+    views: Views
+    key: DeviceKey
+    policy: PolicyInForce
+
+    def now(self) -> Instant:
+        """The instant that decisions are made with."""
+        return self.clock.now().instant
+
+
+class _Watching(NamedTuple):
+    """What sees starts and changes."""
+
+    sight: Sight
+    content: FileContent
+    examiner: Examiner
+    looker: Looker
+    processes: ProcessWatcher
+    folders: FilesWatcher
 
 
 def build_daemon(settings: Settings) -> Daemon:
@@ -63,90 +94,112 @@ def build_daemon(settings: Settings) -> Daemon:
     Raises:
         StateBroken: the state folder cannot be made or used.
     """
+    base = _base(settings)
+    watching = _watching(base)
+    decider, outbox = _deciding(base)
+    messenger = _messenger(base)
+    supervisor = Supervisor(base.log)
+    actors = Actors(make=_actors(base, watching.sight), inbox=base.inbox, log=base.log, now=base.now)
+    sources = Sources(
+        settings=settings,
+        decider=decider,
+        policy=base.policy,
+        memory=base.memory,
+        journal=base.journal,
+        outbox=outbox,
+        supervisor=supervisor,
+        messenger=messenger,
+        inbox=base.inbox,
+        views=base.views,
+        log=base.log,
+        watch_health=functools.partial(_health, settings, watching),
+    )
+    parts = Parts(
+        settings=settings,
+        clock=base.clock,
+        log=base.log,
+        inbox=base.inbox,
+        journal=base.journal,
+        memory=base.memory,
+        decider=decider,
+        policy=base.policy,
+        outbox=outbox,
+        reporter=Reporter(sources, started_at=base.now()),
+        actors=actors,
+        looker=watching.looker,
+        examiner=watching.examiner,
+        messenger=messenger,
+        supervisor=supervisor,
+        ledger=Ledger(state_dir=settings.state_dir, now=base.now, vault_dir=settings.vault_dir),
+        content=watching.content,
+        watch_folders=watching.folders.watch,
+        recover=functools.partial(_recover, base),
+        reload=lambda: load_settings(settings.file),
+        threads=_threads(settings, watching, messenger, actors),
+    )
+    return Daemon(parts)
+
+
+def _base(settings: Settings) -> _Base:
     _make_state(settings.state_dir)
-    log, inbox = EventLog(), Inbox()
+    log, inbox, views = EventLog(), Inbox(), Views(settings.state_dir)
     journal = Journal(os.path.join(settings.state_dir, "journal.db"))
     _same_start_times(journal)
-    clock = SystemClock(Instant(int(journal.meta(_FLOOR) or BUILD_TIME)))
-    memory, views, supervisor = Memory(journal), Views(settings.state_dir), Supervisor(log)
-    content, sight = FileContent(), Sight()
+    clock = SystemClock(Instant(int(journal.meta(FLOOR) or BUILD_TIME)))
     key = ensure_key(settings.state_dir, children.signer(settings.adopter_user))
-    ledger = Ledger(state_dir=settings.state_dir, now=lambda: clock.now().instant, vault_dir=settings.vault_dir)
     policy = PolicyInForce(
         settings=settings, journal=journal, views=views, clock=clock, log=log, device_id=lambda: key.device
     )
-    outbox = Outbox(journal, lambda: decider.whole())
+    return _Base(settings, log, inbox, journal, clock, Memory(journal), views, key, policy)
+
+
+def _deciding(base: _Base) -> tuple[Decider, Outbox]:
+    outbox = Outbox(base.journal, lambda: decider.whole())
     decider = Decider(
-        journal=journal,
-        memory=memory,
-        log=log,
-        compose=_wording(settings, policy, memory, lambda: decider),
-        queue=outbox.queue if settings.server else lambda lines: None,
-        observe=settings.mode == "observe",
+        journal=base.journal,
+        memory=base.memory,
+        log=base.log,
+        compose=_wording(base, lambda: decider),
+        queue=outbox.queue if base.settings.server else lambda lines: None,
+        observe=base.settings.mode == "observe",
     )
-    examiner = _examiner(settings, inbox, sight, content)
-    looker = Looker(inbox=inbox, run=_look_run(settings), sources=SOURCES)
-    messenger = Messenger(
-        settings=settings,
-        inbox=inbox,
-        door=_policy_door(settings, journal, clock),
-        link=_console_link(settings),
-        key=key,
-        now=lambda: clock.now().instant,
+    return decider, outbox
+
+
+def _watching(base: _Base) -> _Watching:
+    content, sight = FileContent(), Sight()
+    return _Watching(
+        sight=sight,
+        content=content,
+        examiner=_examiner(base.settings, base.inbox, sight, content),
+        looker=Looker(inbox=base.inbox, run=_look_run(base.settings), sources=SOURCES),
+        processes=choose_watcher(sight.glance),
+        folders=FilesWatcher(),
     )
-    actors = Actors(make=_actors(settings, clock, sight), inbox=inbox, log=log, now=lambda: clock.now().instant)
-    watcher = choose_watcher(sight.glance)
-    files = FilesWatcher()
-    reporter = Reporter(
-        Sources(
-            settings=settings,
-            decider=decider,
-            policy=policy,
-            memory=memory,
-            journal=journal,
-            outbox=outbox,
-            supervisor=supervisor,
-            messenger=messenger,
-            inbox=inbox,
-            views=views,
-            log=log,
-            watch_health=functools.partial(_health, settings, watcher, files),
-        ),
-        started_at=clock.now().instant,
+
+
+def _messenger(base: _Base) -> Messenger:
+    return Messenger(
+        settings=base.settings,
+        inbox=base.inbox,
+        door=_policy_door(base),
+        link=_console_link(base.settings),
+        key=base.key,
+        now=base.now,
     )
-    threads = (
-        Part("examiner", examiner.run),
-        Part("looker", looker.run),
+
+
+def _threads(settings: Settings, watching: _Watching, messenger: Messenger, actors: Actors) -> tuple[Part, ...]:
+    seen, changed = watching.examiner.event, watching.looker.event
+    starts, folders = watching.processes, watching.folders
+    return (
+        Part("examiner", watching.examiner.run),
+        Part("looker", watching.looker.run),
         Part("policy", messenger.poll),
         *((Part("console", messenger.carry),) if settings.server else ()),
-        Part("processes", lambda stop: _keep_watching(watcher.start, watcher.stop, examiner.event, stop)),
-        Part("folders", lambda stop: _keep_watching(files.start, files.stop, looker.event, stop)),
+        Part("processes", lambda stop: _keep_watching(starts.start, starts.stop, seen, stop)),
+        Part("folders", lambda stop: _keep_watching(folders.start, folders.stop, changed, stop)),
         *actors.parts(),
-    )
-    return Daemon(
-        Parts(
-            settings=settings,
-            clock=clock,
-            log=log,
-            inbox=inbox,
-            journal=journal,
-            memory=memory,
-            decider=decider,
-            policy=policy,
-            outbox=outbox,
-            reporter=reporter,
-            actors=actors,
-            looker=looker,
-            examiner=examiner,
-            messenger=messenger,
-            supervisor=supervisor,
-            ledger=ledger,
-            content=content,
-            watch_folders=files.watch,
-            recover=functools.partial(_recover, settings, clock, log),
-            reload=lambda: load_settings(settings.file),
-            threads=threads,
-        )
     )
 
 
@@ -183,24 +236,25 @@ def _make_state(folder: str) -> None:
         raise StateBroken(
             f"{folder}: {error.strerror or error}", "Set state_dir to a folder that can be made."
         ) from error
-    if hasattr(os, "geteuid") and (status.st_uid != os.geteuid() or status.st_mode & 0o022):
+    if sys.platform != "win32" and (status.st_uid != own_uid() or status.st_mode & 0o022):
         raise StateBroken(
             f"{folder} belongs to somebody else or can be written by others", "Remove it, or set state_dir."
         )
 
 
-def _wording(settings: Settings, policy: PolicyInForce, memory: Memory, decider: Callable[[], Decider]) -> Wording:
+def _wording(base: _Base, decider: Callable[[], Decider]) -> Wording:
     def told(ban: str, tool: str, uid: int) -> Instant | None:
-        return min(memory.person(ban, tool, uid).told.values(), default=None)
+        return min(base.memory.person(ban, tool, uid).told.values(), default=None)
 
     def places(ban: str, tool: str) -> int:
         rows = (row.subject for row in decider().current.values())
         return sum(1 for subject in rows if (subject.ban, subject.tool, subject.pid) == (ban, tool, None))
 
-    return Wording(settings=settings, rules=lambda: policy.rules, told=told, places=places)
+    return Wording(settings=base.settings, rules=lambda: base.policy.rules, told=told, places=places)
 
 
-def _policy_door(settings: Settings, journal: Journal, clock: Clock) -> PolicyDoor:
+def _policy_door(base: _Base) -> PolicyDoor:
+    settings, journal = base.settings, base.journal
     store = Store(settings.state_dir)
     courier, adopter = children.courier(settings.courier_user), children.adopter(settings.adopter_user)
 
@@ -208,7 +262,7 @@ def _policy_door(settings: Settings, journal: Journal, clock: Clock) -> PolicyDo
         return Place(settings.policy_url, _first_trust(settings), access_of(settings))
 
     def ask(in_force: Adopted | None) -> Refresh:
-        now, seen = clock.now().instant, journal.highest()
+        now, seen = base.now(), journal.highest()
         return refresh(place(), store, courier=courier, adopter=adopter, now=now, seen=seen, in_force=in_force)
 
     return PolicyDoor(lambda: restore(place(), store, adopter=adopter, seen=journal.highest()), ask)
@@ -251,11 +305,9 @@ def _look_run(settings: Settings) -> Callable[[Order], Look]:
     return run
 
 
-def _actors(settings: Settings, clock: Clock, sight: Sight) -> Mapping[Kind, Callable[[], Actor]]:
+def _actors(base: _Base, sight: Sight) -> Mapping[Kind, Callable[[], Actor]]:
     """Made when first needed: a daemon that only reports loads nothing that acts."""
-
-    def now() -> Instant:
-        return clock.now().instant
+    settings, now = base.settings, base.now
 
     def notify() -> Actor:
         from agent.enforce.notify import NotifyActor
@@ -291,16 +343,16 @@ def _still_runs(sight: Sight, intent: Intent) -> bool:
         return False
 
 
-def _recover(settings: Settings, clock: Clock, log: EventLog) -> None:
+def _recover(base: _Base) -> None:
     """At a start: what a kill or a full disk interrupted in a vault is finished or undone."""
     from agent.enforce.recovery import recover
     from agent.host.vault import find_vaults
 
-    for vault in find_vaults(settings.state_dir, settings.vault_dir):
+    for vault in find_vaults(base.settings.state_dir, base.settings.vault_dir):
         with vault:
-            for row in recover(vault, lambda: clock.now().instant):
+            for row in recover(vault, base.now):
                 now = row.now.value if row.now else "undone"
-                log.write(
+                base.log.write(
                     Event.RECOVERED, quarantine=row.id, was=row.was.value, now=now, path=row.path, error=row.error
                 )
 
@@ -332,13 +384,16 @@ def _homes(settings: Settings) -> list[str]:
         return []
 
 
-def _health(settings: Settings, watcher: ProcessWatcher, files: FilesWatcher) -> list[tuple[str, str]]:
+def _health(settings: Settings, watching: _Watching) -> list[tuple[str, str]]:
     """What makes the agent see or do less than it should, as (what, advice)."""
     rows = [(one.message, one.advice) for one in weaknesses(settings.courier_user, settings.adopter_user)]
-    problem = watcher.health()
+    problem = watching.processes.health()
     if problem is not None:
         rows.append((f"{problem.where}: {problem.reason}", "Run the agent as root to be told of every start."))
-    rows += [(f"{place.where}: {place.reason}", "It is looked at now and then instead.") for place in files.health()]
+    rows += [
+        (f"{place.where}: {place.reason}", "It is looked at now and then instead.")
+        for place in watching.folders.health()
+    ]
     return rows
 
 

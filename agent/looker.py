@@ -35,7 +35,7 @@ def wanted_of(rules: DeviceRules | None) -> Wanted:
     if rules is None:
         return Wanted()
     signatures = tuple(compile_signature(key, fields) for key, fields in rules.signatures())
-    hashes = any(tool.hashes for tool in rules.book.tools.values())
+    hashes = any(tool.hashes for tool in rules.book.tools.values()) or any(b.allowed.hashes for b in rules.book.bans)
     return Wanted(rules.wanted_names(), rules.wanted_folders(), signatures, hashes)
 
 

@@ -8,12 +8,12 @@ bans are kept, the guard is asked, and the rest of the agent is told what holds.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from agent.events import Event, EventLog
 from agent.host.clock import Clock
+from agent.host.users import own_uid
 from agent.policy.refresh import Adopted, Refresh, Status
 from agent.report.journal import Journal
 from agent.report.views import Views, read_view
@@ -126,7 +126,7 @@ class PolicyInForce:
 
     def reader_of_everything(self) -> int:
         """Whose view holds everything: root's, or that of whoever runs the agent for themselves."""
-        return os.geteuid() if hasattr(os, "geteuid") else 0
+        return own_uid()
 
     def not_understood(self) -> tuple[str, ...]:
         """Bans that need a newer agent."""

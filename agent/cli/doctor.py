@@ -19,6 +19,7 @@ from agent.errors import BadSettings, InterdictError
 from agent.host.child import weaknesses
 from agent.host.clock import BUILD_TIME, wall
 from agent.host.command import NOTIFY_SEND, find_tool
+from agent.host.users import own_uid
 from agent.report.views import read_view
 from agent.settings import Settings
 from agent.version import VERSION
@@ -126,7 +127,7 @@ def _clock(settings: Settings) -> Check:
 
 
 def _rights(settings: Settings) -> Check:
-    if hasattr(os, "geteuid") and os.geteuid() != 0:
+    if own_uid() != 0:
         return Check(
             "rights", "ok", "not root: only your own files and processes are seen, and nothing of others is touched"
         )

@@ -7,7 +7,6 @@ notice was shown is what starts `min_notice`, so nothing here claims it lightly.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable
 
@@ -16,6 +15,7 @@ from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode
 from agent.errors import InterdictError
 from agent.host.command import NOTIFY_SEND, PLAIN_ENVIRONMENT, Account, run_tool
 from agent.host.sessions import Session, plain, sessions, write_terminal
+from agent.host.users import own_uid
 from policy_schema.rules.instant import Instant
 
 KIND = Kind.NOTIFY
@@ -58,7 +58,7 @@ class NotifyActor:
         """Runs `notify-send` as that person: a user's bus refuses root."""
         arguments = ["--app-name=Interdict", "--urgency=normal", "--", plain(intent.title), plain(intent.body)]
         environment = {**PLAIN_ENVIRONMENT, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={session.bus}"}
-        account = Account(session.uid, session.gid) if os.geteuid() == 0 and session.uid != 0 else None
+        account = Account(session.uid, session.gid) if own_uid() == 0 and session.uid != 0 else None
         try:
             run_tool(NOTIFY_SEND, arguments, timeout=10.0, environment=environment, account=account)
         except InterdictError:

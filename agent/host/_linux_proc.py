@@ -9,8 +9,8 @@ less than half. Never read here: `environ`, `mem`, `fd`.
 from __future__ import annotations
 
 import os
-import time
 import sys
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 

@@ -80,6 +80,10 @@ class _Place(NamedTuple):
     path: str
 
 
+Parts = list[str]
+"""Named here, since `list` means a method in the class below."""
+
+
 class Tree:
     """Bounded, hostile-safe reading below a root. One tree serves one look; `close` it (or use `with`)."""
 
@@ -249,7 +253,8 @@ class Tree:
             return None  # a link on the way, or a container's filter forbids the call
 
     def _place_by_hand(self, path: str, follow: bool) -> _Place:
-        pending, done, links = path.split("/")[::-1], [], 0
+        pending, links = path.split("/")[::-1], 0
+        done: Parts = []
         fds = [os.dup(self._fd)]
         try:
             while pending:
@@ -284,7 +289,7 @@ class Tree:
         finally:
             _close_all(fds)
 
-    def _refuse_foreign(self, parts: list[str]) -> None:
+    def _refuse_foreign(self, parts: Parts) -> None:
         if not self.foreign:
             return
         here = ""

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import psutil
 
+from agent.host.users import own_uid
+
 _MOST_BYTES = 1000
 _SYSTEM_UIDS = 1000
 
@@ -33,7 +35,7 @@ def sessions() -> tuple[Session, ...]:
     if sys.platform == "win32":
         return ()
     terminals = _terminals()
-    uids = {uid for uid in _bus_uids() if uid >= _SYSTEM_UIDS or uid == os.geteuid()} | set(terminals)
+    uids = {uid for uid in _bus_uids() if uid >= _SYSTEM_UIDS or uid == own_uid()} | set(terminals)
     return tuple(Session(uid, _gid(uid), _bus(uid), tuple(terminals.get(uid, ()))) for uid in sorted(uids))
 
 
@@ -84,7 +86,7 @@ def _bus_uids() -> list[int]:
         names = os.listdir("/run/user")
     except OSError:
         names = []
-    own = [os.geteuid()] if sys.platform != "win32" and _bus(os.geteuid()) else []
+    own = [own_uid()] if sys.platform != "win32" and _bus(own_uid()) else []
     return [int(name) for name in names if name.isascii() and name.isdigit()] + own
 
 
@@ -96,7 +98,7 @@ def _bus(uid: int) -> str:
         if stat.S_ISSOCK(status.st_mode) and status.st_uid == uid:
             return path
     named = os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
-    if sys.platform != "win32" and uid == os.geteuid() and named.startswith("unix:path="):
+    if sys.platform != "win32" and uid == own_uid() and named.startswith("unix:path="):
         return named[len("unix:path=") :].split(",", 1)[0]
     return ""
 

@@ -205,3 +205,10 @@ def _accounts(tree: Tree, unknown: list[Unknown]) -> list[Account]:
 
 def _is_system(home: str) -> bool:
     return home in _NOT_HOMES or f"{home}/".startswith(_SYSTEM)
+
+
+def own_uid() -> int:
+    """The user that we run as; 0 on systems without numbers, where the agent is the system's own."""
+    if sys.platform == "win32":
+        return 0
+    return os.geteuid()

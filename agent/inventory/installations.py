@@ -159,7 +159,9 @@ def _platform_of(part: Observation, main: Observation) -> bool:
 def _installation(tool: str, path: str, bundle: Sequence[_Part]) -> Installation:
     head = next((part for part in bundle if part.seen.path == path), bundle[0])
     same = [part for part in bundle if part.identity.tool == tool]
-    versions = [part.identity.version for part in (head, *same) if part.identity.tool == tool and part.identity.version]
+    # What the bytes say comes first: anybody can write another version into a package.json of theirs.
+    told = sorted((head, *same), key=lambda part: not part.seen.content)
+    versions = [part.identity.version for part in told if part.identity.tool == tool and part.identity.version]
     is_package = head.seen.path == path or not head.seen.container_path
     return Installation(
         id=installation_id(tool, path),

@@ -20,7 +20,8 @@ _STEPS: tuple[str, ...] = (
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE highest (role TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE cases (finding TEXT PRIMARY KEY, body TEXT NOT NULL, gone_at INTEGER) WITHOUT ROWID;
-    CREATE TABLE persons (ban TEXT, tool TEXT, uid INTEGER, body TEXT NOT NULL, PRIMARY KEY (ban, tool, uid)) WITHOUT ROWID;
+    CREATE TABLE persons (ban TEXT, tool TEXT, uid INTEGER, body TEXT NOT NULL, PRIMARY KEY (ban, tool, uid))
+        WITHOUT ROWID;
     CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, uid INTEGER NOT NULL, body TEXT NOT NULL);
     CREATE TABLE pending (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL, sequence INTEGER);
     CREATE TABLE outbox (sequence INTEGER PRIMARY KEY, body BLOB NOT NULL, made_at INTEGER NOT NULL);
@@ -95,7 +96,8 @@ class Journal:
         """Takes over versions that are higher than the remembered ones; never lowers."""
         rows = list(versions.items())
         self._db.executemany(
-            "INSERT INTO highest VALUES (?, ?) ON CONFLICT (role) DO UPDATE SET version = max(version, excluded.version)",
+            "INSERT INTO highest VALUES (?, ?)"
+            " ON CONFLICT (role) DO UPDATE SET version = max(version, excluded.version)",
             rows,
         )
 

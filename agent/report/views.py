@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.errors import Denied, Gone, NotRegular, StateBroken, TooBig
 from agent.host.files import read_bounded, write_atomically
+from agent.host.users import own_uid
 
 FOLDER = "views"
 _MOST = 32 * 1024 * 1024
@@ -37,7 +38,7 @@ class Views:
     def persons(self, views: Mapping[int, Mapping[str, object]]) -> None:
         """Replaces the file of each person given, and removes those of persons without anything."""
         for uid, view in views.items():
-            owner = (uid, 0) if os.geteuid() == 0 and uid != 0 else None
+            owner = (uid, 0) if own_uid() == 0 and uid != 0 else None
             self._write(f"{uid}.json", view, 0o400, owner)
         for name in os.listdir(self._folder):
             stem = name.removesuffix(".json")
@@ -77,7 +78,7 @@ def read_view(state_dir: str, name: str) -> dict[str, object] | None:
 
 def own_view(state_dir: str) -> dict[str, object] | None:
     """The view of whoever asks: everything for root, else one's own."""
-    return read_view(state_dir, f"{os.geteuid() if hasattr(os, 'geteuid') else 0}.json")
+    return read_view(state_dir, f"{own_uid()}.json")
 
 
 def person_view(

@@ -195,7 +195,13 @@ class Demo:
         if lifted:
             first = first[: first.index('  - id: "claude-code"')]
             today = datetime.now(zone).strftime("%Y-%m-%d")
-            second += f'\nlifted:\n  - id: "claude-code"\n    date: "{today}"\n    reason: {{en: "The vendor has answered."}}\n    quarantine: "restore"\n'
+            second += f"""
+lifted:
+  - id: "claude-code"
+    date: "{today}"
+    reason: {{en: "The vendor has answered."}}
+    quarantine: "restore"
+"""
         self.policy.write_text(first + '  - id: "claude-agent-sdk"' + second, encoding="utf-8")
 
     def _publish(self) -> None:
@@ -323,12 +329,12 @@ class Demo:
             from tests.fakes.synthetic import synthetic_npm_install
 
             synthetic_npm_install(self.prefix, ALTERNATIVE, "1.1.52", "plain")
-        installed = time.monotonic()
+        installed = time.time()
         moved = agent.wait_for(event="moved")
+        took = float(str(moved["at"])) - installed
+        when = "seen before npm was done" if took < 0 else f"{took * 1000:.0f} ms after npm was done"
         self.timeline.step(
-            "moved to the alternative",
-            time.monotonic() - installed,
-            f"{moved['tool']} {moved['version']} ({installed - since:.0f} s of npm)",
+            "moved to the alternative", time.monotonic() - since, f"{moved['tool']} {moved['version']}, {when}"
         )
 
     def _reported(self, address: str) -> None:

@@ -71,8 +71,8 @@ PROTECTED_PROGRAMS: tuple[str, ...] = (
 """Files that every rule is run over when a policy is adopted; those that a machine does not have do not count."""
 
 _PLACES: frozenset[str] = frozenset(
-    "/ /bin /boot /dev /etc /home /lib /lib32 /lib64 /libx32 /media /mnt /opt /proc /root /run /sbin /srv /sys /tmp /usr "
-    "/usr/bin /usr/lib /usr/lib32 /usr/lib64 /usr/local /usr/local/bin /usr/local/lib /usr/local/sbin /usr/sbin "
+    "/ /bin /boot /dev /etc /home /lib /lib32 /lib64 /libx32 /media /mnt /opt /proc /root /run /sbin /srv /sys /tmp "
+    "/usr /usr/bin /usr/lib /usr/lib32 /usr/lib64 /usr/local /usr/local/bin /usr/local/lib /usr/local/sbin /usr/sbin "
     "/usr/share /var /var/cache /var/lib /var/tmp /Applications /Library /System /Users /Volumes /private".split()
 )
 _BELOW: tuple[str, ...] = ("/boot/", "/dev/", "/etc/", "/proc/", "/sys/", "/System/", "/usr/sbin/", "/sbin/", "/run/")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import NewType
 
 Instant = NewType("Instant", int)
@@ -14,13 +14,13 @@ def parse_instant(text: str) -> Instant:
     Raises:
         ValueError: the text is not of that form.
     """
-    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     return Instant(int(moment.timestamp()))
 
 
 def format_instant(instant: int) -> str:
     """Writes an instant as `2026-07-10T01:00:00Z`."""
-    return datetime.fromtimestamp(instant, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_duration(text: str) -> int:

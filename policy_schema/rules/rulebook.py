@@ -1,7 +1,7 @@
 """A compiled policy, and what of it holds on one device.
 
 Two steps, since scope, rollout and exceptions do not change with an observation:
-`Rulebook` is one policy version, the same for every device; `DeviceRules` is what the daemon, the gate and `explain` hold.
+`Rulebook` is one policy version, the same for every device; `DeviceRules` is what daemon, gate and `explain` hold.
 Both are pure: no clock, no file, no network. The JSON form is made by `policy_schema.document.compile`.
 """
 
@@ -227,9 +227,7 @@ def _decide(
     return decision, sentence
 
 
-def _state(
-    standing: _Standing, identity: Identity, now: Instant
-) -> tuple[State, str, Instant | None, str | None]:
+def _state(standing: _Standing, identity: Identity, now: Instant) -> tuple[State, str, Instant | None, str | None]:
     if identity.confidence is Confidence.WEAK:
         return State.WEAK, "only its name says so, which is reported and never acted on.", None, None
     if standing.scope_why:
@@ -281,9 +279,7 @@ def _moments(standing: _Standing) -> Iterable[Instant]:
     yield standing.paused_until
 
 
-def _standing(
-    ban: Ban, device: Device, exceptions: Sequence[ExceptionGrant], pauses: Sequence[Pause]
-) -> _Standing:
+def _standing(ban: Ban, device: Device, exceptions: Sequence[ExceptionGrant], pauses: Sequence[Pause]) -> _Standing:
     return _Standing(
         ban=ban,
         scope_why=_scope_why(ban.scope, device),

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-def keep_vanished(old: Mapping[str, object] | None, new: Mapping[str, object]) -> tuple[dict[str, object], tuple[str, ...]]:
+def keep_vanished(
+    old: Mapping[str, object] | None, new: Mapping[str, object]
+) -> tuple[dict[str, object], tuple[str, ...]]:
     """Adds to a new rulebook the bans of the old one that it neither has nor lifts.
 
     Returns the rulebook to use and the ids of what was kept. Pure: the arguments are not changed.

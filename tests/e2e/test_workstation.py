@@ -1,4 +1,4 @@
-"""A real agent process on a workstation of its own: signed policy over HTTP, real files, real processes, real signals."""
+"""A real agent process on a workstation of its own: signed policy over HTTP, real files, processes and signals."""
 
 from __future__ import annotations
 
@@ -226,7 +226,8 @@ def test_status_scan_and_sent_answer_in_the_shapes_of_the_contract(workstation: 
     assert scan.returncode == 1
     assert list(document) == ["schema", "generated_at", "complete", "policy", "device", "coverage", "findings"]
     assert document["policy"]["trust"] == "verified"
-    wanted = "id installation ban tool face purl version path owner pid confidence matches state action since effective_from next exception alternatives links"
+    wanted = "id installation ban tool face purl version path owner pid confidence matches state action since"
+    wanted += " effective_from next exception alternatives links"
     assert list(document["findings"][0])[:20] == wanted.split()
     assert workstation.command("scan", "--fail-on", "block").returncode == 0
     status = workstation.command("status", "--json")

@@ -12,7 +12,12 @@ from policy_schema.rules.rulebook import Device, DeviceRules, ExceptionGrant, Pa
 from tests.fakes.policies import BLOCK, NOTIFY, REMOVE, ban, closed, rulebook, stages
 
 DEVICE = Device("d-1")
-PACKAGE = Observation("npm", Face.PACKAGE, "/usr/lib/node_modules/@anthropic-ai/claude-code", purl="pkg:npm/%40anthropic-ai/claude-code@2.1.197")
+PACKAGE = Observation(
+    "npm",
+    Face.PACKAGE,
+    "/usr/lib/node_modules/@anthropic-ai/claude-code",
+    purl="pkg:npm/%40anthropic-ai/claude-code@2.1.197",
+)
 RANGE = [{"tool": "claude-code", "versions": ">=2.1.91 <2.1.198"}]
 
 
@@ -53,7 +58,10 @@ def test_an_exception_ends_at_its_second() -> None:
 
 
 def test_an_exception_of_another_device_or_ban_spares_nothing() -> None:
-    grants = (ExceptionGrant("x-1", "claude-code", "d-2", Instant(REMOVE)), ExceptionGrant("x-2", "other", "d-1", Instant(REMOVE)))
+    grants = (
+        ExceptionGrant("x-1", "claude-code", "d-2", Instant(REMOVE)),
+        ExceptionGrant("x-2", "other", "d-1", Instant(REMOVE)),
+    )
     assert _answer(_rules(exceptions=grants), BLOCK) == ("active", "block")
 
 
@@ -108,7 +116,15 @@ def test_scope(device: Device, scope: dict[str, list[str]], expected: str) -> No
     assert answer == (expected, "block" if expected == "active" else "report")
 
 
-VERSIONS = {"2.1.90": False, "2.1.91": True, "2.1.112": True, "2.1.197": True, "2.1.198": False, "1.0.128": False, "2.1.329": False}
+VERSIONS = {
+    "2.1.90": False,
+    "2.1.91": True,
+    "2.1.112": True,
+    "2.1.197": True,
+    "2.1.198": False,
+    "1.0.128": False,
+    "2.1.329": False,
+}
 
 
 @pytest.mark.parametrize(("version", "banned"), VERSIONS.items(), ids=VERSIONS.keys())
@@ -181,7 +197,9 @@ def test_what_no_ban_names_is_no_finding_and_explained() -> None:
     qoder = Observation("npm", Face.PACKAGE, "/x", purl="pkg:npm/%40qoder-ai/qodercli@1.1.52")
     rules = _rules()
     assert rules.decide(codex, Instant(REMOVE)) is None
-    assert rules.explain(codex, Instant(REMOVE)) == ("No ban of the policy names a tool that this could be (1 looked at).",)
+    assert rules.explain(codex, Instant(REMOVE)) == (
+        "No ban of the policy names a tool that this could be (1 looked at).",
+    )
     assert rules.explain(qoder, Instant(REMOVE)) == ("This is Qoder, which no ban of the policy names.",)
 
 
