@@ -195,6 +195,11 @@ def _time_to_end(place: Workplace) -> float:
         return time.monotonic() - before
 
 
+def _out_of_step(number: int) -> float:
+    """Seconds that keep the starts from falling always on the same moment between two polls."""
+    return 0.037 * (number % 7)
+
+
 def _stop_by_daemon(how: str, goal: float, tries: int) -> Row:
     with workplace(Path(tempfile.mkdtemp(prefix="interdict-latency-"))) as place:
         synthetic_npm_install(place.prefix, PACKAGE, "2.1.197", "native")
@@ -203,8 +208,8 @@ def _stop_by_daemon(how: str, goal: float, tries: int) -> Row:
             0, lambda row: row["event"] == "finding" and row["action"] == "block", "a finding that is blocked"
         )
         samples = []
-        for _ in range(tries):
-            time.sleep(APART)
+        for number in range(tries):
+            time.sleep(APART + _out_of_step(number))
             samples.append(_time_to_end(place))
     return Row(f"start of a banned program to its end, daemon, {how}", samples, goal)
 
@@ -249,7 +254,7 @@ def _stop_by_parts(wanted: str, tries: int) -> Row:
         place.closing.callback(watcher.stop)
         samples = []
         for number in range(tries):
-            time.sleep(0.2 + 0.037 * (number % 7))
+            time.sleep(0.2 + _out_of_step(number))
             samples.append(_time_to_end(place))
     goal = CONNECTOR_GOAL if watcher.name == "connector" else POLLING_GOAL
     return Row(f"start of a banned program to its end, parts alone, {watcher.name}", samples, goal)
@@ -269,7 +274,7 @@ def _stop_by_peer(tries: int) -> Row:
         place.closing.callback(stop.set)
         samples = []
         for number in range(tries):
-            time.sleep(0.2 + 0.037 * (number % 7))
+            time.sleep(0.2 + _out_of_step(number))
             samples.append(_time_to_end(place))
     return Row(f"start of a banned program to its end, peer: psutil every {PEER_INTERVAL} s", samples, None)
 
