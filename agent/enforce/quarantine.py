@@ -82,12 +82,13 @@ class Quarantiner:
     def _take(self, intent: Intent) -> Outcome:
         holder, name = open_above(intent.path, self._before)
         with holder:
-            if intent.identity is not None and holder.look(name).identity != intent.identity:
-                raise Swapped(f"{printable(intent.path)} is another thing than the one that was found")
             vault, copied = self._vault(holder)
             with vault:
                 limit = MAX_ENTRIES if intent.package else guard.MAX_LOOSE_ENTRIES
                 tree = plan_tree(holder, name, intent.path, limit, copied)
+                # The survey is what the rename is checked against, so it is the survey that is compared here.
+                if intent.identity is not None and tree.top.identity != intent.identity:
+                    raise Swapped(f"{printable(intent.path)} is another thing than the one that was found")
                 pieces = (tree, *plan_links(tree, intent.links))
                 with vault.locked():
                     return self._carry_out(intent, vault, pieces, holder)

@@ -62,8 +62,11 @@ def recover_cell(cell: Cell) -> Recovered | None:
         return Recovered(cell.id, HeldState.PREPARED, HeldState.PREPARED, "", error)
     try:
         record = cell.record()
-    except InterdictError:
+    except Gone:
         record = first_record(manifest)  # killed between the two files; the manifest alone is enough
+    except InterdictError as error:
+        # Not to be able to read is not "nothing was taken": a guess here could throw the only copy away.
+        return Recovered(cell.id, HeldState.PREPARED, HeldState.PREPARED, manifest.tree.path, error)
     try:
         state = _recover(cell, manifest, record)
     except InterdictError as error:
@@ -108,7 +111,10 @@ def _recover(cell: Cell, manifest: Manifest, record: Record) -> HeldState | None
         return _finish(cell, manifest, record)
     if state is HeldState.RESTORING:
         return _recover_restoring(cell, manifest, record)
-    if state is HeldState.RESTORED and cell.holds("0"):
+    if state is HeldState.RESTORED and record.note == Detail.UNFINISHED:
+        with cell.held() as held:
+            finish_giving(cell, held, manifest, record, Detail.NONE)
+    elif state is HeldState.RESTORED and cell.holds("0"):
         with cell.held() as held:
             trees.remove(held, "0")
     if state is HeldState.PURGING:
@@ -125,8 +131,20 @@ def _recover_prepared(cell: Cell, manifest: Manifest, record: Record) -> HeldSta
             holder, _ = open_above(tree.path, cell.folder.before)
             with holder:
                 put_back(held, tree, holder, cell.id)
+    if tree.copied and cell.holds(tree.slot) and not _is_at_its_place(cell, manifest):
+        return _finish(cell, manifest, record)  # whatever happened to the original, this copy is what is left of it
     _undo(cell, manifest)
     return None
+
+
+def _is_at_its_place(cell: Cell, manifest: Manifest) -> bool:
+    """Raises when it cannot be told."""
+    try:
+        holder, name = open_above(manifest.tree.path, cell.folder.before)
+        with holder:
+            return holder.look(name).identity == manifest.tree.top.identity
+    except Gone:
+        return False
 
 
 def _finish(cell: Cell, manifest: Manifest, record: Record) -> HeldState | None:

@@ -54,12 +54,18 @@ def survey(holder: Folder, name: str, limit: int) -> tuple[Entry, ...]:
     for folder, leaf, path, facts in _walk(holder, name):
         if len(found) >= limit:
             raise TooBig(f"{_shown(holder, name)}: more than {limit} entries")
-        target = folder.target(leaf) if facts.kind is FileKind.LINK else ""
+        try:
+            target = folder.target(leaf) if facts.kind is FileKind.LINK else ""
+            xattrs = folder.xattrs(leaf)
+        except Gone:
+            if path == "":
+                raise
+            continue  # somebody is working in there; what comes after compares anew
         again = facts.kind is not FileKind.FOLDER and facts.nlink > 1 and facts.identity in first
         same_as = first[facts.identity] if again else None
         if not again:
             first[facts.identity] = path
-        found.append(Entry(path, facts, folder.xattrs(leaf), target, same_as))
+        found.append(Entry(path, facts, xattrs, target, same_as))
     return tuple(found)
 
 
@@ -265,7 +271,10 @@ def _walk(holder: Folder, name: str, path: str = "", depth: int = 0) -> Iterator
             if folder.look_self().identity != facts.identity:
                 raise Gone(f"{_shown(holder, name)} was replaced while it was looked at")
             for leaf in folder.names():
-                yield from _walk(folder, leaf, join(path, leaf), depth + 1)
+                try:
+                    yield from _walk(folder, leaf, join(path, leaf), depth + 1)
+                except Gone:
+                    continue  # removed or replaced between the list and the look
 
 
 def _shown(holder: Folder, name: str) -> str:

@@ -24,6 +24,7 @@ from agent.host.oserrors import printable
 MOUNT_VAULT = ".interdict-quarantine"
 STATE_VAULT = "quarantine"
 _LOCK = "lock"
+_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 """For ids that people read out over the telephone: nothing that looks like something else."""
 
@@ -71,10 +72,14 @@ class Vault:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Only one process at a time changes a vault: what is under way never looks interrupted to another."""
-        with open(os.path.join(self.path, _LOCK), "ab", opener=_open_private) as file:
+        with translated(f"lock {printable(self.path)}"):
+            fd = os.open(os.path.join(self.path, _LOCK), _LOCK_FLAGS, 0o600)
+        try:
             with translated(f"lock {printable(self.path)}"):
-                _lock(file.fileno())
+                _lock(fd)
             yield
+        finally:
+            os.close(fd)
 
 
 if sys.platform == "win32":
@@ -204,10 +209,6 @@ def _open_each(paths: Iterable[str], before: Before) -> Iterator[Vault]:
             continue
         seen.add(identity)
         yield vault
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0), 0o600)
 
 
 def _lock(fd: int) -> None:
