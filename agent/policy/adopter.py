@@ -3,7 +3,7 @@
 Runs as a second unprivileged user, without a network: it parses what came from outside, so a fault in it must not be
 a fault in the daemon. It holds no key; what it answers is data that the daemon stores and the rulebook reads.
 
-    {"op": "adopt", "trust", "stored", "fetched", "before", "seen", "now"}
+    {"op": "adopt", "trust", "stored", "fetched", "seen", "now"}
         → {"result": "adopted", "policy", "paths", "rulebook", "highest", "versions", "signers", "threshold", "solo",
            "signed_at", "expires"}
         → {"result": "refused", "code", "detail"}
@@ -21,7 +21,6 @@ from policy_schema.document.compile import compile_policy
 from policy_schema.errors import BadDocument
 from policy_schema.trust.highest import read_highest
 from policy_schema.trust.refusal import Refusal, Refused
-from policy_schema.trust.vanished import refuse_vanished_bans
 from policy_schema.trust.verify import Verified, verify
 
 
@@ -54,8 +53,6 @@ def adopt(question: Mapping[str, object]) -> Mapping[str, object]:
         now=None if now is None else number(now),
         seen=read_highest(question.get("seen")),
     )
-    before = question.get("before")
-    refuse_vanished_bans(None if before is None else unpack_bytes(before), found.policy)
     return {"result": "adopted", "rulebook": _compiled(found), **_facts(found)}
 
 

@@ -24,7 +24,10 @@ Ask = Callable[[Mapping[str, object]], Mapping[str, object]]
 
 
 class Status(StrEnum):
-    """How a look ended: two good ways, three about ourselves, and every refusal."""
+    """How a look ended: two good ways, three about ourselves, and every refusal of what a server can bring.
+
+    A ban that vanished is none: the agent adopts the rest and keeps the ban (`policy_schema.rules.vanished`).
+    """
 
     ADOPTED = "adopted"
     UNCHANGED = "unchanged"
@@ -43,7 +46,6 @@ class Status(StrEnum):
     OLDER = "older"
     EXPIRED = "expired"
     BAD_DOCUMENT = "bad-document"
-    BAN_VANISHED = "ban-vanished"
 
 
 class Adopted(NamedTuple):
@@ -96,12 +98,11 @@ def refresh(
     """
     kept = store.load()
     stored = kept if in_force else Stored({}, kept.seen)
-    before = in_force.policy if in_force else kept.only_policy
     try:
         fetched = _fetch(place, stored, courier)
         if fetched is None:
             return _still_good(now, in_force.expires if in_force else 0)
-        return _adopt(place, store, stored, fetched, adopter, now=now, seen=seen, before=before)
+        return _adopt(place, store, stored, fetched, adopter, now=now, seen=seen)
     except Refused as error:
         return refused(error.code, error.detail)
     except (InterdictError, BadAnswer) as error:
@@ -111,17 +112,20 @@ def refresh(
 def restore(place: Place, store: Store, *, adopter: Ask, seen: Highest) -> Refresh:
     """Verifies and compiles again what is stored: at a start, with or without a network. No date refuses here.
 
-    Status `adopted` brings the policy.
+    Nor does a number of the journal (`seen`): only root writes the store, and after a full disk it can be one version
+    behind. That version stays in force until the next poll, which no older repository passes.
     """
     stored = store.load()
     if not stored.files:
         return Refresh(Status.NOTHING_STORED, "No policy was adopted on this device yet.", "Wait for the first poll.")
     try:
-        return _adopt(place, store, stored, {}, adopter, now=None, seen=seen, before=None)
+        looked = _adopt(place, store, stored._replace(seen={}), {}, adopter, now=None, seen={})
     except Refused as error:
         return refused(error.code, error.detail)
     except (InterdictError, BadAnswer) as error:
         return _failed(error)
+    behind = looked.adopted and any(number < seen.get(name, 0) for name, number in looked.adopted.highest.items())
+    return looked._replace(message="The stored policy was verified; a newer one was seen.") if behind else looked
 
 
 def refused(code: Refusal, detail: str = "") -> Refresh:
@@ -160,7 +164,6 @@ def _adopt(
     *,
     now: int | None,
     seen: Highest,
-    before: bytes | None,
 ) -> Refresh:
     if not place.trust:
         raise Refused(Refusal.FIRST_TRUST_MISSING)
@@ -170,7 +173,6 @@ def _adopt(
             "trust": pack({"it": place.trust})["it"],
             "stored": pack(stored.files),
             "fetched": pack(fetched),
-            "before": pack({"it": before})["it"] if before is not None else None,
             "seen": merged(stored.seen, seen),
             "now": now,
         }

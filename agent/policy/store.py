@@ -47,11 +47,6 @@ class Stored(NamedTuple):
         """The stored policies by path: after an adoption exactly one."""
         return tuple(sorted(path for path in self.files if path.startswith("targets/")))
 
-    @property
-    def only_policy(self) -> bytes | None:
-        """The stored policy; None when there is none, or a change was cut off between two."""
-        return self.files[self.policies[0]] if len(self.policies) == 1 else None
-
 
 class Store:
     """The folder `policy` in the agent's state."""
