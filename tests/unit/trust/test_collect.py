@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy_schema.trust.collect import Have, collect
@@ -117,6 +117,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(JSON, min_size=3, max_size=3), st.binary(max_size=40))
 def test_whatever_stands_in_the_files_only_plain_names_are_asked_for(documents: list[object], rubbish: bytes) -> None:
     def get(path: str, limit: int) -> bytes | None:
@@ -157,6 +158,7 @@ def test_highest_versions_from_json(value: object, good: bool) -> None:
 VERSIONS = st.dictionaries(st.sampled_from(["root:a", "targets:a", "targets:b"]), st.integers(0, 9))
 
 
+@settings(deadline=None)
 @given(VERSIONS, VERSIONS)
 def test_highest_versions_never_fall(one: dict[str, int], other: dict[str, int]) -> None:
     both = merged(one, other)

@@ -247,7 +247,7 @@ def published() -> PolicyRepository:
     return made
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_changed_byte_anywhere_brings_another_policy(published: PolicyRepository, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(sorted(published.files)))
@@ -262,7 +262,7 @@ def test_no_changed_byte_anywhere_brings_another_policy(published: PolicyReposit
     assert found.policy == published.policy
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_as_a_first_root_are_refused_with_a_code(content: bytes) -> None:
     with pytest.raises(Refused) as refused:
