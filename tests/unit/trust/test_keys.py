@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -29,7 +28,6 @@ def test_the_same_key_locked_twice_shows_nothing_in_common() -> None:
     assert first[-1] != second[-1]
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_openssl_reads_it_and_sees_scrypt(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     file.write_bytes(lock(make_key("Li Wei"), PHRASE))
