@@ -25,6 +25,8 @@ from agent.host.vault import Vault, am_root, state_vault, vault_near
 from policy_schema.rules.instant import Instant, format_instant
 
 KIND = Kind.QUARANTINE
+_AMONG_OTHERS = (".dist-info", ".egg-info")
+"""The record of a PyPI package, whose files lie among those of others in `site-packages`: taken alone it is half."""
 
 
 class Quarantiner:
@@ -53,6 +55,8 @@ class Quarantiner:
         """Takes the installation of an intent; a refusal of any kind is an outcome."""
         if intent.project:
             return self._left_in_project(intent)
+        if intent.path.endswith(_AMONG_OTHERS):
+            return self._outcome(intent, OutcomeCode.REFUSED_BY_GUARD, Detail.NEEDS_UNINSTALL)
         refused = self._refuse(intent.path)
         if refused is not None:
             return self._outcome(intent, OutcomeCode.REFUSED_BY_GUARD, refused)
