@@ -55,6 +55,8 @@ class Subject(NamedTuple):
     started: float | None = None
     manager: str = ""
     links: tuple[str, ...] = ()
+    parts: tuple[tuple[str, tuple[int, int] | None], ...] = ()
+    """What an act on the installation takes: each path with its (device, inode); its own path comes last."""
 
 
 class Person(NamedTuple):

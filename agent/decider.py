@@ -14,20 +14,23 @@ from agent import brake as braking
 from agent.cases import Case, Conditions, Kind, Standing, Subject, Wish, came_back, concluded, step, told
 from agent.enforce.interface import Intent, Outcome, OutcomeCode
 from agent.events import Event, EventLog
-from agent.findings import finding_json, finding_line, identity_of, move_line, primary, process_subject, subject_of
+from agent.findings import finding_json, finding_line, identity_of, primary, process_subject, subject_of
 from agent.host.clock import Now
 from agent.inventory.installations import Installation, group
 from agent.memory import Memory
+from agent.moves import Moves
 from agent.report.journal import Journal
 from agent.report.outbox import Whole
 from policy_schema.messages.report import FindingLine, MoveLine
 from policy_schema.messages.wire import encode
 from policy_schema.rules.decision import Action, Decision, Identity, State
 from policy_schema.rules.instant import Instant, format_instant
-from policy_schema.rules.observation import Observation, Unknown
+from policy_schema.rules.observation import Face, Observation, Unknown
 from policy_schema.rules.rulebook import DeviceRules
 
 ProcessKey = tuple[int, float]
+_Key = tuple[str, Kind, str]
+_FOLDERS = (Face.PACKAGE, Face.EXTENSION, Face.APP)
 
 
 class Process(NamedTuple):
@@ -101,9 +104,9 @@ class Decider:
         self.wake: Instant | None = None
         self._observations: dict[str, tuple[Observation, ...]] = {}
         self._unknown: dict[str, tuple[Unknown, ...]] = {}
-        self._inflight: set[tuple[str, Kind]] = set()
+        self._inflight: set[_Key] = set()
         self._fresh_policy = False
-        self._moves: dict[str, MoveLine] = {}
+        self._moves = Moves(journal=journal, queue=queue, log=log)
 
     # What the daemon tells it
 
@@ -135,7 +138,7 @@ class Decider:
         """An act ended."""
         intent = outcome.intent
         if outcome.result is not OutcomeCode.FINISHING:
-            self._inflight.discard((intent.finding_id, intent.kind))
+            self._inflight.discard(_key(intent))
         self._remember(outcome, now)
         if outcome.result in (OutcomeCode.QUARANTINED, OutcomeCode.UNINSTALLED):
             self._forget_below(intent.path, intent.links)
@@ -162,7 +165,7 @@ class Decider:
             for subject, decision in candidates:
                 intents += self._one(subject, decision, now)
             self._close_absent(now.instant)
-            self._report_moves(now.instant)
+            self._moves.update(self.installations, self.rules.book, now.instant)
             self._log_changes(before)
             self._memory.forget(now.instant)
         return self._admit(intents, now.instant)
@@ -192,7 +195,7 @@ class Decider:
     def whole(self) -> Whole:
         """The whole state, for the first report of an epoch."""
         lines = tuple(self._line(row) for row in self.current.values())
-        return Whole(lines, tuple(self._moves.values()))
+        return Whole(lines, self._moves.lines())
 
     def unknown_count(self) -> int:
         """Places that the last looks could not look at."""
@@ -232,7 +235,7 @@ class Decider:
         row = Current(subject, decision, result.standing, result.case)
         self._memory.keep_person(subject.ban, subject.tool, subject.uid, result.person)
         self.current[subject.finding] = self._keep(row)
-        return [intent for wish in result.wishes if (intent := self._intent(row, wish, now.instant))]
+        return [intent for wish in result.wishes for intent in self._intents(row, wish, now.instant)]
 
     def _case(self, subject: Subject, now: Instant) -> Case:
         assert self.rules is not None
@@ -272,27 +275,32 @@ class Decider:
     def _line(self, row: Current, gone: bool = False) -> FindingLine:
         return finding_line(row.subject, row.decision, row.case, person=self._pseudonym(row.subject.uid), gone=gone)
 
-    def _intent(self, row: Current, wish: Wish, now: Instant) -> Intent | None:
+    def _intents(self, row: Current, wish: Wish, now: Instant) -> list[Intent]:
+        """What an actor shall do for one wish: for a quarantine one intent for each part of the installation."""
         subject = wish.subject
-        kind = wish.kind
-        if (subject.finding, kind) in self._inflight:
-            return None
-        words = self._compose(row, wish, now) if kind is not Kind.STOP else Words()
+        words = self._compose(row, wish, now) if wish.kind is not Kind.STOP else Words()
+        parts = subject.parts if wish.kind is Kind.QUARANTINE and subject.parts else ((subject.path, None),)
+        made = [self._intent(wish, words, path, inode) for path, inode in parts]
+        return [intent for intent in made if _key(intent) not in self._inflight]
+
+    def _intent(self, wish: Wish, words: Words, path: str, inode: tuple[int, int] | None) -> Intent:
+        subject = wish.subject
         return Intent(
-            kind=kind,
+            kind=wish.kind,
             finding_id=subject.finding,
             installation_id=subject.installation,
             case=subject.finding,
             action=wish.action,
             ban=subject.ban,
             tool=subject.tool,
-            path=subject.path,
+            path=path,
+            identity=inode,
             pid=subject.pid,
             started=subject.started,
             uid=subject.uid,
-            links=subject.links,
+            links=subject.links if path == subject.path else (),
             purl=subject.purl,
-            package=subject.face.value in ("package", "extension", "app"),
+            package=subject.face in _FOLDERS,
             project=subject.project,
             reason=words.body,
             policy_version=self.rules.book.version if self.rules else 0,
@@ -306,7 +314,7 @@ class Decider:
 
     def _admit(self, intents: list[Intent], now: Instant) -> list[Intent]:
         """The brake's share: notices always, acts up to its measure; what is left waits for the next minute."""
-        unique = {(i.finding_id if i.kind is not Kind.NOTIFY else _notice_key(i), i.kind): i for i in intents}
+        unique = {_notice_key(i) if i.kind is Kind.NOTIFY else _key(i): i for i in intents}
         notices = [i for i in unique.values() if i.kind is Kind.NOTIFY]
         acts = [i for i in unique.values() if i.kind is not Kind.NOTIFY]
         state, allowed = braking.admit(self._memory.brake, len(acts), now)
@@ -314,7 +322,7 @@ class Decider:
         if allowed < len(acts):
             self.wake = min(self.wake or Instant(now + 60), Instant(now + 60))
         chosen = [*notices, *acts[:allowed]]
-        self._inflight |= {(i.finding_id, i.kind) for i in chosen}
+        self._inflight |= {_key(intent) for intent in chosen}
         self.counters.acts += min(allowed, len(acts))
         return chosen
 
@@ -378,46 +386,6 @@ class Decider:
         wheres = (place.where for places in self._unknown.values() for place in places)
         return any(_inside(path, where) for where in wheres)
 
-    def _report_moves(self, now: Instant) -> None:
-        """An alternative that is here counts as moved, until it is gone again."""
-        assert self.rules is not None
-        offered = self._offers()
-        here = {one.id: one for one in self.installations if one.tool in offered}
-        for key, installation in here.items():
-            if key not in self._moves:
-                line = move_line(installation, offered[installation.tool], self._first_move(key, now))
-                self._moves[key] = line
-                if not self._journal.meta(f"moved:{key}:reported"):
-                    self._journal.set_meta(f"moved:{key}:reported", "yes")
-                    self._queue([line])
-                    self._log.write(Event.MOVED, tool=installation.tool, version=installation.version)
-        for key in [key for key in self._moves if key not in here]:
-            line = self._moves.pop(key)
-            self._journal.set_meta(f"moved:{key}:reported", "")
-            self._queue(
-                [
-                    MoveLine(
-                        tool=line.tool, from_tool=line.from_tool, version=line.version, seen_at=line.seen_at, gone=True
-                    )
-                ]
-            )
-
-    def _first_move(self, key: str, now: Instant) -> int:
-        known = self._journal.meta(f"moved:{key}")
-        self._journal.set_meta(f"moved:{key}", known or str(now))
-        return int(known or now)
-
-    def _offers(self) -> dict[str, list[str]]:
-        """Alternative tool to the banned tools that it stands in for."""
-        assert self.rules is not None
-        offers: dict[str, list[str]] = {}
-        for ban in self.rules.book.bans:
-            rows = ban.text.get("alternatives")
-            for row in rows if isinstance(rows, (list, tuple)) else ():
-                if isinstance(row, Mapping) and row.get("tool"):
-                    offers.setdefault(str(row["tool"]), []).extend(t.tool for t in ban.targets)
-        return offers
-
     def _watch_growth(self, candidates: Sequence[tuple[Subject, Decision]]) -> None:
         self._fresh_policy = False
         counts: dict[str, int] = {}
@@ -464,6 +432,11 @@ class Decider:
     def _installation_at(self, path: str) -> Installation | None:
         inside = [one for one in self.installations if _inside(path, one.path)]
         return max(inside, key=lambda one: len(one.path), default=None)
+
+
+def _key(intent: Intent) -> _Key:
+    """What may be under way once only."""
+    return intent.finding_id, intent.kind, intent.path
 
 
 def _gone_line(case: Case, person: str) -> FindingLine:

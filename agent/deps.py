@@ -173,7 +173,7 @@ def _watching(base: _Base) -> _Watching:
         content=content,
         examiner=_examiner(base.settings, base.inbox, sight, content),
         looker=Looker(inbox=base.inbox, run=_look_run(base.settings), sources=SOURCES),
-        processes=choose_watcher(sight.glance),
+        processes=choose_watcher(sight.glance, interval=base.settings.process_poll),
         folders=FilesWatcher(),
     )
 
@@ -337,10 +337,7 @@ def _actors(base: _Base, sight: Sight) -> Mapping[Kind, Callable[[], Actor]]:
 
 def _still_runs(sight: Sight, intent: Intent) -> bool:
     """Whether the process still runs what was found: it may have called exec since."""
-    try:
-        return intent.pid is not None and sight.look(intent.pid).path == intent.path
-    except InterdictError:
-        return False
+    return sight.still_runs(intent.pid or 0, intent.started or 0.0, intent.path)
 
 
 def _recover(base: _Base) -> None:

@@ -21,7 +21,7 @@ from agent.host import processes
 from agent.inbox import Ended, Inbox, Recognised
 from agent.inventory.installations import Installation
 from agent.watch.identity import Kind
-from agent.watch.interface import Lost, ProcessEvent, Started, Swept
+from agent.watch.interface import ProcessEvent, Started, Swept
 from agent.watch.sight import Seen, Sight, observe
 from policy_schema.rules.decision import Identity
 from policy_schema.rules.identity import executable_name
@@ -83,8 +83,6 @@ class Examiner:
         elif isinstance(event, Swept):
             self._sight.keep(event.pids)
             self.look_at(event.pids)
-        elif isinstance(event, Lost):
-            self.sweep()
 
     def look_at(self, pids: Sequence[int]) -> None:
         """Asks for a look at these processes."""
@@ -103,12 +101,12 @@ class Examiner:
             except queue.Empty:
                 self._look_who_ended()
                 continue
-            for one in (pid,) if pid is not None else tuple(processes.pids()):
+            for one in (pid,) if pid is not None else [row[0] for row in processes.running()]:
                 self._examine(one)
 
     def everything(self) -> list[Process]:
         """Looks at all processes once, now: for a command that only looks."""
-        found = [self.recognise(pid) for pid in processes.pids()]
+        found = [self.recognise(pid) for pid, _ in processes.running()]
         return [process for process in found if process is not None]
 
     def recognise(self, pid: int) -> Process | None:
@@ -135,7 +133,8 @@ class Examiner:
             self._inbox.put(Recognised(key, recognised))
 
     def _recognise(self, seen: Seen, known: _Known, rules: DeviceRules) -> Process | None:
-        if seen.runs.kind in (Kind.NOTHING, Kind.CODE):
+        if seen.runs.kind in (Kind.NOTHING, Kind.CODE) or seen.process.foreign:
+            # Below another root (a container) the paths are not ours: nothing there is taken for anything here.
             return None
         observation = observe(seen)
         if self._only_below and not any(_inside(observation.path, folder) for folder in self._only_below):

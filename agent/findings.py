@@ -49,7 +49,15 @@ def subject_of(installation: Installation, ban: str) -> Subject:
         project=installation.project,
         manager=seen.manager,
         links=tuple(sorted({link for one in installation.observations for link in one.links})),
+        parts=_parts(installation),
     )
+
+
+def _parts(installation: Installation) -> tuple[tuple[str, tuple[int, int] | None], ...]:
+    """Platform packages and launchers beside the package go first: while it stands, it can be found again."""
+    inodes = {seen.path: seen.inode for seen in installation.observations}
+    own, *beside = installation.parts
+    return tuple((path, inodes.get(path)) for path in (*beside, own))
 
 
 def process_subject(seen: Observation, identity: Identity, ban: str, installation: str) -> Subject:

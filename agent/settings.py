@@ -69,7 +69,7 @@ class Settings:
     """Look at the system's own places (`/usr/lib/node_modules`, …) too."""
     courier_user: str = "interdict-courier"
     adopter_user: str = "interdict-adopter"
-    process_poll: float = 0.5
+    process_poll: float = 0.25
     """Between two looks at the processes where the kernel does not tell of starts."""
     proxy: str = ""
     """`http://proxy.example.com:3128` for the courier; empty means none."""

@@ -204,6 +204,7 @@ class _Search:
             links=tuple(sorted(candidate.links)),
             project=candidate.project,
             home=self._machine.home_of(facts.path),
+            inode=(facts.device, facts.inode),
         )
 
     def _container(self, facts: Facts) -> Container | None:

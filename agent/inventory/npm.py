@@ -322,6 +322,7 @@ class _Walk:
             project=root.project or "/node_modules/" not in facts.path,
             manager=root.manager if own else "",
             home=self._machine.home_of(facts.path),
+            inode=(facts.device, facts.inode),
             prefix=prefix,
         )
 

@@ -232,6 +232,7 @@ def _distribution(
         project=site.project,
         manager=_manager(tree, site, facts.path),
         home=machine.home_of(facts.path),
+        inode=(facts.device, facts.inode),
         prefix=site.prefix,
     )
 

@@ -102,6 +102,8 @@ class Observation(NamedTuple):
     """Who installed it and can uninstall it: `npm`, `pip`, `pipx`, `uv`, …; empty when nobody knows."""
     home: str = ""
     """The home folder below which `path` lies, so that folder rules with `~` can be compared; empty elsewhere."""
+    inode: tuple[int, int] | None = None
+    """(device, inode) of `path` when it was seen: another thing at that path later is another thing."""
     prefix: str = ""
     """The manager's prefix or environment that holds it (`/usr/local` for `npm -g`, the venv for pip)."""
 
