@@ -40,6 +40,8 @@ from policy_schema.rules.rulebook import DeviceRules
 
 _VIEW_EVERY = 1.0
 """Seconds between two writings of the views at the most."""
+_SETTINGS_EVERY = 30.0
+"""Seconds between two looks at the settings file's times."""
 _CLEAN = "clean-end"
 FLOOR = "clock-floor"
 
@@ -67,6 +69,8 @@ class Parts(NamedTuple):
     watch_folders: Callable[[frozenset[str]], None]
     recover: Callable[[], None]
     """Finishes or undoes what was interrupted in the vaults."""
+    settings_mark: Callable[[], object]
+    """Changes when the settings file does."""
     reload: Callable[[], Settings]
     threads: tuple[Part, ...]
 
@@ -82,6 +86,8 @@ class Daemon:
         self._report_at = 0.0
         self._look_at = 0.0
         self._looked_everywhere = False
+        self._settings_mark = parts.settings_mark()
+        self._settings_at = 0.0
         self._lifted: dict[str, Mapping[str, object]] = {}
 
     def run(self) -> int:
@@ -139,6 +145,9 @@ class Daemon:
         if self._dirty or (decider.wake is not None and self._now() >= decider.wake):
             self._judge()
         at = clock.monotonic()
+        if at >= self._settings_at:
+            self._settings_at = at + _SETTINGS_EVERY
+            self._look_at_settings()
         if at >= self._look_at:
             self._look_at = at + self._p.settings.scan_interval
             self._p.looker.ask_everything()
@@ -236,6 +245,13 @@ class Daemon:
             self._p.log.write(Event.GUARD, ban=ban, why=why)
         self._p.decider.adopt(rules)
         self._p.looker.want(rules)
+
+    def _look_at_settings(self) -> None:
+        """Fleet management replaces the file and tells nobody."""
+        mark = self._p.settings_mark()
+        if mark != self._settings_mark:
+            self._settings_mark = mark
+            self._settings_changed()
 
     def _settings_changed(self) -> None:
         """A broken file keeps the old settings and says so; a good one needs the parts built anew: a restart."""

@@ -24,7 +24,7 @@ from agent.file_content import FileContent
 from agent.host import processes
 from agent.host.child import weaknesses
 from agent.host.clock import BUILD_TIME, Clock, SystemClock
-from agent.host.files import Tree, read_bounded
+from agent.host.files import Tree, file_mark, read_bounded
 from agent.host.users import own_uid
 from agent.inbox import Inbox
 from agent.inventory import SOURCES
@@ -134,6 +134,7 @@ def build_daemon(settings: Settings) -> Daemon:
         content=watching.content,
         watch_folders=watching.folders.watch,
         recover=functools.partial(_recover, base),
+        settings_mark=lambda: file_mark(settings.file),
         reload=lambda: load_settings(settings.file),
         threads=_threads(settings, watching, messenger, actors),
     )

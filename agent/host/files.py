@@ -21,6 +21,7 @@ __all__ = [
     "Kind",
     "Tree",
     "distrust",
+    "file_mark",
     "printable",
     "read_bounded",
     "trusted",
@@ -148,3 +149,12 @@ def _sync_folder(folder: str) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def file_mark(path: str) -> tuple[int, int, int, int] | None:
+    """What changes whenever a file is written or replaced; None when it is not there."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
