@@ -28,6 +28,7 @@ NAME = "quarantine"
 HELP = "List what was quarantined, give it back, or remove it for good."
 
 _NOTES = {
+    Detail.ATTRIBUTES_LOST: "Its place is on another filesystem, and not every owner or attribute could be kept.",
     Detail.BESIDE_ORIGINAL: "Its old place is taken or is another folder now, so it lies beside.",
     Detail.CONTENT_CHANGED: "Its content is not what was recorded: somebody had it open for writing when it was taken.",
     Detail.UNFINISHED: "A link that led to it could not be put back; it stays in the quarantine.",

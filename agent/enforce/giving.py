@@ -22,7 +22,7 @@ from agent.host import trees
 from agent.host.as_owner import as_owner
 from agent.host.copies import copy_tree, dress_again, same_content
 from agent.host.faults import Occupied, OtherFilesystem
-from agent.host.folders import Attributes, FileKind, Folder, open_folder
+from agent.host.folders import Attributes, Before, FileKind, Folder, open_folder
 from agent.host.oserrors import printable
 from agent.host.trees import Entry
 from agent.host.vault import am_root
@@ -58,14 +58,14 @@ def give(
     tree = manifest.tree
     if record.state is not HeldState.SEALED:
         raise AlreadyBack(f"{cell.id} is {record.state.value}")
-    untouched = _untouched(manifest, record) if to is None else {}
-    with cell.held() as held, _place(tree, to) as place:
+    untouched = _untouched(manifest, record, cell.folder.before) if to is None else {}
+    with cell.held() as held, _place(tree, to, cell.folder.before) as place:
         found = trees.digest(held, tree.slot, trees.survey(held, tree.slot, MAX_ENTRIES + 1))
         changed = trees.differences(tree.entries, found)
         for name in _names(place, cell.id):
             path = os.path.join(place.holder.path, name)
             record = cell.write(
-                record, HeldState.RESTORING, by=by, restored_to=path, restored_under=under, identity=NOBODY
+                record, HeldState.RESTORING, by=by, restored_to=path, restored_under=under, identity=NOBODY, note=""
             )
             try:
                 record = _put(cell, held, tree, found, place._replace(name=name), record)
@@ -77,8 +77,8 @@ def give(
         at_home = record.restored_to == tree.path
         _set_top_times(place, os.path.basename(record.restored_to), tree)
         note = Detail.NONE if at_home or to is not None else Detail.BESIDE_ORIGINAL
-        record = finish_giving(cell, held, manifest, record, Detail.CONTENT_CHANGED if changed else note)
-        _give_times(untouched)
+        record = finish_giving(cell, held, manifest, record, Detail.CONTENT_CHANGED if changed else note or record.note)
+        _give_times(untouched, cell.folder.before)
     return record, changed
 
 
@@ -119,17 +119,27 @@ def _put_copy(cell: Cell, held: Folder, tree: Piece, found: tuple[Entry, ...], p
     beside, holder, above = hidden_name(cell.id), place.holder, place.holder.look_self()
     entries = _as_recorded(tree.entries, found)
     with lent(held, above.uid, above.gid):
-        as_owner(above.uid, above.gid, lambda: trees.remove(holder, beside))
-        as_owner(above.uid, above.gid, lambda: copy_tree(held, tree.slot, holder, beside, entries))
+        remove_hidden(holder, cell.id)
+        lost = as_owner(above.uid, above.gid, lambda: copy_tree(held, tree.slot, holder, beside, entries))
+        if lost:
+            lost = as_owner(above.uid, above.gid, lambda: dress_again(holder, beside, entries, lost))
     wrong = same_content(held, tree.slot, holder, beside, entries)
     if wrong is not None:
         raise CopyDiffers(f"{printable(wrong or tree.path)}: the restored copy differs from what is held")
     trees.sync_tree(holder, beside)
     # Recorded before the rename: after a crash this tells whether the thing at that place is ours.
-    record = cell.write(record, HeldState.RESTORING, identity=holder.look(beside).identity)
+    note = str(Detail.ATTRIBUTES_LOST) if lost else ""
+    record = cell.write(record, HeldState.RESTORING, identity=holder.look(beside).identity, note=note)
     holder.move(beside, holder, place.name)
     holder.sync()
     return record
+
+
+def remove_hidden(holder: Folder, cell_id: str) -> None:
+    """What an interrupted copy left under our own name; its owner can reach it, so it goes with the owner's rights."""
+    if holder.exists(hidden_name(cell_id)):
+        above = holder.look_self()
+        as_owner(above.uid, above.gid, lambda: trees.remove(holder, hidden_name(cell_id)))
 
 
 def hidden_name(cell_id: str) -> str:
@@ -165,13 +175,13 @@ def _set_top_times(place: Place, name: str, tree: Piece) -> None:
                     folder.set_times("", tree.top.atime_ns, tree.top.mtime_ns)
 
 
-def _untouched(manifest: Manifest, record: Record) -> dict[str, Attributes]:
+def _untouched(manifest: Manifest, record: Record, before: Before) -> dict[str, Attributes]:
     """Folders around the pieces in which nothing else happened since, or which are gone: as they were before."""
     found: dict[str, Attributes] = {}
     for piece in manifest.pieces:
         path = os.path.dirname(piece.path)
         try:
-            with open_folder(path) as folder:
+            with open_folder(path, before) as folder:
                 now = folder.look_self()
         except Gone:
             found[path] = piece.above[0]
@@ -183,22 +193,22 @@ def _untouched(manifest: Manifest, record: Record) -> dict[str, Attributes]:
     return found
 
 
-def _give_times(folders: dict[str, Attributes]) -> None:
+def _give_times(folders: dict[str, Attributes], before: Before) -> None:
     """Gives those folders their times back. A comfort: nothing fails for its sake."""
     for path, was in folders.items():
-        with suppress(InterdictError), open_folder(path) as folder:
+        with suppress(InterdictError), open_folder(path, before) as folder:
             folder.set_times("", was.atime_ns, was.mtime_ns)
 
 
 # ------------------------------------------------------------------------------------------------------------ places
 @contextmanager
-def _place(piece: Piece, to: str | None) -> Iterator[Place]:
+def _place(piece: Piece, to: str | None, before: Before) -> Iterator[Place]:
     name = os.path.basename(piece.path)
     if to is not None:
-        with open_folder(os.path.realpath(to)) as holder:
+        with open_folder(os.path.realpath(to), before) as holder:
             yield Place(holder, name, True)
         return
-    holder, made_again = _open_or_make(os.path.dirname(piece.path), piece.above)
+    holder, made_again = _open_or_make(os.path.dirname(piece.path), piece.above, before)
     with holder:
         facts = holder.look_self()
         if am_root() and facts.uid not in (0, piece.above[0].uid):
@@ -207,14 +217,14 @@ def _place(piece: Piece, to: str | None) -> Iterator[Place]:
         yield Place(holder, name, made_again or facts.identity == piece.above[0].identity)
 
 
-def _open_or_make(path: str, above: tuple[Attributes, ...]) -> tuple[Folder, bool]:
+def _open_or_make(path: str, above: tuple[Attributes, ...], before: Before) -> tuple[Folder, bool]:
     """The folder at a path; removed ones are made again as they were, with the rights of the next one's owner."""
     try:
-        return open_folder(path), False
+        return open_folder(path, before), False
     except Gone:
         if len(above) < 2:
             raise
-    holder, _ = _open_or_make(os.path.dirname(path), above[1:])
+    holder, _ = _open_or_make(os.path.dirname(path), above[1:], before)
     name, was = os.path.basename(path), above[0]
     with holder:
         owner = holder.look_self()
@@ -236,7 +246,7 @@ def _give_links(held: Folder, manifest: Manifest) -> str:
         if not held.exists(piece.slot):
             continue
         try:
-            with _place(piece, None) as place:
+            with _place(piece, None, held.before) as place:
                 note = _give_link(held, piece, place, manifest.id) or note
         except InterdictError:
             note = Detail.UNFINISHED
@@ -244,6 +254,7 @@ def _give_links(held: Folder, manifest: Manifest) -> str:
 
 
 def _give_link(held: Folder, piece: Piece, place: Place, cell_id: str) -> str:
+    remove_hidden(place.holder, cell_id)
     if _is_back(held, piece, place):
         held.unlink(piece.slot)
         return Detail.NONE
@@ -274,7 +285,6 @@ def _move_link(held: Folder, piece: Piece, holder: Folder, name: str, cell_id: s
         beside, above = hidden_name(cell_id), holder.look_self()
         entries = (piece.entries[0]._replace(facts=_at(piece.top, held.look(piece.slot))),)
         with lent(held, above.uid, above.gid):
-            as_owner(above.uid, above.gid, lambda: trees.remove(holder, beside))
             as_owner(above.uid, above.gid, lambda: copy_tree(held, piece.slot, holder, beside, entries))
         holder.move(beside, holder, name)
         held.unlink(piece.slot)

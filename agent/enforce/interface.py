@@ -11,30 +11,11 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from agent.cases import Kind
+from policy_schema.messages.codes import OutcomeCode
 from policy_schema.rules.decision import Action
 from policy_schema.rules.instant import Instant
 
-
-class OutcomeCode(StrEnum):
-    """The closed list of results, the words of reports and of the timeline."""
-
-    TOLD = "told"
-    NOT_SHOWN = "not-shown"
-    FINISHING = "finishing"
-    STOPPED = "stopped"
-    KILLED = "killed"
-    GONE = "gone"
-    QUARANTINED = "quarantined"
-    UNINSTALLED = "uninstalled"
-    RESTORED = "restored"
-    FAILED = "failed"
-    REFUSED_BY_GUARD = "refused-by-guard"
-    LEFT_IN_PROJECT = "left-in-project"
-
-    @property
-    def done(self) -> bool:
-        """True when what was wanted is so now: nothing is left to do for this intent."""
-        return self not in (OutcomeCode.FAILED, OutcomeCode.NOT_SHOWN, OutcomeCode.FINISHING)
+__all__ = ["Actor", "Detail", "Intent", "Kind", "Occupant", "Outcome", "OutcomeCode"]
 
 
 class Detail(StrEnum):
@@ -70,6 +51,8 @@ class Detail(StrEnum):
     SYSTEM_ERROR = "system-error"
     # what came of it
     ALREADY_RESTORED = "already-restored"
+    ATTRIBUTES_LOST = "attributes-lost"
+    """Restored by a copy that could not keep every owner or extended attribute; the manifest has them."""
     BESIDE_ORIGINAL = "beside-original"
     """Restored as `NAME.restored-ID`: the old place is occupied, or its folder is another one."""
     CONTENT_CHANGED = "content-changed"

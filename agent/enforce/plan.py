@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from agent.enforce.manifest import Piece
 from agent.errors import Denied, InterdictError, NotRegular
 from agent.host import trees
-from agent.host.folders import Attributes, FileKind, Folder, open_above
+from agent.host.folders import Attributes, Before, FileKind, Folder, nothing, open_above
 from agent.host.oserrors import printable
 
 MAX_LINKS = 64
@@ -38,7 +38,7 @@ def plan_tree(holder: Folder, name: str, path: str, limit: int, copied: bool) ->
     return Piece("0", path, ancestors(holder), entries, copied)
 
 
-def plan_links(tree: Piece, links: Iterable[str]) -> tuple[Piece, ...]:
+def plan_links(tree: Piece, links: Iterable[str], before: Before = nothing) -> tuple[Piece, ...]:
     """Those of the given names that really lead into the tree: links by their text, hard links by their inode."""
     pieces: list[Piece] = []
     waiting = list(dict.fromkeys(links))[:MAX_LINKS]
@@ -48,7 +48,7 @@ def plan_links(tree: Piece, links: Iterable[str]) -> tuple[Piece, ...]:
     while progress and waiting:
         progress = False
         for path in list(waiting):
-            piece = _plan_link(path, str(len(pieces) + 1), targets, inodes)
+            piece = _plan_link(path, str(len(pieces) + 1), targets, inodes, before)
             if piece is not None:
                 pieces.append(piece)
                 waiting.remove(path)
@@ -57,9 +57,9 @@ def plan_links(tree: Piece, links: Iterable[str]) -> tuple[Piece, ...]:
     return tuple(pieces)
 
 
-def _plan_link(path: str, slot: str, targets: list[str], inodes: set[tuple[int, int]]) -> Piece | None:
+def _plan_link(path: str, slot: str, targets: list[str], inodes: set[tuple[int, int]], before: Before) -> Piece | None:
     try:
-        holder, name = open_above(os.path.normpath(path))
+        holder, name = open_above(os.path.normpath(path), before)
         with holder:
             facts = holder.look(name)
             if any(_leads(path, target) for target in targets[:1]):

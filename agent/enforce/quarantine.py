@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
+import agent
 from agent.cases import Kind
 from agent.enforce import guard, project
 from agent.enforce.cell import Cell, Now
@@ -30,7 +31,7 @@ _AMONG_OTHERS = (".dist-info", ".egg-info")
 
 
 class Quarantiner:
-    """The actor. `homes`: every user's; `own`: Interdict's own folders; `before`: see `agent.host.folders`."""
+    """The actor. `homes`: every user's; `own`: further folders of Interdict; `before`: see `agent.host.folders`."""
 
     def __init__(
         self,
@@ -47,7 +48,7 @@ class Quarantiner:
         self._vault_dir = vault_dir
         self._now = now
         self._homes = homes
-        self._own = (*own, self._state_dir)
+        self._own = (*own, self._state_dir, os.path.dirname(os.path.realpath(agent.__file__)))
         self._version = version
         self._before = before
 
@@ -65,9 +66,21 @@ class Quarantiner:
         except Swapped:
             return self._outcome(intent, OutcomeCode.FAILED, Detail.CHANGED_SINCE_FOUND)
         except Gone:
-            return self._outcome(intent, OutcomeCode.GONE, Detail.ALREADY_GONE)
+            return self._gone(intent)
         except InterdictError as error:
             return self._outcome(intent, OutcomeCode.FAILED, detail_of(error))
+
+    def _gone(self, intent: Intent) -> Outcome:
+        """Something vanished: the installation, or only a part of it under the hands of somebody who is busy there."""
+        try:
+            holder, name = open_above(intent.path)
+            with holder:
+                there = holder.exists(name)
+        except InterdictError:
+            there = False
+        if there:
+            return self._outcome(intent, OutcomeCode.FAILED, Detail.CHANGED_WHILE_MOVING)
+        return self._outcome(intent, OutcomeCode.GONE, Detail.ALREADY_GONE)
 
     def _left_in_project(self, intent: Intent) -> Outcome:
         package = package_name(intent.purl)
@@ -93,7 +106,7 @@ class Quarantiner:
                 # The survey is what the rename is checked against, so it is the survey that is compared here.
                 if intent.identity is not None and tree.top.identity != intent.identity:
                     raise Swapped(f"{printable(intent.path)} is another thing than the one that was found")
-                pieces = (tree, *plan_links(tree, intent.links))
+                pieces = (tree, *plan_links(tree, intent.links, self._before))
                 with vault.locked():
                     return self._carry_out(intent, vault, pieces, holder)
 

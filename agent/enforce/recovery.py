@@ -12,18 +12,16 @@ purging    was asked for by a person → finish
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from typing import NamedTuple
 
 from agent.enforce.cell import Cell, Now, open_cell
-from agent.enforce.giving import finish_giving, hidden_name
+from agent.enforce.giving import finish_giving, remove_hidden
 from agent.enforce.interface import Detail
 from agent.enforce.manifest import HeldState, Manifest, Record, first_record
 from agent.enforce.taking import NothingRemoved, finish, is_piece, put_back, undo
 from agent.errors import Gone, InterdictError
 from agent.host import trees
-from agent.host.as_owner import as_owner
 from agent.host.folders import Folder, open_above
 from agent.host.vault import Vault, am_root
 
@@ -199,12 +197,10 @@ def _look_at(record: Record, cell: Cell) -> tuple[int, int] | None:
 
 
 def _remove_hidden(record: Record, cell: Cell) -> None:
-    """A part of a copy, under a name of our own. Its owner can reach it, so it goes with the owner's rights."""
+    """A part of a copy beside the place it was meant for."""
     try:
         holder, _ = open_above(record.restored_to, cell.folder.before)
-    except InterdictError:
+    except Gone:
         return
     with holder:
-        name, above = hidden_name(cell.id), holder.look_self()
-        if os.path.basename(record.restored_to) != name and holder.exists(name):
-            as_owner(above.uid, above.gid, lambda: trees.remove(holder, name))
+        remove_hidden(holder, cell.id)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agent.errors import Denied, Gone, TooBig
+from agent.errors import Denied, Gone, NotRegular, TooBig
 from agent.host.faults import FilesystemFault, translated
 from agent.host.folders import Attributes, FileKind, Folder
 from agent.host.oserrors import printable
@@ -75,12 +75,10 @@ def find_immutable(holder: Folder, name: str, entries: Iterable[Entry], files_to
         asked = entry.path == "" or files_too or entry.facts.kind is FileKind.FOLDER
         if not asked or entry.facts.kind not in (FileKind.FILE, FileKind.FOLDER):
             continue
-        with holding(holder, name, entry.path) as (folder, leaf):
-            try:
-                if folder.cannot_change(leaf):
-                    return entry.path
-            except Denied:
-                continue  # a file that even its owner cannot read; the act itself will tell
+        # Denied: a file that even its owner cannot read. Gone: somebody works in there. The act itself will tell.
+        with suppress(Denied, Gone, NotRegular), holding(holder, name, entry.path) as (folder, leaf):
+            if folder.cannot_change(leaf):
+                return entry.path
     return None
 
 

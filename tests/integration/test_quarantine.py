@@ -128,6 +128,19 @@ def test_what_is_gone_already_is_gone(world: World) -> None:
     assert (outcome.result, outcome.detail) == (OutcomeCode.GONE, Detail.ALREADY_GONE)
 
 
+def test_a_part_that_vanishes_is_not_taken_for_the_whole(world: World) -> None:
+    """Somebody who keeps removing things in it must not make the agent believe that it is gone."""
+
+    def busy(changes: bool, what: str) -> None:
+        if what == "read cli.js" and (world.tree / "package.json").exists():
+            (world.tree / "package.json").unlink()
+
+    outcome = world.take(lambda changes, what: busy(changes, what) or Steps(one_filesystem=False)(changes, what))
+    assert (outcome.result, outcome.detail) == (OutcomeCode.FAILED, Detail.CHANGED_WHILE_MOVING)
+    assert (world.tree / "cli.js").exists()
+    assert world.held() == []
+
+
 def test_another_thing_put_in_place_at_the_last_moment_is_put_back(world: World) -> None:
     """The owner swaps the folder between the last look and the rename."""
     tool, innocent = world.tree, world.tree.with_name("innocent")
