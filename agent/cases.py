@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from policy_schema.messages.report import FindingLine
 from policy_schema.rules.decision import Action, Decision, State
 from policy_schema.rules.instant import Instant
 from policy_schema.rules.observation import Face
@@ -87,8 +88,8 @@ class Case(NamedTuple):
     policy_version: int = 0
     settled: bool = False
     """Nothing more is done about it under this policy version (left in a project, refused by the guard)."""
-    reported: str = ""
-    """Digest of the last line that was queued for the console."""
+    line: FindingLine | None = None
+    """The last line that was queued for the console; None once it was said to be gone."""
 
 
 class Wish(NamedTuple):

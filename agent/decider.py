@@ -6,7 +6,6 @@ with intents. A test drives it with a clock of its own.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from agent import brake as braking
 from agent.cases import Case, Conditions, Kind, Standing, Subject, Wish, came_back, concluded, step, told
 from agent.enforce.interface import Intent, Outcome, OutcomeCode
 from agent.events import Event, EventLog
-from agent.findings import finding_json, finding_line, identity_of, primary, process_subject, subject_of
+from agent.findings import finding_json, finding_line, gone_line, identity_of, primary, process_subject, subject_of
 from agent.host.clock import Now
 from agent.inventory.installations import Installation, group
 from agent.memory import Memory
@@ -22,7 +21,6 @@ from agent.moves import Moves
 from agent.report.journal import Journal
 from agent.report.outbox import Whole
 from policy_schema.messages.report import FindingLine, MoveLine
-from policy_schema.messages.wire import encode
 from policy_schema.rules.decision import Action, Decision, Identity, State
 from policy_schema.rules.instant import Instant, format_instant
 from policy_schema.rules.observation import Face, Observation, Unknown
@@ -265,21 +263,20 @@ class Decider:
     def _keep(self, row: Current) -> Current:
         """Writes the case, and queues a line for the console when it says something new."""
         line = self._line(row)
-        digest = hashlib.blake2b(encode(line), digest_size=8).hexdigest()
-        if row.case.reported != digest:
+        if row.case.line != line:
             self._queue([line])
-            row = row._replace(case=row.case._replace(reported=digest))
+            row = row._replace(case=row.case._replace(line=line))
         self._memory.keep_case(row.case)
         return row
 
-    def _line(self, row: Current, gone: bool = False) -> FindingLine:
-        return finding_line(row.subject, row.decision, row.case, person=self._pseudonym(row.subject.uid), gone=gone)
+    def _line(self, row: Current) -> FindingLine:
+        return finding_line(row.subject, row.decision, row.case, person=self._pseudonym(row.subject.uid))
 
     def _intents(self, row: Current, wish: Wish, now: Instant) -> list[Intent]:
         """What an actor shall do for one wish: for a quarantine one intent for each part of the installation."""
         subject = wish.subject
         words = self._compose(row, wish, now) if wish.kind is not Kind.STOP else Words()
-        parts = subject.parts if wish.kind is Kind.QUARANTINE and subject.parts else ((subject.path, None),)
+        parts = subject.parts if wish.kind is not Kind.NOTIFY and subject.parts else ((subject.path, None),)
         made = [self._intent(wish, words, path, inode) for path, inode in parts]
         return [intent for intent in made if _key(intent) not in self._inflight]
 
@@ -377,9 +374,11 @@ class Decider:
             state = State.LIFTED if lifted else case.state
             ended = ("", OutcomeCode.FINISHING.value, OutcomeCode.TOLD.value, OutcomeCode.NOT_SHOWN.value)
             outcome = OutcomeCode.GONE.value if case.outcome in ended else case.outcome
-            case = case._replace(gone_at=now, state=state, action=Action.REPORT, outcome=outcome, reported="")
+            last = case.line
+            case = case._replace(gone_at=now, state=state, action=Action.REPORT, outcome=outcome, line=None)
             self._memory.keep_case(case)
-            self._queue([_gone_line(case, self._pseudonym(case.subject.uid))])
+            if last is not None:
+                self._queue([gone_line(last, case)])
             self._log.write(Event.FINDING_GONE, finding=key, tool=case.subject.tool, outcome=outcome)
 
     def _could_not_look(self, path: str) -> bool:
@@ -437,27 +436,6 @@ class Decider:
 def _key(intent: Intent) -> _Key:
     """What may be under way once only."""
     return intent.finding_id, intent.kind, intent.path
-
-
-def _gone_line(case: Case, person: str) -> FindingLine:
-    subject = case.subject
-    since = format_instant(case.first_seen)
-    return FindingLine(
-        id=subject.finding,
-        installation=subject.installation,
-        ban=subject.ban,
-        tool=subject.tool,
-        face=subject.face.value,
-        purl=subject.purl,
-        version=subject.version,
-        confidence="exact",
-        state=case.state.value,
-        action=case.action.value,
-        outcome=case.outcome,
-        since=since[:10] if subject.pid is not None else since,
-        person=person,
-        gone=True,
-    )
 
 
 def _notice_key(intent: Intent) -> str:

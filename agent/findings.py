@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from agent.cases import Case, Standing, Subject
 from agent.inventory.installations import Installation
 from policy_schema.messages.codes import ScopeOfPath
@@ -75,6 +77,7 @@ def process_subject(seen: Observation, identity: Identity, ban: str, installatio
         version=identity.version,
         pid=seen.pid,
         started=seen.started,
+        parts=((seen.path, seen.inode),),
     )
 
 
@@ -114,9 +117,7 @@ def finding_json(
     }
 
 
-def finding_line(
-    subject: Subject, decision: Decision, case: Case, home: str = "", person: str = "", gone: bool = False
-) -> FindingLine:
+def finding_line(subject: Subject, decision: Decision, case: Case, home: str = "", person: str = "") -> FindingLine:
     """A finding as it leaves the machine: no path, no command line, a process's time by the day."""
     stage, following = decision.stage, decision.next_stage
     since = format_instant(case.first_seen)
@@ -139,7 +140,13 @@ def finding_line(
         since=since[:10] if subject.face is Face.PROCESS else since,
         scope_of_path=scope_of_path(subject, home),
         person=person,
-        gone=gone,
+    )
+
+
+def gone_line(last: FindingLine, case: Case) -> FindingLine:
+    """The last word about a finding: what was said before, with how it ended."""
+    return msgspec.structs.replace(
+        last, state=case.state.value, action=case.action.value, outcome=case.outcome, next=None, gone=True
     )
 
 

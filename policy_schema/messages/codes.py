@@ -49,6 +49,11 @@ class OutcomeCode(StrEnum):
     REFUSED_BY_GUARD = "refused-by-guard"
     LEFT_IN_PROJECT = "left-in-project"
 
+    @property
+    def done(self) -> bool:
+        """True when what was wanted is so now: nothing is left to do for this intent."""
+        return self not in (OutcomeCode.FAILED, OutcomeCode.NOT_SHOWN, OutcomeCode.FINISHING)
+
 
 class Reason(StrEnum):
     """Why a place could not be looked at. Texts of the operating system stay on the machine."""
