@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from agent.device_key import DeviceKey
-from agent.errors import InterdictError, Unreachable
+from agent.errors import InterdictError
 from agent.host.clock import wall
 from agent.policy.wire import BadAnswer, number, pack, raise_refusal, text, unpack_bytes
 from policy_schema.messages.enrol import ENROL_PATH, DeviceFacts, EnrolRequest
@@ -31,6 +31,8 @@ class Reply(NamedTuple):
     values: Mapping[str, object]
     retry_after: float
     problem: str = ""
+    at: int | None = None
+    """The console's own time of the answer, where it told it."""
 
 
 class ConsoleLink:
@@ -55,16 +57,14 @@ class ConsoleLink:
         return self._post(key, REPORTS_PATH, sequence, body, {**_JSON, "Content-Encoding": "gzip"})
 
     def _post(self, key: DeviceKey, path: str, sequence: int, body: bytes, headers: Mapping[str, str]) -> Reply:
-        reply, date = self._once(key, path, sequence, body, headers)
-        if reply.status == 401 and date and abs(self._difference(date) - self._ahead) > 60:
+        reply = self._once(key, path, sequence, body, headers)
+        if reply.status == 401 and reply.at is not None and abs(reply.at - wall() - self._ahead) > 60:
             # Our clock is off: signed once more by the console's own.
-            self._ahead = self._difference(date)
-            reply, _ = self._once(key, path, sequence, body, headers)
+            self._ahead = int(reply.at - wall())
+            reply = self._once(key, path, sequence, body, headers)
         return reply
 
-    def _once(
-        self, key: DeviceKey, path: str, sequence: int, body: bytes, headers: Mapping[str, str]
-    ) -> tuple[Reply, str]:
+    def _once(self, key: DeviceKey, path: str, sequence: int, body: bytes, headers: Mapping[str, str]) -> Reply:
         try:
             signed = self._signer(
                 {
@@ -91,25 +91,21 @@ class ConsoleLink:
             raise_refusal(answer)
             shown = _map(answer.get("headers"))
             values = _json(unpack_bytes(answer.get("body")))
-            return Reply(number(answer.get("status")), values, _seconds(shown.get("retry-after"))), str(
-                shown.get("date") or ""
+            return Reply(
+                status=number(answer.get("status")),
+                values=values,
+                retry_after=_seconds(shown.get("retry-after")),
+                at=_instant(shown.get("date")),
             )
-        except Refused as error:
-            return Reply(0, {}, 0.0, str(error)), ""
-        except (InterdictError, BadAnswer, Unreachable) as error:
-            return Reply(0, {}, 0.0, str(error)), ""
-
-    def _difference(self, date: str) -> int:
-        try:
-            return int(email.utils.parsedate_to_datetime(date).timestamp() - wall())
-        except (ValueError, TypeError, OverflowError):
-            return 0
+        except (InterdictError, BadAnswer, Refused) as error:
+            return Reply(0, {}, 0.0, str(error))
 
 
 def next_in(reply: Reply, otherwise: float) -> float:
-    """Seconds until the console wants the next report."""
+    """Seconds until the console wants the next report, both ends of them by its own clock: ours may be hours off."""
     try:
-        return max(0.0, parse_instant(str(reply.values["next_report_at"])) - wall())
+        now = reply.at if reply.at is not None else wall()
+        return float(max(0, parse_instant(str(reply.values["next_report_at"])) - now))
     except (KeyError, ValueError):
         return reply.retry_after or otherwise
 
@@ -119,6 +115,14 @@ def _seconds(value: object) -> float:
         return min(3600.0, max(0.0, float(str(value)))) if value else 0.0
     except ValueError:
         return 0.0
+
+
+def _instant(date: object) -> int | None:
+    """An HTTP date as an instant."""
+    try:
+        return int(email.utils.parsedate_to_datetime(str(date)).timestamp()) if date else None
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _json(body: bytes) -> Mapping[str, object]:

@@ -36,6 +36,7 @@ class Event(StrEnum):
     REPORT_SENT = "report-sent"
     REPORT_REFUSED = "report-refused"
     ENROLLED = "enrolled"
+    ENROL_REFUSED = "enrol-refused"
     PART_FAILED = "part-failed"
     WATCH_LOST = "watch-lost"
     HEALTH = "health"

@@ -106,10 +106,16 @@ class Messenger:
                 job = self._jobs.get(timeout=1.0)
             except queue.Empty:
                 continue
-            if isinstance(job, _Send):
-                self._inbox.put(self._report(job))
-            else:
-                self._inbox.put(self._enrolment(job))
+            self._inbox.put(self._done(job))
+
+    def _done(self, job: _Send | _Enrol) -> Answered | Enrolled:
+        """Every job gets its answer: the reporter sends nothing while it waits for one."""
+        try:
+            return self._report(job) if isinstance(job, _Send) else self._enrolment(job)
+        except InterdictError as error:
+            if isinstance(job, _Enrol):
+                return Enrolled(str(error), final=False)
+            return Answered(job.sequence, status=0, stored_up_to=None, next_in=0.0, code="", problem=str(error))
 
     def _take(self, refresh: Refresh, *, restored: bool) -> None:
         if refresh.adopted is not None:

@@ -20,6 +20,7 @@ from agent.report.views import Views, read_view
 from agent.settings import Settings
 from policy_schema.messages.codes import Trust
 from policy_schema.messages.report import PolicyLine
+from policy_schema.messages.wire import clean
 from policy_schema.rules.instant import Instant, format_instant
 from policy_schema.rules.rulebook import DeviceRules, Rulebook
 from policy_schema.rules.vanished import keep_vanished
@@ -141,7 +142,7 @@ class PolicyInForce:
             trust=self.standing.trust,
             age_s=max(0, now - self.standing.confirmed_at) if book else 0,
             solo=self.standing.solo,
-            signers=self.standing.signers,
+            signers=tuple(clean(name) for name in self.standing.signers),
             problem=self.standing.problem,
         )
 

@@ -32,7 +32,8 @@ from policy_schema.messages.wire import clean
 from policy_schema.rules.instant import Instant, format_instant
 from policy_schema.rules.observation import Coverage
 
-_RETRY_FIRST, _RETRY_LAST = 5.0, 600.0
+_RETRY_LAST = 600.0
+"""Seconds between two tries at the most; the first one comes after `report_delay`, and each wait is twice the last."""
 _PERMANENT = frozenset({400, 413, 415})
 _UNKNOWN_KEY = "signature-unknown-key"
 
@@ -71,13 +72,18 @@ class Reporter:
         self._looks = 0
         self._look_ms = 0
         self._health: dict[str, Health] = {}
+        self._told: object = None
         self._waiting_for: int | None = None
-        self._retry = _RETRY_FIRST
+        self._retry = float(sources.settings.report_delay)
         self.views_due = True
 
     def changed(self) -> None:
-        """Something that views show has changed."""
+        """Something that views show has changed; what changes a device's state at the console is told soon too."""
         self.views_due = True
+        state = self._state()
+        if state != self._told:
+            self._told = state
+            self._s.outbox.state_changed()
 
     def looked(self, message: Looked) -> None:
         """A look ended: its coverage replaces that of the same sources."""
@@ -120,12 +126,19 @@ class Reporter:
         if message.stored_up_to is not None and message.status == 200:
             done = self._s.outbox.stored(message.stored_up_to, now)
             self._s.log.write(Event.REPORT_SENT, stored_up_to=message.stored_up_to, reports=done)
-            self._retry = _RETRY_FIRST
+            self._retry = float(self._s.settings.report_delay)
             self.healthy("console")
             self.views_due = True
-            wait = min(message.next_in, self._s.settings.report_interval)
-            return at + (self._s.settings.report_delay if self._s.outbox.waiting() else wait)
-        self._s.log.write(Event.REPORT_REFUSED, sequence=message.sequence, status=message.status, code=message.code)
+            soon = self._s.settings.report_delay
+            wait = max(soon, min(message.next_in, self._s.settings.report_interval))
+            return at + (soon if self._s.outbox.waiting() else wait)
+        self._s.log.write(
+            Event.REPORT_REFUSED,
+            sequence=message.sequence,
+            status=message.status,
+            code=message.code,
+            problem=message.problem,
+        )
         if message.status == 409:
             self._s.outbox.new_epoch()
             return at + self._s.settings.report_delay
@@ -142,9 +155,10 @@ class Reporter:
         self._waiting_for = None
         if not message.problem:
             self._s.log.write(Event.ENROLLED, device=self._s.messenger.device)
-            self._retry = _RETRY_FIRST
+            self._retry = float(self._s.settings.report_delay)
             self.healthy("console")
             return at
+        self._s.log.write(Event.ENROL_REFUSED, problem=message.problem, final=message.final)
         return self._later(message.problem, _RETRY_LAST if message.final else 0.0, at)
 
     def _later(self, problem: str, wanted: float, at: float) -> float:
@@ -156,6 +170,14 @@ class Reporter:
         )
         self.views_due = True
         return at + wait
+
+    def _state(self) -> object:
+        """What a console judges a device by beside its findings. No ages and no amounts: those change all the time."""
+        book = self._s.policy.rules.book if self._s.policy.rules else None
+        standing = self._s.policy.standing
+        places = sorted((name, len(row.unknown)) for name, row in self._coverage.items())
+        policy = (book.policy_id, book.version) if book else ()
+        return policy, standing.trust, standing.problem, self._s.policy.not_understood(), places
 
     def _moment(self, now: Instant, device: str) -> Moment:
         return Moment(

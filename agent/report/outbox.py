@@ -53,6 +53,7 @@ class Outbox:
     def __init__(self, journal: Journal, whole: Callable[[], Whole]) -> None:
         self._journal = journal
         self._whole = whole
+        self._news = False
         if not journal.meta("epoch"):
             self.new_epoch()
 
@@ -78,15 +79,20 @@ class Outbox:
         if self._journal.pending_count() > _MOST_PENDING:
             self.new_epoch()
 
+    def state_changed(self) -> None:
+        """Something that every report says of the machine is different now: no line, and still worth a report."""
+        self._news = True
+
     def waiting(self) -> bool:
         """Whether there is anything that the console has not stored."""
-        return self._journal.first_report() is not None or self._journal.pending_count() > 0 or self._sequence() == 0
+        return self._news or self._journal.first_report() is not None or self._journal.pending_count() > 0 or self._sequence() == 0
 
     def next(self, make: Callable[[], Moment]) -> tuple[int, bytes]:
         """The report to send now: the oldest unstored one as it is, else a new one."""
         kept = self._journal.first_report()
         if kept:
             return kept
+        self._news = False
         with self._journal.together():
             moment = make()
             sequence = self._sequence() + 1

@@ -301,7 +301,7 @@ def _device_columns(report: Report, now: int) -> dict[str, object]:
         "policy_trust": policy.trust,
         "policy_age_s": policy.age_s,
         "policy_solo": policy.solo,
-        "policy_signers": _as_json(policy.signers),
+        "policy_signers": _as_json([clean(name) for name in policy.signers]),
         "policy_problem": policy.problem,
         "not_understood": _as_json(report.not_understood),
         "heartbeat": _as_json(report.heartbeat),

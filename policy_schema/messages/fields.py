@@ -40,7 +40,7 @@ _POLICY: Final[dict[str, str]] = {
     "trust": "whether that policy was verified, or is the last good one, or none",
     "age_s": "how long ago the policy was last confirmed as the newest",
     "solo": "whether one signer alone can change the policy",
-    "signers": "which keys signed the policy",
+    "signers": "whose keys signed the policy",
     "problem": "why the policy could not be refreshed",
 }
 _COVERAGE: Final[dict[str, str]] = {

@@ -49,8 +49,8 @@ class PolicyLine(Struct, frozen=True, kw_only=True):
     """Seconds since the policy was last confirmed as the newest."""
     solo: bool
     """True when one signer alone can change the policy."""
-    signers: Annotated[tuple[Identifier, ...], Meta(max_length=50)] = ()
-    """Ids of the keys that signed it."""
+    signers: Annotated[tuple[Name, ...], Meta(max_length=50)] = ()
+    """Whose keys signed it: the names that stand beside the keys in the trust root."""
     problem: Code = ""
     """Why the last refresh was refused or did not happen; empty when it was fine."""
 

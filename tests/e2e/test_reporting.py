@@ -1,0 +1,493 @@
+"""A real agent and a real console: what is found reaches the report once, whatever goes wrong in between."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from agent.cli.main import main
+from console.reports import compliance
+from console.reports.interface import DeviceLine
+from console.settings import Settings
+from console.state import DeviceState
+from console.store.db import Database
+from console.store.queries.fleet import Silence, Wanted
+from console.store.tables import coverage, finding, finding_event, report
+from policy_schema.rules.instant import Instant
+from tests.fakes.console_door import ConsoleDoor
+from tests.fakes.other_person import give_to, person
+from tests.fakes.running_console import SECRET, RunningConsole, running
+from tests.fakes.synthetic import synthetic_npm_install
+from tests.fakes.workstation import Workstation
+
+NAME, VERSION = "@anthropic-ai/claude-code", "2.1.197"
+QODER, QODER_VERSION = "@qoder-ai/qodercli", "1.1.52"
+REPORTS = "/api/v1/reports"
+ENROL = "/api/v1/enrol"
+DAY = 86_400
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+
+
+class Place:
+    """A workstation, a door, and the folder of the console behind it."""
+
+    def __init__(self, folder: Path, door: ConsoleDoor) -> None:
+        self.door = door
+        self.data = folder / "console"
+        self.data.mkdir(mode=0o700)
+        (folder / "station").mkdir()
+        self.agent = Workstation(folder / "station", server=door.address, secret=SECRET)
+
+    @contextmanager
+    def console(self) -> Iterator[RunningConsole]:
+        """A console with this machine's time."""
+        with running(self.data) as console:
+            console.now = Instant(int(time.time()))
+            self.door.lead_to(console.address)
+            yield console
+
+    def install(self) -> Path:
+        return synthetic_npm_install(self.agent.prefix, NAME, VERSION, "native")
+
+    def move(self) -> Path:
+        return synthetic_npm_install(self.agent.prefix, QODER, QODER_VERSION, "plain")
+
+    def until(self, holds: Callable[[], bool], event: str = "report-sent") -> None:
+        """Waits for the next report and the next, until the console's store shows what is wanted."""
+        while True:
+            mark = self.agent.mark()
+            if holds():
+                return
+            self.agent.wait_for(mark, event=event)
+
+    # What the console holds
+
+    def rows(self, table: object) -> list[dict[str, object]]:
+        database = Database(Settings(data=self.data).database)
+        try:
+            with database.read() as connection:
+                return [dict(row) for row in connection.execute(select(table)).mappings()]  # type: ignore[call-overload]
+        finally:
+            database.close()
+
+    def line(self, now: int | None = None) -> DeviceLine:
+        """The one device as the compliance report shows it; fails if it stands there twice."""
+        database = Database(Settings(data=self.data).database)
+        try:
+            with database.read() as connection:
+                silence = Silence(Instant(now or int(time.time())), DAY)
+                overview = compliance.overview(connection, silence)
+                (line,) = compliance.all_lines(connection, silence, Wanted())
+        finally:
+            database.close()
+        assert sum(number for _, number in overview.totals) == 1, "a device is in exactly one state"
+        assert dict(overview.totals)[line.state] == 1
+        return line
+
+    def state(self) -> DeviceState | None:
+        return self.line().state if self.rows(report) else None
+
+    def is_stored(self, **wanted: object) -> bool:
+        """Whether a finding with these values is the console's present view of it."""
+        return any(all(row[key] == value for key, value in wanted.items()) for row in self.rows(finding))
+
+    def stored_reports(self) -> list[dict[str, object]]:
+        rows = sorted(self.rows(report), key=lambda row: (row["received_at"], row["sequence"]))
+        return [json.loads(gzip.decompress(row["body"])) for row in rows]  # type: ignore[arg-type]
+
+
+def assert_nothing_lost_or_doubled(place: Place, *, epochs: int = 1) -> None:
+    """Every finding came once, every line of every report is one event, and the last event is the state now."""
+    events = place.rows(finding_event)
+    reports = place.stored_reports()
+    told = {(r["epoch"], r["sequence"], line["id"]) for r in reports for line in r.get("findings", [])}  # type: ignore[attr-defined]
+    listed = [(row["epoch"], row["sequence"], row["finding_id"]) for row in events]
+    assert set(listed) >= told and len(listed) == len(set(listed))
+    assert len({r["epoch"] for r in reports}) == epochs
+    for epoch in {r["epoch"] for r in reports}:
+        numbers = sorted(r["sequence"] for r in reports if r["epoch"] == epoch)  # type: ignore[type-var]
+        assert numbers == list(range(1, len(numbers) + 1)), "no report is missing, none is there twice"
+    for row in place.rows(finding):
+        own = sorted(
+            (e for e in events if e["finding_id"] == row["finding_id"]),
+            key=lambda e: (e["at"], e["sequence"]),  # type: ignore[arg-type]
+        )
+        changes = Counter(str(event["change"]) for event in own)
+        assert (changes["new"], own[0]["change"]) == (1, "new"), own
+        assert changes["gone"] == (1 if row["gone_at"] is not None else 0), own
+        assert (own[-1]["state"], own[-1]["outcome"]) == (row["state"], row["outcome"])
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with ConsoleDoor() as door:
+        made = Place(tmp_path, door)
+        with made.agent:
+            yield made
+
+
+def test_one_device_through_its_whole_life(place: Place) -> None:
+    """Partial, clean, open, clean again, held, clean and moved, silent: one state at a time, on page and in CSV."""
+    agent = place.agent
+    odd = agent.prefix / "lib" / "node_modules" / "odd" / "package.json"
+    odd.parent.mkdir(parents=True)
+    os.mkfifo(odd)
+    agent.publish("notify")
+    with place.console() as console:
+        agent.start()
+        agent.wait_for(event="enrolled")
+        place.until(lambda: place.state() is DeviceState.PARTIAL)
+        (unknown,) = [row for row in place.rows(coverage) if row["unknown"]]
+        assert (unknown["source"], unknown["unknown"], unknown["reasons"]) == ("npm", 1, '["not-regular"]')
+        assert "npm: 1 place could not be looked at (not-regular)" in place.line().why
+
+        shutil.rmtree(odd.parent)
+        place.until(lambda: place.state() is DeviceState.CLEAN, event="report-sent")
+
+        installed = place.install()
+        place.until(lambda: place.is_stored(face="package", outcome="told"))
+        line = place.line()
+        (tool,) = line.tools
+        assert (line.state, tool.tool, tool.version, tool.action, tool.gone) == (
+            DeviceState.OPEN,
+            "claude-code",
+            VERSION,
+            "notify",
+            False,
+        )
+        policy = line.policy
+        shown = agent.view("machine.json")["policy"]
+        assert policy is not None and isinstance(shown, dict)
+        assert (policy.id, policy.version, policy.trust) == (shown["id"], shown["version"], "verified")
+        assert list(policy.signers) == shown["signers"] != []
+
+        agent.publish("notify", "block", "remove")
+        place.until(lambda: place.is_stored(face="package", outcome="quarantined") and place.line().tools[0].gone)
+        place.until(lambda: place.state() is DeviceState.CLEAN)
+        assert not installed.exists()
+        (tool,) = place.line().tools
+        assert (tool.outcomes, tool.gone) == (("quarantined",), True)
+
+        taken = agent.wait_for(event="outcome", kind="quarantine", result="quarantined")
+        assert agent.command("quarantine", "restore", str(taken["quarantine"])).returncode == 0
+        place.until(lambda: place.state() is DeviceState.HELD)
+
+        agent.publish("notify", "block", "remove", min_notice=1)
+        place.until(lambda: place.state() is DeviceState.CLEAN)
+        place.move()
+        place.until(lambda: bool(place.line().moves))
+        line = place.line()
+        assert (line.state, [(move.tool, move.version) for move in line.moves]) == (
+            DeviceState.CLEAN,
+            [("qoder", QODER_VERSION)],
+        )
+        agent.stop()
+        _page_and_file_say(console, line.device_id, "clean", "qoder 1.1.52", policy.signers)
+        console.pass_time(DAY + 1)
+        _page_and_file_say(console, line.device_id, "silent", "qoder 1.1.52", policy.signers)
+
+
+def _page_and_file_say(console: RunningConsole, device: str, state: str, moved: str, signers: tuple[str, ...]) -> None:
+    with console.signed_in() as client:
+        rows = list(csv.DictReader(client.get("/export/compliance.csv").text.splitlines()))
+        assert {(row["device_id"], row["state"], row["moved_to"]) for row in rows} == {(device, state, moved)}
+        assert {row["policy_trust"] for row in rows} == {"verified"}
+        page = client.get(f"/devices/{device}").text
+        assert all(signer in page for signer in signers) and "Qoder" in page + client.get("/").text.replace("q", "Q", 1)
+        assert device in client.get("/").text
+
+
+def test_the_console_holds_what_sent_shows_word_for_word(place: Place) -> None:
+    place.agent.publish("notify", "block", "remove")
+    place.install()
+    with place.console():
+        place.agent.start()
+        place.until(lambda: place.is_stored(face="package", outcome="quarantined") and place.line().tools[0].gone)
+        place.agent.stop()
+    sent = json.loads(place.agent.command("sent", "--json").stdout)["reports"]
+    assert [row["report"] for row in sent] == place.stored_reports() != []
+    spoken = place.agent.command("sent").stdout
+    assert all(json.dumps(row["report"], indent=2, ensure_ascii=False) in spoken for row in sent)
+    assert_nothing_lost_or_doubled(place)
+
+
+# What goes wrong in between: each gets what is to be reported meanwhile, and ends when all is well again
+
+Happen = Callable[[], object]
+
+
+def _closed_for_a_while(place: Place, happen: Happen) -> None:
+    mark = place.agent.mark()
+    place.door.close()
+    happen()
+    place.agent.wait_for(mark, event="report-refused", status=0)
+    place.door.open()
+
+
+def _answers(status: int, **headers: str) -> Callable[[Place, Happen], None]:
+    def trouble(place: Place, happen: Happen) -> None:
+        mark = place.agent.mark()
+        place.door.answer(status, **headers)
+        happen()
+        place.agent.wait_for(mark, event="report-refused", status=status)
+        place.door.behave()
+
+    return trouble
+
+
+def _hangs(place: Place, happen: Happen) -> None:
+    mark = place.agent.mark()
+    place.door.hang()
+    happen()
+    place.agent.wait_for(mark, event="report-refused", status=0)
+    place.door.behave()
+
+
+def _answer_lost(place: Place, happen: Happen) -> None:
+    place.door.keep_answers_back()
+    happen()
+    place.door.wait_for_a_kept_answer()
+    place.door.behave()
+
+
+def _killed_with_the_answer_under_way(place: Place, happen: Happen) -> None:
+    place.door.keep_answers_back()
+    happen()
+    place.door.wait_for_a_kept_answer()
+    place.agent.stop(signal.SIGKILL)
+    place.door.behave()
+    place.agent.start()
+
+
+def _killed_before_the_report_arrives(place: Place, happen: Happen) -> None:
+    place.door.hang()
+    happen()
+    place.door.wait_for_a_knock()
+    place.agent.stop(signal.SIGKILL)
+    place.door.behave()
+    place.agent.start()
+
+
+TROUBLES: dict[str, Callable[[Place, Happen], None]] = {
+    "the console is away for a while": _closed_for_a_while,
+    "the console answers 500": _answers(500),
+    "the console answers 429": _answers(429, Retry_After="1"),
+    "the console hangs": _hangs,
+    "an answer is lost": _answer_lost,
+    "the agent is killed between send and answer": _killed_with_the_answer_under_way,
+    "the agent is killed before its report arrives": _killed_before_the_report_arrives,
+}
+
+
+def _removed(place: Place) -> None:
+    """The ban's last stage comes, and its end reaches the console."""
+    mark = place.agent.mark()
+    place.agent.publish("notify", "block", "remove")
+    place.agent.wait_for(mark, event="outcome", kind="quarantine", result="quarantined")
+    place.until(lambda: place.state() is DeviceState.CLEAN)
+
+
+@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES.keys())
+def test_nothing_is_lost_or_counted_twice_when(place: Place, trouble: Callable[[Place, Happen], None]) -> None:
+    place.agent.publish("notify")
+    with place.console():
+        place.agent.start()
+        place.until(lambda: place.state() is DeviceState.CLEAN)
+        trouble(place, place.install)
+        place.until(lambda: place.is_stored(face="package", outcome="told"))
+        _removed(place)
+        place.agent.stop()
+    assert_nothing_lost_or_doubled(place)
+    (row,) = place.rows(finding)
+    assert (row["outcome"], row["gone_at"] is not None) == ("quarantined", True)
+    assert "told" in {event["outcome"] for event in place.rows(finding_event)}
+
+
+@pytest.mark.parametrize("away", ["closed", "answers 503"])
+def test_a_device_enrols_by_itself_when_the_console_comes_at_last(place: Place, away: str) -> None:
+    place.agent.publish("notify")
+    place.install()
+    if away == "closed":
+        place.door.close()
+    else:
+        place.door.answer(503)
+    place.agent.start()
+    place.agent.wait_for(event="enrol-refused")
+    place.agent.wait_for(event="outcome", kind="notify", result="told")
+    with place.console():
+        if away == "closed":
+            place.door.open()
+        else:
+            place.door.behave()
+        place.until(lambda: place.is_stored(face="package", outcome="told"), event="report-sent")
+        _removed(place)
+        place.agent.stop()
+    assert_nothing_lost_or_doubled(place)
+
+
+@pytest.mark.parametrize("moment", ["before-commit", "after-commit"])
+def test_a_console_killed_around_the_commit_of_a_report_has_it_once(place: Place, moment: str) -> None:
+    place.agent.publish("notify")
+    with place.console():
+        place.agent.start()
+        place.until(lambda: place.state() is DeviceState.CLEAN)
+    with _console_that_dies(place, moment) as console:
+        place.install()
+        assert console.wait(60) == -signal.SIGKILL
+    with place.console():
+        place.until(lambda: place.is_stored(face="package", outcome="told"))
+        _removed(place)
+        place.agent.stop()
+    assert_nothing_lost_or_doubled(place)
+
+
+@contextmanager
+def _console_that_dies(place: Place, moment: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.fakes.console_that_dies", str(place.data), moment]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as console:
+        assert console.stdout is not None
+        try:
+            place.door.lead_to(console.stdout.readline().strip())
+            yield console
+        finally:
+            console.kill()
+
+
+@pytest.mark.parametrize("gone", ["restored from an older copy", "lost"])
+def test_a_console_whose_database_was(place: Place, gone: str, tmp_path: Path) -> None:
+    """It is told the whole state anew under a new epoch: what is there, what is over, who has moved."""
+    agent = place.agent
+    agent.publish("notify")
+    with place.console():
+        agent.start()
+        place.until(lambda: place.state() is DeviceState.CLEAN)
+    if gone == "lost":
+        (tmp_path / "copy").mkdir()
+    else:
+        shutil.copytree(place.data, tmp_path / "copy")
+    with place.console():
+        place.install()
+        place.move()
+        place.until(lambda: place.is_stored(face="package", outcome="told") and bool(place.line().moves))
+        device = place.line().device_id
+    shutil.rmtree(place.data)
+    (tmp_path / "copy").rename(place.data)
+    with place.console():
+        mark = agent.mark()
+        agent.publish("notify", "block")
+        agent.wait_for(mark, event="report-refused", status=401 if gone == "lost" else 409)
+        if gone == "lost":
+            agent.wait_for(mark, event="enrolled", device=device)
+        place.until(lambda: place.is_stored(face="package", action="block") and bool(place.line().moves))
+        line = place.line()
+        assert (line.device_id, line.state, line.moves[0].tool) == (device, DeviceState.OPEN, "qoder")
+        _removed(place)
+        agent.stop()
+    assert_nothing_lost_or_doubled(place, epochs=1 if gone == "lost" else 2)
+    assert {row["outcome"] for row in place.rows(finding)} == {"quarantined"}
+
+
+def test_what_was_removed_while_the_console_was_restored_is_not_forgotten(place: Place, tmp_path: Path) -> None:
+    """The copy knows the installation as present; its end and how it ended reach the console all the same."""
+    agent = place.agent
+    agent.publish("notify")
+    with place.console():
+        agent.start()
+        place.install()
+        place.until(lambda: place.is_stored(face="package", outcome="told"))
+    shutil.copytree(place.data, tmp_path / "copy")
+    with place.console():
+        _removed(place)
+    shutil.rmtree(place.data)
+    (tmp_path / "copy").rename(place.data)
+    with place.console():
+        mark = agent.mark()
+        agent.publish("notify", "block", "remove", min_notice=1)
+        place.move()
+        agent.wait_for(mark, event="report-refused", status=409)
+        place.until(lambda: place.state() is DeviceState.CLEAN)
+        agent.stop()
+    (row,) = place.rows(finding)
+    assert (row["outcome"], row["gone_at"] is not None) == ("quarantined", True)
+
+
+@pytest.mark.parametrize("hours", [2, -2], ids=["behind", "ahead"])
+def test_a_device_whose_clock_is_two_hours(place: Place, hours: int) -> None:
+    """It signs by the console's time, and waits as long as the console says: it does not report without a pause."""
+    agent = place.agent
+    agent.publish("notify")
+    with place.console() as console:
+        console.pass_time(hours * 3600)
+        agent.start()
+        agent.wait_for(event="enrolled")
+        place.install()
+        place.until(lambda: place.is_stored(face="package", outcome="told"))
+        before = len(place.stored_reports())
+        mark = agent.mark()
+        place.move()
+        agent.wait_for(mark, event="moved")
+        agent.wait_for(mark, event="report-sent")
+        agent.stop()
+        now = console.now
+    assert place.line(now).state is DeviceState.OPEN
+    assert agent.events(event="report-refused") == []
+    reports = place.stored_reports()
+    assert len(reports) == before + 1 and reports[-1]["moves"]
+    assert_nothing_lost_or_doubled(place)
+
+
+@pytest.mark.root
+def test_another_person_sees_their_own_lines_only() -> None:
+    with tempfile.TemporaryDirectory(prefix="interdict-persons-") as name, ConsoleDoor() as door:
+        folder = Path(name)
+        folder.chmod(0o755)
+        place = Place(folder, door)
+        theirs = place.agent.folder / "their-home"
+        other = synthetic_npm_install(theirs / ".npm-global", NAME, "2.1.112", "js")
+        give_to(theirs)
+        mine = place.install()
+        with place.agent as agent, place.console():
+            agent.publish("notify")
+            agent.start(homes=[str(agent.home), str(theirs)])
+            agent.settings_file.chmod(0o644)
+            place.until(lambda: [row["outcome"] for row in place.rows(finding)] == ["told", "told"])
+            agent.stop()
+            with person(lambda: None, lambda: _says(agent, "status", "sent")) as someone:
+                said = someone.act()
+        status, sent = json.loads(said["status"]), json.loads(said["sent"])
+        ids = {row["version"]: row["id"] for row in agent.view("0.json")["findings"]}  # type: ignore[attr-defined]
+        assert [row["path"] for row in status["findings"]] == [str(other)]
+        assert {line["id"] for row in sent["reports"] for line in row["report"]["findings"]} == {ids["2.1.112"]}
+        assert str(mine) not in said["status"] + said["sent"]
+        assert ids[VERSION] not in said["status"] + said["sent"]
+        assert agent.command("sent", "--json").stdout.count(ids[VERSION]) > 0
+
+
+def _says(agent: Workstation, *commands: str) -> dict[str, str]:
+    """What a person reads who runs these commands, in their own process."""
+    said = {}
+    for name in commands:
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            main([name, "--config", str(agent.settings_file), "--json"])
+        said[name] = out.getvalue()
+    return said
