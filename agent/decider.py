@@ -213,8 +213,9 @@ class Decider:
         made: list[tuple[Subject, Decision]] = []
         for installation in self.installations:
             decision = self.rules.decide(primary(installation), now, identity_of(installation))
-            if decision:
-                made.append((subject_of(installation, decision.ban), decision))
+            subject = subject_of(installation, decision.ban) if decision else None
+            if decision and subject and not self._being_taken(subject):
+                made.append((subject, decision))
         for process in self.processes.values():
             decision = self.rules.decide(process.seen, now, process.identity)
             if decision:
@@ -368,6 +369,9 @@ class Decider:
         for key, case in list(self._memory.cases.items()):
             if key in self.current or case.gone_at is not None:
                 continue
+            if self._acting_on(key):
+                # A look can be faster than the answer of what took it away; `gone` would then say "by itself".
+                continue
             if case.subject.pid is None and self._could_not_look(case.subject.path):
                 continue
             lifted = self.rules is not None and case.subject.ban in self.rules.book.lifted
@@ -380,6 +384,17 @@ class Decider:
             if last is not None:
                 self._queue([gone_line(last, case)])
             self._log.write(Event.FINDING_GONE, finding=key, tool=case.subject.tool, outcome=outcome)
+
+    def _acting_on(self, finding: str) -> bool:
+        """Whether an act on it is under way, whose outcome will say how it ended."""
+        return any(one == finding and kind is not Kind.NOTIFY for one, kind, _ in self._inflight)
+
+    def _being_taken(self, subject: Subject) -> bool:
+        """Whether it is a remainder of what an act on another finding is taking away just now."""
+        return any(
+            kind is Kind.QUARANTINE and finding != subject.finding and _inside(subject.path, path)
+            for finding, kind, path in self._inflight
+        )
 
     def _could_not_look(self, path: str) -> bool:
         wheres = (place.where for places in self._unknown.values() for place in places)

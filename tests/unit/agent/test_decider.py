@@ -30,6 +30,7 @@ QODER = PACKAGE._replace(
     path="/home/li/.npm-global/lib/node_modules/@qoder-ai/qodercli", name="@qoder-ai/qodercli", version="1.1.52",
     purl="pkg:npm/%40qoder-ai/qodercli@1.1.52",
 )  # fmt: skip
+PROGRAM = PACKAGE._replace(face=Face.EXECUTABLE, path=f"{PATH}/bin/claude.exe", name="claude", purl="", manager="")
 
 
 class Workstation:
@@ -129,6 +130,35 @@ def test_what_is_under_way_is_not_asked_for_twice(workstation: Workstation) -> N
     workstation.see(PACKAGE)
     assert sorted(intent.kind.value for intent in workstation.judge()) == ["notify", "quarantine"]
     assert workstation.judge() == []
+
+
+@pytest.mark.parametrize(
+    ("left", "result", "said"),
+    [
+        pytest.param((), OutcomeCode.QUARANTINED, "quarantined", id="all of it"),
+        pytest.param((PROGRAM,), OutcomeCode.QUARANTINED, "quarantined", id="all but what another source last saw"),
+        pytest.param((), OutcomeCode.GONE, "gone", id="all of it, and it was not the act"),
+    ],
+)
+def test_what_a_look_misses_while_an_act_takes_it_away_is_reported_as_taken(
+    workstation: Workstation, left: tuple[Observation, ...], result: OutcomeCode, said: str
+) -> None:
+    workstation.now = REMOVE
+    workstation.see(PACKAGE)
+    acts = [intent for intent in workstation.judge() if intent.kind is Kind.QUARANTINE]
+    workstation.see(*left)
+    workstation.judge()
+    assert workstation.events("finding-gone") == []
+    for intent in acts:
+        workstation.done(intent, result)
+    workstation.see()
+    workstation.judge()
+    assert [row["outcome"] for row in workstation.events("finding-gone")] == [said]
+    assert {line.id for line in workstation.lines if isinstance(line, FindingLine)} == {acts[0].finding_id}
+    assert [(line.gone, line.outcome) for line in workstation.lines if isinstance(line, FindingLine)][-1] == (
+        True,
+        said,
+    )
 
 
 def test_a_failed_act_is_tried_again_later(workstation: Workstation) -> None:
