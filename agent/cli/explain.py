@@ -146,12 +146,17 @@ def _as_the_agent_knows_it(finding: dict[str, object] | None, settings: Settings
         return None
     view = own_view(settings.state_dir) or {}
     rows = view.get("findings")
-    known = (
-        [row for row in rows if isinstance(row, dict) and row.get("id") == finding["id"]]
-        if isinstance(rows, list)
-        else []
-    )
-    return known[0] if known else finding
+    for row in rows if isinstance(rows, list) else []:
+        if isinstance(row, dict) and _same(row, finding):
+            return row
+    return finding
+
+
+def _same(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    """The same finding. A process is known by its pid here: both were looked at while it runs."""
+    if other.get("pid") is not None:
+        return (one.get("pid"), one.get("ban"), one.get("tool")) == (other["pid"], other["ban"], other["tool"])
+    return one.get("id") == other.get("id")
 
 
 def _show(target: str, answer: Answer, finding: Mapping[str, object] | None) -> None:

@@ -47,6 +47,18 @@ def _digest(folder: Path) -> dict[str, object]:
     }
 
 
+def _explain_agrees(workstation: Workstation) -> int:
+    """Asks `explain` about every finding that the daemon shows; answers with how many there were."""
+    own = workstation.view(f"{os.geteuid()}.json")["findings"]
+    assert isinstance(own, list)
+    for finding in own:
+        said = workstation.command("explain", str(finding["pid"] or finding["path"]), "--json")
+        document = json.loads(said.stdout)
+        assert (said.returncode, document["finding"]) == (1, finding), said.stderr
+        assert document["why"], "there is a reason for everything"
+    return len(own)
+
+
 def test_a_ban_from_its_announcement_to_its_lifting(workstation: Workstation) -> None:
     workstation.publish("notify")
     workstation.start()
@@ -64,6 +76,8 @@ def test_a_ban_from_its_announcement_to_its_lifting(workstation: Workstation) ->
 
     session = _start_tool(workstation)
     workstation.wait_for(event="finding", face="process", pid=session.pid)
+    workstation.wait_for_view(lambda view: len(view) == 2)
+    assert _explain_agrees(workstation) == 2
     mark = workstation.mark()
     workstation.publish("notify", "block", let_finish=2)
     workstation.wait_for(mark, event="finding-changed", pid=session.pid, action="block")
@@ -100,6 +114,8 @@ def test_a_renamed_binary_is_found_by_content_and_a_namesake_is_left_alone(works
     assert (weak["confidence"], weak["state"], weak["action"]) == ("weak", "weak", "report")
     workstation.wait_for(event="outcome", kind="quarantine", path=found["path"], result="quarantined")
     assert namesake.exists()
+    workstation.wait_for_view(lambda view: len(view) == 1)
+    assert _explain_agrees(workstation) == 1
     assert [row["path"] for row in workstation.events(event="outcome", kind="quarantine")] == [found["path"]]
 
 
@@ -208,11 +224,13 @@ def test_explain_says_what_the_daemon_acts_on(workstation: Workstation) -> None:
     workstation.wait_for(event="outcome", kind="stop", pid=session.pid)
     session.wait()
     workstation.stop()
-    own = workstation.view(f"{os.geteuid()}.json")["findings"]
-    assert isinstance(own, list) and own
-    for finding in own:
-        said = json.loads(workstation.command("explain", str(installed), "--json").stdout)
-        assert said["finding"] == finding
+    assert _explain_agrees(workstation) == 1
+    nothing = json.loads(workstation.command("explain", "/usr/bin/env", "--json").stdout)
+    assert (nothing["finding"], nothing["why"]) == (
+        None,
+        ["No ban of the policy names a tool that this could be (1 looked at)."],
+    )
+    assert str(installed) in workstation.command("explain", str(installed)).stdout
 
 
 def test_status_scan_and_sent_answer_in_the_shapes_of_the_contract(workstation: Workstation) -> None:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -201,6 +201,19 @@ class Workstation:
         value = json.loads((self.state / "views" / name).read_bytes())
         assert isinstance(value, dict)
         return value
+
+    def wait_for_view(self, so: Callable[[list[dict[str, object]]], bool]) -> None:
+        """Waits until the findings that the agent shows are so; views are written a moment after the log."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with contextlib.suppress(FileNotFoundError):
+                findings = self.view(f"{os.geteuid()}.json")["findings"]
+                assert isinstance(findings, list)
+                if so(findings):
+                    return
+            if time.monotonic() > deadline:
+                raise AgentStopped("the agent's view never came to be so")
+            threading.Event().wait(0.05)
 
     def _take(self, line: str) -> None:
         with self._new:
