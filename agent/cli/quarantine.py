@@ -7,7 +7,6 @@ look. As root on everything; otherwise on what one's own trial agent has taken.
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 
 from agent.cli.output import print_json, print_table, say
@@ -21,7 +20,8 @@ from agent.enforce.restore import Restorer
 from agent.errors import BadCommand, Denied, Gone, InterdictError, StateBroken
 from agent.host.clock import wall
 from agent.host.oserrors import printable
-from agent.host.vault import am_root, find_vaults
+from agent.host.processes import owner_name
+from agent.host.vault import am_root, find_vaults, my_uid
 from agent.settings import Settings
 
 NAME = "quarantine"
@@ -137,4 +137,4 @@ def _refuse_purge(record: Record) -> None:
 
 def _who() -> str:
     """The account that asked; behind sudo, the person."""
-    return os.environ.get("SUDO_USER") or getpass.getuser()
+    return os.environ.get("SUDO_USER") or owner_name(my_uid())
