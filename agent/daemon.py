@@ -16,7 +16,7 @@ from agent import brake as braking
 from agent import inbox as box
 from agent.actors import Actors
 from agent.decider import Decider
-from agent.enforce.interface import Intent
+from agent.enforce.interface import Detail, Intent
 from agent.enforce.ledger import Ledger
 from agent.enforce.restore import restore_intent
 from agent.errors import BadSettings
@@ -224,6 +224,9 @@ class Daemon:
         self._p.decider.outcome(outcome, self._now())
         if outcome.look_again:
             self._p.looker.ask_everything()
+        if outcome.detail is Detail.CHANGED_SINCE_FOUND and outcome.intent.pid is not None:
+            # It called exec in the meantime: whatever it runs now is looked at now, not at the next sweep.
+            self._p.examiner.look_at((outcome.intent.pid,))
         if outcome.occupants:
             self._p.examiner.look_at(tuple(one.pid for one in outcome.occupants))
         self._dirty = True

@@ -338,7 +338,7 @@ def _actors(base: _Base, sight: Sight) -> Mapping[Kind, Callable[[], Actor]]:
 
 def _still_runs(sight: Sight, intent: Intent) -> bool:
     """Whether the process still runs what was found: it may have called exec since."""
-    return sight.still_runs(intent.pid or 0, intent.started or 0.0, intent.path)
+    return sight.still_runs(intent.pid or 0, intent.started or 0.0, intent.path, intent.identity)
 
 
 def _recover(base: _Base) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections import OrderedDict
+import time
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from agent.inbox import Ended, Inbox, Recognised
 from agent.inventory.installations import Installation
 from agent.watch.identity import Kind
 from agent.watch.interface import ProcessEvent, Started, Swept
-from agent.watch.sight import Seen, Sight, observe
+from agent.watch.sight import Seen, Sight, as_program, observe
 from policy_schema.rules.decision import Identity
 from policy_schema.rules.identity import executable_name
 from policy_schema.rules.observation import Observation
@@ -30,8 +31,12 @@ from policy_schema.rules.rulebook import DeviceRules
 
 _ALIVE_EVERY = 0.5
 """Seconds between two looks whether recognised processes still run; none are made while there are none."""
+_ALIVE_SHARE = 10
+"""… and that many times as long as such a look took: whoever starts 5,000 must not keep a processor busy."""
 _SETTLE = 0.05
-"""Seconds until a process that is about to become another program is looked at again."""
+"""Seconds until a process that is about to become another program is looked at again, once."""
+_MOST_WAITING = 8192
+"""Starts that wait to be looked at. A storm that is faster than we are becomes one look at what still runs."""
 _SYSTEM = ("/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/", "/usr/lib/systemd/", "/lib/systemd/", "/usr/libexec/")
 
 Container = Callable[[str], tuple[str, str]]
@@ -68,7 +73,11 @@ class Examiner:
         self._only_below = tuple(only_below)
         self._known = _Known(None, (), frozenset())
         self._pids: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._missed = False
+        self._settling: deque[tuple[float, int, float]] = deque()
+        self._settled: OrderedDict[ProcessKey, None] = OrderedDict()
         self._tracked: OrderedDict[ProcessKey, str] = OrderedDict()
+        self._ended_due = 0.0
         self.examined = 0
 
     def know(self, rules: DeviceRules | None, installations: Sequence[Installation]) -> None:
@@ -79,7 +88,7 @@ class Examiner:
     def event(self, event: ProcessEvent) -> None:
         """The watcher's sink: returns at once."""
         if isinstance(event, Started):
-            self._pids.put(event.pid)
+            self.look_at((event.pid,))
         elif isinstance(event, Swept):
             self._sight.keep(event.pids)
             self.look_at(event.pids)
@@ -87,22 +96,49 @@ class Examiner:
     def look_at(self, pids: Sequence[int]) -> None:
         """Asks for a look at these processes."""
         for pid in pids:
+            if self._pids.qsize() >= _MOST_WAITING:
+                self._missed = True
+                return
             self._pids.put(pid)
 
     def sweep(self) -> None:
         """Asks for a look at everything that runs."""
+        self._missed = True
         self._pids.put(None)
 
     def run(self, stop: threading.Event) -> None:
         """The thread's body."""
         while not stop.is_set():
-            try:
-                pid = self._pids.get(timeout=_ALIVE_EVERY if self._tracked else 2.0)
-            except queue.Empty:
+            pid = self._next()
+            if self._missed:
+                self._look_at_all()
+            elif pid is not None:
+                self._examine(pid)
+            self._look_again()
+            if time.monotonic() >= self._ended_due:
                 self._look_who_ended()
-                continue
-            for one in (pid,) if pid is not None else [row[0] for row in processes.running()]:
-                self._examine(one)
+
+    def _next(self) -> int | None:
+        """The next process to look at; None when there is none, or when it is time for something else."""
+        wait = min(2.0, max(0.0, self._ended_due - time.monotonic())) if self._tracked else 2.0
+        if self._settling:
+            wait = min(wait, _SETTLE)
+        try:
+            return self._pids.get(timeout=wait)
+        except queue.Empty:
+            return None
+
+    def _look_at_all(self) -> None:
+        """Everything that runs; what waited to be looked at is among it, or has ended."""
+        self._missed = False
+        for _ in range(self._pids.qsize()):
+            self._pids.get()
+        for pid, _ in processes.running():
+            self._examine(pid)
+
+    def _look_again(self) -> None:
+        while self._settling and self._settling[0][0] <= time.monotonic():
+            self._examine(self._settling.popleft()[1])
 
     def everything(self) -> list[Process]:
         """Looks at all processes once, now: for a command that only looks."""
@@ -117,8 +153,7 @@ class Examiner:
         self.examined += 1
         try:
             seen = self._sight.look(pid)
-            if seen.runs.kind is Kind.SETTLING:
-                threading.Timer(_SETTLE, self._pids.put, (pid,)).start()
+            if seen.runs.kind is Kind.SETTLING and self._settles(seen):
                 return None
             return self._recognise(seen, known, known.rules)
         except InterdictError:
@@ -132,10 +167,31 @@ class Examiner:
             self._tracked[key] = recognised.identity.tool
             self._inbox.put(Recognised(key, recognised))
 
+    def _settles(self, seen: Seen) -> bool:
+        """Whether to wait for what it becomes: once. A program that is merely called `env` stays what it is."""
+        key = (seen.process.pid, seen.process.started)
+        if key in self._settled:
+            return False
+        self._settled[key] = None
+        if len(self._settled) > _MOST_WAITING:
+            self._settled.popitem(last=False)
+        self._settling.append((time.monotonic() + _SETTLE, *key))
+        return True
+
     def _recognise(self, seen: Seen, known: _Known, rules: DeviceRules) -> Process | None:
-        if seen.runs.kind in (Kind.NOTHING, Kind.CODE) or seen.process.foreign:
+        if seen.runs.kind is Kind.NOTHING or seen.process.foreign:
             # Below another root (a container) the paths are not ours: nothing there is taken for anything here.
             return None
+        # An interpreter is known by its file's name only, and anybody can call a file `node`.
+        program = seen if seen.runs.kind is Kind.PROGRAM else as_program(seen)
+        itself = self._recognise_file(program, known, rules)
+        if itself is not None:
+            return itself._replace(seen=itself.seen._replace(inode=processes.program_inode(seen.process)))
+        if seen.runs.kind in (Kind.PROGRAM, Kind.CODE, Kind.SETTLING):
+            return None
+        return self._recognise_file(seen, known, rules)
+
+    def _recognise_file(self, seen: Seen, known: _Known, rules: DeviceRules) -> Process | None:
         observation = observe(seen)
         if self._only_below and not any(_inside(observation.path, folder) for folder in self._only_below):
             return None
@@ -159,13 +215,20 @@ class Examiner:
         return Process(observation, found, "") if found else None
 
     def _is_plain_system_program(self, seen: Seen, observation: Observation, known: _Known) -> bool:
-        """The programs of the system itself, under a name that no tool of the policy has."""
+        """The programs of the system itself, under a name that no tool of the policy has.
+
+        The path is what the process's own mount namespace calls it: anybody can mount their file over `/usr/bin/true`
+        in a namespace of theirs. So it must be the file that we see under that name.
+        """
         if seen.runs.kind is not Kind.PROGRAM or not observation.path.startswith(_SYSTEM):
             return False
-        return executable_name(observation.path) not in known.names
+        return executable_name(observation.path) not in known.names and processes.is_ours_too(seen.process)
 
     def _look_who_ended(self) -> None:
+        began = time.monotonic()
         gone = tuple(key for key in self._tracked if not _alive(key))
+        now = time.monotonic()
+        self._ended_due = now + max(_ALIVE_EVERY, _ALIVE_SHARE * (now - began))
         for key in gone:
             del self._tracked[key]
         if gone:

@@ -52,6 +52,15 @@ class Process(NamedTuple):
         return f"/proc/{self.pid}/exe" if sys.platform == "linux" else self.exe
 
 
+def program_inode(process: Process) -> tuple[int, int] | None:
+    """(device, inode) of the program that a process runs; None when that cannot be told."""
+    try:
+        status = os.stat(process.bytes_at)
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
 class BootMark(NamedTuple):
     """This boot's name and the boot time that start times are counted from."""
 
@@ -165,6 +174,14 @@ if sys.platform == "linux":
         """
         with clear_errors(pid):
             return os.readlink(f"/proc/{pid}/exe")
+
+    def is_ours_too(process: Process) -> bool:
+        """Whether the name of a process's program leads to that very file for us too: it may have other mounts."""
+        try:
+            ours = os.stat(process.exe, follow_symlinks=False)
+        except (OSError, ValueError):
+            return False
+        return program_inode(process) == (ours.st_dev, ours.st_ino)
 
     def start_of(pid: int) -> float:
         """When a process started.
@@ -318,6 +335,10 @@ else:
         """
         with _clear_psutil(pid):
             return psutil.Process(pid).exe()
+
+    def is_ours_too(process: Process) -> bool:
+        """There are no mount namespaces here: a name is the same file for everybody."""
+        return bool(process.exe)
 
     def start_of(pid: int) -> float:
         """When a process started.

@@ -87,13 +87,20 @@ class Sight:
             self._forget(pid)
         return seen
 
-    def still_runs(self, pid: int, started: float, path: str) -> bool:
-        """Whether this very process still runs that file: it may have ended, or called exec since it was seen."""
+    def still_runs(self, pid: int, started: float, path: str, program: tuple[int, int] | None = None) -> bool:
+        """Whether this very process still runs that file: it may have ended, or called exec since it was seen.
+
+        `program`: (device, inode) of what it ran, when that was the program itself: renaming it changes nothing.
+        """
         try:
             seen = self.look(pid)
+            if not processes.same_start(seen.process.started, started):
+                return False
+            if program is not None and processes.program_inode(seen.process) == program:
+                return True
         except (Gone, Denied):
             return False
-        return processes.same_start(seen.process.started, started) and seen.path == path
+        return path in (seen.path, seen.process.exe)
 
     def remember(self, pid: int, started: float, exe: str, path: str) -> None:
         """Gives back what is known of a running process from before the agent's own restart."""
@@ -150,6 +157,12 @@ class Sight:
     def _forget(self, pid: int) -> None:
         with self._lock:
             self._memory.pop(pid, None)
+
+
+def as_program(seen: Seen) -> Seen:
+    """The same look, at the program itself instead of what it may be interpreting. Nothing was looked for around it."""
+    process = seen.process
+    return Seen(process, Runs(Kind.PROGRAM, process.exe, deleted=process.exe_deleted), process.exe, False)
 
 
 def observe(seen: Seen) -> Observation:
