@@ -17,7 +17,7 @@ from agent import inbox as box
 from agent.actors import Actors
 from agent.decider import Decider
 from agent.enforce.interface import Detail, Intent
-from agent.enforce.ledger import Ledger
+from agent.enforce.ledger import Ledger, Ours
 from agent.enforce.restore import restore_intent
 from agent.errors import BadSettings
 from agent.events import Event, EventLog
@@ -199,6 +199,7 @@ class Daemon:
         if p.policy.rules is not None:
             p.ledger.refresh(p.policy.rules.book.version)
             p.decider.restored = p.ledger.restored_paths()
+            p.decider.is_ours = lambda path: p.ledger.ours(path) is Ours.VAULT
         p.decider.looked(message.observations, message.unknown)
         p.reporter.looked(message)
         p.watch_folders(p.looker.folders())

@@ -96,6 +96,8 @@ class Decider:
         self.processes: dict[ProcessKey, Process] = {}
         self.restored: frozenset[str] = frozenset()
         """Paths that somebody restored under the policy version in force: held until it changes."""
+        self.is_ours: Callable[[str], bool] = lambda path: False
+        """Whether something lies in one of our own vaults: that is no installation."""
         self.guarded: dict[str, str] = {}
         """Bans that the guard holds, with the sentence that says why."""
         self.current: dict[str, Current] = {}
@@ -204,7 +206,7 @@ class Decider:
     def _regroup(self) -> None:
         if self.rules is None:
             return
-        everything = [seen for rows in self._observations.values() for seen in rows]
+        everything = [seen for rows in self._observations.values() for seen in rows if not self.is_ours(seen.path)]
         embeds = {tool.id: tool.embeds for tool in self.rules.book.tools.values()}
         self.installations = group(everything, self.rules.identify, embeds)
 
@@ -257,7 +259,7 @@ class Decider:
             believable=now.believable,
             observe=self.observe,
             running=running,
-            hold=self.guarded.get(subject.ban) or braking.hold_of(self._memory.brake, subject.ban, now.instant),
+            hold=self.guarded.get(subject.ban) or self._held(subject, now.instant),
             restored=any(_inside(subject.path, place) for place in self.restored),
         )
 
@@ -315,14 +317,19 @@ class Decider:
         unique = {_notice_key(i) if i.kind is Kind.NOTIFY else _key(i): i for i in intents}
         notices = [i for i in unique.values() if i.kind is Kind.NOTIFY]
         acts = [i for i in unique.values() if i.kind is not Kind.NOTIFY]
-        state, allowed = braking.admit(self._memory.brake, len(acts), now)
+        wanted = [braking.Wanted(i.uid, i.installation_id if i.kind is Kind.STOP else "") for i in acts]
+        state, answers = braking.admit(self._memory.brake, wanted, now)
         self._memory.keep_brake(state)
-        if allowed < len(acts):
+        allowed = [act for act, may in zip(acts, answers, strict=True) if may]
+        if len(allowed) < len(acts):
             self.wake = min(self.wake or Instant(now + 60), Instant(now + 60))
-        chosen = [*notices, *acts[:allowed]]
+        chosen = [*notices, *allowed]
         self._inflight |= {_key(intent) for intent in chosen}
-        self.counters.acts += min(allowed, len(acts))
+        self.counters.acts += len(allowed)
         return chosen
+
+    def _held(self, subject: Subject, now: Instant) -> str:
+        return braking.hold_of(self._memory.brake, subject.ban, subject.uid, now)
 
     def _remember(self, outcome: Outcome, now: Instant) -> None:
         """Writes an outcome into case, person, history and report line, all or nothing."""
@@ -402,13 +409,16 @@ class Decider:
 
     def _watch_growth(self, candidates: Sequence[tuple[Subject, Decision]]) -> None:
         self._fresh_policy = False
-        counts: dict[str, int] = {}
+        things: dict[str, dict[int, set[str]]] = {}
         for subject, decision in candidates:
             if subject.pid is None and decision.state is not State.WEAK:
-                counts[subject.ban] = counts.get(subject.ban, 0) + 1
-        state = braking.judge_matches(self._memory.brake, counts)
-        for ban, why in state.held.items():
-            if ban not in self._memory.brake.held:
+                # A package is one thing however often it lies in caches: a bad rule matches many different ones.
+                thing = subject.purl.partition("@")[0] or subject.path
+                things.setdefault(subject.ban, {}).setdefault(subject.uid, set()).add(thing)
+        counts = {ban: {uid: len(them) for uid, them in owners.items()} for ban, owners in things.items()}
+        before, state = braking.held_bans(self._memory.brake), braking.judge_matches(self._memory.brake, counts)
+        for ban, why in braking.held_bans(state).items():
+            if ban not in before:
                 self._log.write(Event.BRAKE, ban=ban, why=why)
         self._memory.keep_brake(state)
 

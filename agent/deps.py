@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 from agent.actors import Actors
@@ -163,8 +164,17 @@ def _deciding(base: _Base) -> tuple[Decider, Outbox]:
         compose=_wording(base, lambda: decider),
         queue=outbox.queue if base.settings.server else lambda lines: None,
         observe=base.settings.mode == "observe",
+        pseudonym=functools.partial(_pseudonym, base),
     )
     return decider, outbox
+
+
+def _pseudonym(base: _Base, uid: int) -> str:
+    """A person in reports: made with the device's own key, so nobody else can tell who it is; empty unless the policy
+    says that reports may speak of persons at all."""
+    if not base.policy.person_level or uid < 0:
+        return ""
+    return "p-" + blake2b(str(uid).encode(), key=base.key.private.encode()[:64], digest_size=8).hexdigest()
 
 
 def _watching(base: _Base) -> _Watching:
@@ -320,7 +330,12 @@ def _actors(base: _Base, sight: Sight) -> Mapping[Kind, Callable[[], Actor]]:
 
         homes = tuple(_homes(settings))
         return Quarantiner(
-            state_dir=settings.state_dir, now=now, vault_dir=settings.vault_dir, homes=homes, version=VERSION
+            state_dir=settings.state_dir,
+            now=now,
+            vault_dir=settings.vault_dir,
+            homes=homes,
+            own=(settings.file,),
+            version=VERSION,
         )
 
     def give_back() -> Actor:

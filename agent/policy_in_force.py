@@ -129,6 +129,13 @@ class PolicyInForce:
         """Whose view holds everything: root's, or that of whoever runs the agent for themselves."""
         return own_uid()
 
+    @property
+    def person_level(self) -> bool:
+        """Whether the policy in force lets reports speak of persons (by pseudonym)."""
+        privacy = self._data.get("privacy") if self._data else None
+        level = privacy.get("person_level") if isinstance(privacy, Mapping) else None
+        return isinstance(level, Mapping) and level.get("default") is True
+
     def not_understood(self) -> tuple[str, ...]:
         """Bans that need a newer agent."""
         return self._rules.book.not_understood if self._rules else ()

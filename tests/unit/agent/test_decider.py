@@ -283,3 +283,10 @@ def test_the_line_that_leaves_the_machine_has_no_path_and_no_name(workstation: W
     text = json.dumps([str(line) for line in workstation.lines])
     assert "/home" not in text
     assert "li" not in [getattr(line, "person", "") for line in workstation.lines]
+
+
+def test_what_lies_in_our_own_vault_is_no_installation(workstation: Workstation) -> None:
+    workstation.decider.is_ours = lambda path: path.startswith("/home/li/.npm-global")
+    workstation.see(PACKAGE)
+    workstation.judge()
+    assert workstation.decider.current == {}
