@@ -33,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise BadCommand("no command was given", "See `interdict-console --help`.")
         os.umask(0o077)
         command: Callable[[argparse.Namespace], int] = getattr(_commands(), parsed.command)
-        return command(parsed)
+        code = command(parsed)
+        sys.stdout.flush()
+        return code
     except ConsoleError as error:
         print(f"interdict-console: {error}; {error.advice()}", file=sys.stderr)
         return 2

@@ -40,16 +40,32 @@ def main(argv: list[str] | None = None) -> int:
     """Runs one command and answers with its exit code."""
     arguments = sys.argv[1:] if argv is None else argv
     try:
-        return _run(arguments)
+        code = _run(arguments)
+        sys.stdout.flush()
+        return code
     except InterdictError as error:
         print(f"interdict: {error}. {error.advice()}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         # The reader went away (`| head`): not an error of ours, and nothing more can be said.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _finish_output()
+        return 2
+    except OSError as error:
+        _finish_output()
+        where = f"{error.filename}: " if error.filename else ""
+        reason = error.strerror or error
+        print(f"interdict: {where}{reason}. Check the path, its permissions and the room on the disk.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _finish_output() -> None:
+    """Writes what is still buffered; where that cannot be, drops it, so that the interpreter's end is silent."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: list[str]) -> int:

@@ -80,9 +80,11 @@ UNWANTED_IN_THE_CONSOLE = frozenset({"agent", "pydantic", "tuf"})
 
 def _loaded(names: tuple[str, ...]) -> list[str]:
     code = (
-        "import importlib, json, sys; sys.path.insert(0, sys.argv[1]);"
+        # What the interpreter brings by itself is not ours: Debian's has a sitecustomize.
+        "import sys; before = set(sys.modules);"
+        "import importlib, json; sys.path.insert(0, sys.argv[1]);"
         "[importlib.import_module(name) for name in sys.argv[2:]];"
-        "print(json.dumps(sorted(sys.modules)))"
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-c", code, str(ROOT), *names], capture_output=True, text=True, timeout=60, check=False

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from policy_schema.rules.instant import parse_instant
 from policy_schema.trust.layout import Role
 from tests.fakes.policies import ban, closed
 from tests.fakes.policy_server import PolicyRepository
 from tests.fakes.synthetic import synthetic_native, synthetic_npm_install
 from tests.fakes.workstation import Workstation
 
+Start = Callable[[], subprocess.Popen[bytes]]
 NAME, VERSION = "@anthropic-ai/claude-code", "2.1.197"
 
 
@@ -31,8 +33,19 @@ def _install(workstation: Workstation) -> Path:
     return synthetic_npm_install(workstation.prefix, NAME, VERSION, "native")
 
 
-def _start_tool(workstation: Workstation) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([str(workstation.prefix / "bin" / "claude")], start_new_session=True)
+@pytest.fixture
+def start_tool(workstation: Workstation) -> Iterator[Start]:
+    """Starts the tool as a person would; what still runs at the end of the test is ended."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen([str(workstation.prefix / "bin" / "claude")], start_new_session=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 def _digest(folder: Path) -> dict[str, object]:
@@ -59,7 +72,7 @@ def _explain_agrees(workstation: Workstation) -> int:
     return len(own)
 
 
-def test_a_ban_from_its_announcement_to_its_lifting(workstation: Workstation) -> None:
+def test_a_ban_from_its_announcement_to_its_lifting(workstation: Workstation, start_tool: Start) -> None:
     workstation.publish("notify")
     workstation.start()
     workstation.wait_for(event="policy-adopted")
@@ -74,17 +87,17 @@ def test_a_ban_from_its_announcement_to_its_lifting(workstation: Workstation) ->
     )
     workstation.wait_for(event="outcome", kind="notify", result="told")
 
-    session = _start_tool(workstation)
+    session = start_tool()
     workstation.wait_for(event="finding", face="process", pid=session.pid)
     workstation.wait_for_view(lambda view: len(view) == 2)
     assert _explain_agrees(workstation) == 2
     mark = workstation.mark()
     workstation.publish("notify", "block", let_finish=2)
-    workstation.wait_for(mark, event="finding-changed", pid=session.pid, action="block")
-    second = _start_tool(workstation)
+    blocked = workstation.wait_for(mark, event="finding-changed", pid=session.pid, action="block")
+    second = start_tool()
     workstation.wait_for(mark, event="outcome", kind="stop", pid=second.pid, result="stopped")
-    assert session.poll() is None, "what ran before the block may finish first"
-    workstation.wait_for(mark, event="outcome", kind="stop", pid=session.pid, result="stopped")
+    ended = workstation.wait_for(mark, event="outcome", kind="stop", pid=session.pid, result="stopped")
+    assert ended["at"] >= parse_instant(str(blocked["finish_until"])), "what ran before the block may finish first"
     assert (session.wait(), second.wait()) == (-signal.SIGTERM, -signal.SIGTERM)
 
     before = _digest(installed)
@@ -186,13 +199,13 @@ def test_a_broken_settings_file_keeps_the_former_settings_and_says_so(workstatio
     assert workstation.wait_for(mark, event="started")["mode"] == "observe"
 
 
-def test_observing_stops_and_moves_nothing(workstation: Workstation) -> None:
+def test_observing_stops_and_moves_nothing(workstation: Workstation, start_tool: Start) -> None:
     workstation.publish("notify", "block", "remove")
     installed = _install(workstation)
     workstation.start(mode="observe")
     found = workstation.wait_for(event="finding", face="package")
     workstation.wait_for(event="outcome", kind="notify")
-    session = _start_tool(workstation)
+    session = start_tool()
     workstation.wait_for(event="finding", face="process", pid=session.pid)
     workstation.stop()
     assert (found["action"], session.poll(), installed.exists()) == ("notify", None, True)
@@ -215,12 +228,12 @@ def test_what_an_administrator_restores_is_left_alone_until_the_policy_changes(w
     workstation.wait_for(mark, event="outcome", kind="quarantine", result="quarantined")
 
 
-def test_explain_says_what_the_daemon_acts_on(workstation: Workstation) -> None:
+def test_explain_says_what_the_daemon_acts_on(workstation: Workstation, start_tool: Start) -> None:
     workstation.publish("notify", "block", let_finish=3600)
     installed = _install(workstation)
     workstation.start()
     workstation.wait_for(event="outcome", kind="notify")
-    session = _start_tool(workstation)
+    session = start_tool()
     workstation.wait_for(event="outcome", kind="stop", pid=session.pid)
     session.wait()
     workstation.stop()

@@ -155,7 +155,8 @@ def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
     assert "cannot be used" in done.stderr
 
 
-def test_a_pipe_that_is_closed_is_no_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["noticed at the end", "noticed at once"])
+def test_a_pipe_that_is_closed_is_no_error(tmp_path: Path, unbuffered: str) -> None:
     output("migrate", "--data", str(tmp_path))
     reading, writing = os.pipe()
     os.close(reading)
@@ -165,6 +166,7 @@ def test_a_pipe_that_is_closed_is_no_error(tmp_path: Path) -> None:
             cwd=ROOT,
             stdout=closed,
             stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
             timeout=60,
         )
     assert done.stderr == b""

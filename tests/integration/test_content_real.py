@@ -109,6 +109,14 @@ def test_a_native_program_has_its_section_and_half_the_tail_would_do(spec: str, 
     assert [match.id for match in look_at(path, halved)] == [signature]
 
 
+@pytest.mark.parametrize("launcher", ["t32.exe", "t64.exe", "t64-arm.exe", "w32.exe", "w64.exe", "w64-arm.exe"])
+def test_a_real_small_windows_program_has_its_code_section(launcher: str) -> None:
+    data = (zoo.package("distlib==0.4.0") / "distlib" / launcher).read_bytes()
+    assert kind_of(data[:HEAD_SIZE]) is Kind.PE
+    (text,) = find_sections(Kind.PE, lambda at, size: data[at : at + size], len(data), ".text")
+    assert 1000 < text.end - text.start < len(data)
+
+
 SDK = [
     pytest.param("@anthropic-ai/claude-agent-sdk-linux-x64@0.3.329", "claude", id="the engine of the npm SDK"),
     pytest.param("claude-agent-sdk==0.2.186", "claude_agent_sdk/_bundled/claude", id="the engine of the PyPI SDK"),

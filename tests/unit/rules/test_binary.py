@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -74,18 +73,6 @@ def test_each_slice_of_a_universal_program_has_its_section(wide: bool) -> None:
 
 def test_text_has_no_sections() -> None:
     assert find_sections(Kind.TEXT, BytesReader(b"#!/bin/sh").read_at, 9, ".bun") == ()
-
-
-def test_the_launchers_of_pip_are_real_windows_programs() -> None:
-    pip = find_spec("pip")
-    assert pip is not None and pip.origin is not None
-    launchers = sorted((Path(pip.origin).parent / "_vendor" / "distlib").glob("*.exe"))
-    assert launchers
-    for launcher in launchers:
-        data = launcher.read_bytes()
-        (text,) = find_sections(Kind.PE, BytesReader(data).read_at, len(data), ".text")
-        assert kind_of(data[:4096]) is Kind.PE
-        assert 1000 < text.end - text.start < len(data)
 
 
 def test_the_python_that_runs_this_has_a_code_section() -> None:
