@@ -2,47 +2,75 @@
 
 Pure. Three reasons, each an attack or an accident that was seen elsewhere: a rule that suddenly matches half of a
 machine, acts that do not end, and an agent that dies each time it acts.
+
+The brake must not be a switch that a person can reach. Everything is measured for each person, so that decoys of one
+hold up nothing of another's; a clock that is set back forgets what lies in the future; a machine that was switched off
+is no crash of the agent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from policy_schema.rules.instant import Instant
 
 NEW_MATCHES = 12
-"""Installations of one ban newly matched by one policy version, beyond which its acts wait for a person."""
+"""Different things of one owner newly matched by one policy version, beyond which acts on them wait for somebody."""
 GROWTH = 4
 """… unless the ban matched at least a quarter as many before."""
 ACTS_A_MINUTE = 20
-"""Further acts wait for the next minute."""
+"""Further acts on what belongs to one person wait for the next minute."""
+ACTS_OF_ALL = 100
+"""… and on what belongs to anybody."""
+ALIKE = 10
+"""So many processes of one installation that end in the same moment count as one act."""
 CRASHES = 3
 """Starts without a clean end within `CRASH_WINDOW` seconds, after which nothing is acted on for `CRASH_REST`."""
 CRASH_WINDOW = 600
 CRASH_REST = 3600
 
 
+class Act(NamedTuple):
+    """One act that was let through: when, and on whose things."""
+
+    at: Instant
+    uid: int
+
+
+class Wanted(NamedTuple):
+    """One act that is wanted. Acts with the same `alike` that are not empty are one thing done many times."""
+
+    uid: int
+    alike: str = ""
+
+
+Matched = Mapping[str, Mapping[int, int]]
+"""Ban to owner (uid) to how many different things of theirs match."""
+
+
 class Brake(NamedTuple):
     """What the brake remembers: kept in the journal."""
 
-    acts: tuple[Instant, ...] = ()
+    acts: tuple[Act, ...] = ()
     unclean_starts: tuple[Instant, ...] = ()
     matched: Mapping[str, int] = {}
-    """Installations matched by each ban when the policy version before this one was in force."""
+    """What matched when the policy version before this one was in force: `BAN UID`, and `BAN` for all of them."""
     held: Mapping[str, str] = {}
-    """Ban to the sentence that says why its acts wait."""
+    """The same keys, to the sentence that says why acts wait."""
 
 
 def started(brake: Brake, clean: bool, now: Instant) -> Brake:
-    """The agent starts; `clean` says whether it had ended properly."""
-    recent = tuple(moment for moment in brake.unclean_starts if moment > now - CRASH_WINDOW - CRASH_REST)
+    """The agent starts; `clean` says whether it had ended properly, or together with the machine."""
+    recent = tuple(moment for moment in brake.unclean_starts if now - CRASH_WINDOW - CRASH_REST < moment <= now)
     return brake._replace(unclean_starts=recent if clean else (*recent, now))
 
 
-def resting_until(brake: Brake) -> Instant:
+def resting_until(brake: Brake, now: Instant) -> Instant:
     """Until when a crash loop keeps the agent from acting; 0 when there is none."""
-    starts = sorted(brake.unclean_starts)
+    # What lies in the future was written by a clock that has been set back since.
+    starts = sorted(moment for moment in brake.unclean_starts if moment <= now)
     ends = [
         Instant(starts[i] + CRASH_REST)
         for i in range(CRASHES - 1, len(starts))
@@ -51,31 +79,56 @@ def resting_until(brake: Brake) -> Instant:
     return max(ends, default=Instant(0))
 
 
-def judge_matches(brake: Brake, matched: Mapping[str, int]) -> Brake:
-    """The first whole look under a new policy version: holds every ban that matches far more than before."""
+def judge_matches(brake: Brake, matched: Matched) -> Brake:
+    """The first whole look under a new policy version: holds what matches far more than before.
+
+    A person's things are held by the number of that person's. Everybody's are held when the number is too large even
+    without the person who has the most: one person alone can only hold up what is done to themselves.
+    """
+    counts = {f"{ban} {uid}": count for ban, owners in matched.items() for uid, count in owners.items()}
+    counts |= {ban: sum(owners.values()) - max(owners.values(), default=0) for ban, owners in matched.items()}
     held = {
-        ban: f"The brake holds it: {count} installations match where {brake.matched.get(ban, 0)} did before."
-        for ban, count in matched.items()
-        if count > NEW_MATCHES and count > GROWTH * brake.matched.get(ban, 0)
+        key: f"The brake holds it: {count} installations match where {brake.matched.get(key, 0)} did before."
+        for key, count in counts.items()
+        if count > NEW_MATCHES and count > GROWTH * brake.matched.get(key, 0)
     }
-    return brake._replace(held=held, matched=dict(matched) if not held else brake.matched)
+    kept = {key: brake.matched[key] for key in held if key in brake.matched}
+    fresh = {key: count for key, count in counts.items() if key not in held}
+    return brake._replace(held=held, matched=fresh | kept)
 
 
-def hold_of(brake: Brake, ban: str, now: Instant) -> str:
-    """Why acts of this ban wait now, or nothing."""
-    if resting_until(brake) > now:
+def hold_of(brake: Brake, ban: str, uid: int, now: Instant) -> str:
+    """Why acts of this ban on this person's things wait now, or nothing."""
+    if now < resting_until(brake, now):
         return "The agent ended badly several times, so it does not act for an hour."
-    return brake.held.get(ban, "")
+    return brake.held.get(ban) or brake.held.get(f"{ban} {uid}", "")
 
 
-def admit(brake: Brake, wanted: int, now: Instant) -> tuple[Brake, int]:
-    """How many of the wanted acts may begin now."""
-    recent = tuple(moment for moment in brake.acts if moment > now - 60)
-    allowed = max(0, min(wanted, ACTS_A_MINUTE - len(recent)))
-    return brake._replace(acts=(*recent, *([now] * allowed))), allowed
+def held_bans(brake: Brake) -> dict[str, str]:
+    """Every ban of which something is held, with why; whose things they are is left out."""
+    return {key.partition(" ")[0]: why for key, why in brake.held.items()}
+
+
+def admit(brake: Brake, wanted: Sequence[Wanted], now: Instant) -> tuple[Brake, tuple[bool, ...]]:
+    """Which of the wanted acts may begin now."""
+    recent = tuple(act for act in brake.acts if now - 60 < act.at <= now)
+    begun = list(recent)
+    spent = Counter(act.uid for act in recent)
+    free: Counter[Wanted] = Counter()
+    answers: list[bool] = []
+    for one in wanted:
+        allowed = free[one] > 0 or (spent[one.uid] < ACTS_A_MINUTE and len(begun) < ACTS_OF_ALL)
+        if free[one] > 0:
+            free[one] -= 1
+        elif allowed:
+            begun.append(Act(now, one.uid))
+            spent[one.uid] += 1
+            free[one] = ALIKE - 1 if one.alike else 0
+        answers.append(allowed)
+    return brake._replace(acts=tuple(begun)), tuple(answers)
 
 
 def released(brake: Brake, bans: Iterable[str]) -> Brake:
     """An administrator lets these bans act again."""
     gone = set(bans)
-    return brake._replace(held={ban: why for ban, why in brake.held.items() if ban not in gone})
+    return brake._replace(held={key: why for key, why in brake.held.items() if key.partition(" ")[0] not in gone})

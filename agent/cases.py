@@ -89,7 +89,7 @@ class Case(NamedTuple):
     settled: bool = False
     """Nothing more is done about it under this policy version (left in a project, refused by the guard)."""
     line: FindingLine | None = None
-    """The last line that was queued for the console; None once it was said to be gone."""
+    """The last line that was queued for the console, that it is gone included."""
 
 
 class Wish(NamedTuple):
@@ -139,6 +139,7 @@ class Step(NamedTuple):
 
 def step(case: Case, decision: Decision, person: Person, at: Conditions) -> Step:
     """One step of one case. Pure."""
+    case, person = _not_later(case, person, at.now)
     action, why = _capped(case, decision, at)
     state = decision.state
     wake: Instant | None = None
@@ -176,6 +177,21 @@ def came_back(case: Case, now: Instant) -> Case:
 def held(case: Case, until: Instant) -> Case:
     """No act on this case before an instant (restored by an administrator, a request made in time)."""
     return case._replace(held_until=max(case.held_until, until))
+
+
+def _not_later(case: Case, person: Person, now: Instant) -> tuple[Case, Person]:
+    """What was written by a clock that has been set back since happened now, not in some years: a person who was told
+    in 2036 was told, and what is enforced since then is enforced."""
+    stamps = (person.tried, person.enforcing_since or now, *person.told.values())
+    if max(stamps) > now:
+        person = Person(
+            told={stage: min(at, now) for stage, at in person.told.items()},
+            tried=min(person.tried, now),
+            enforcing_since=None if person.enforcing_since is None else min(person.enforcing_since, now),
+        )
+    if max(case.outcome_at, case.first_seen) > now:
+        case = case._replace(outcome_at=min(case.outcome_at, now), first_seen=min(case.first_seen, now))
+    return case, person
 
 
 def _capped(case: Case, decision: Decision, at: Conditions) -> tuple[Action, tuple[str, ...]]:

@@ -23,6 +23,7 @@ from agent.errors import BadSettings
 from agent.events import Event, EventLog
 from agent.examiner import Examiner
 from agent.file_content import FileContent
+from agent.host import processes
 from agent.host.clock import Clock
 from agent.inbox import Inbox
 from agent.looker import Looker
@@ -278,8 +279,10 @@ class Daemon:
     def _start(self) -> None:
         p = self._p
         self._handle_signals()
-        clean = p.journal.meta(_CLEAN) != "no"
-        p.journal.set_meta(_CLEAN, "no")
+        # A machine that was switched off ended everything: only an end within this boot is the agent's own.
+        running = f"no {processes.boot_mark().boot}"
+        clean = p.journal.meta(_CLEAN) != running
+        p.journal.set_meta(_CLEAN, running)
         p.memory.keep_brake(braking.started(p.memory.brake, clean, self._now()))
         p.log.write(Event.STARTED, settings=p.settings.file, clean=clean, mode=p.settings.mode)
         p.recover()

@@ -193,9 +193,11 @@ class Decider:
         return next((one.text for one in bans if one.id == ban), {})
 
     def whole(self) -> Whole:
-        """The whole state, for the first report of an epoch."""
-        lines = tuple(self._line(row) for row in self.current.values())
-        return Whole(lines, self._moves.lines())
+        """The whole state, for the first report of an epoch: what is here, and how what is remembered as gone ended."""
+        here = tuple(self._line(row) for row in self.current.values())
+        cases = (case for key, case in self._memory.cases.items() if key not in self.current)
+        gone = tuple(case.line for case in cases if case.line is not None and case.line.gone)
+        return Whole(here + gone, self._moves.lines())
 
     def unknown_count(self) -> int:
         """Places that the last looks could not look at."""
@@ -385,11 +387,11 @@ class Decider:
             state = State.LIFTED if lifted else case.state
             ended = ("", OutcomeCode.FINISHING.value, OutcomeCode.TOLD.value, OutcomeCode.NOT_SHOWN.value)
             outcome = OutcomeCode.GONE.value if case.outcome in ended else case.outcome
-            last = case.line
-            case = case._replace(gone_at=now, state=state, action=Action.REPORT, outcome=outcome, line=None)
+            case = case._replace(gone_at=now, state=state, action=Action.REPORT, outcome=outcome)
+            if case.line is not None:
+                case = case._replace(line=gone_line(case.line, case))
+                self._queue([case.line])
             self._memory.keep_case(case)
-            if last is not None:
-                self._queue([gone_line(last, case)])
             self._log.write(Event.FINDING_GONE, finding=key, tool=case.subject.tool, outcome=outcome)
 
     def _acting_on(self, finding: str) -> bool:

@@ -14,6 +14,10 @@ from policy_schema.rules.instant import Instant
 T = TypeVar("T")
 KEEP_GONE = 90 * 86400
 """How long a case that is gone is remembered, in seconds: what comes back within it is counted."""
+KEEP_ENDED = 3600
+"""… and that of a process, which cannot come back: long enough for whoever looks at `status` afterwards."""
+MOST_GONE = 2000
+"""Cases that are gone and remembered at most, the newest: anybody can make and delete folders all day."""
 
 
 class Memory:
@@ -61,12 +65,14 @@ class Memory:
             self._journal.set_meta("brake", msgspec.json.encode(_row(brake)).decode())
 
     def forget(self, now: Instant) -> None:
-        """Drops what has been gone for three months."""
-        old = [key for key, case in self.cases.items() if case.gone_at is not None and case.gone_at < now - KEEP_GONE]
-        for key in old:
-            del self.cases[key]
-        if old:
-            self._journal.drop_cases(now - KEEP_GONE)
+        """Drops what has been gone for three months, processes that have ended, and what is too much of it."""
+        gone = sorted((case.gone_at, key) for key, case in self.cases.items() if case.gone_at is not None)
+        too_many = len(gone) - MOST_GONE
+        for number, (at, key) in enumerate(gone):
+            keep = KEEP_GONE if self.cases[key].subject.pid is None else KEEP_ENDED
+            if number < too_many or at < now - keep:
+                del self.cases[key]
+                self._journal.drop_case(key)
 
 
 def _row(value: tuple[object, ...]) -> dict[str, object]:

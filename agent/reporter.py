@@ -205,7 +205,7 @@ class Reporter:
             journal_rows=s.journal.row_count(),
             rss_kb=psutil.Process().memory_info().rss // 1024,
             mode=s.settings.mode,
-            brake=bool(s.memory.brake.held) or braking.resting_until(s.memory.brake) > now,
+            brake=bool(s.memory.brake.held) or braking.resting_until(s.memory.brake, now) > now,
         )
 
     # Views
@@ -247,7 +247,7 @@ class Reporter:
             "health": [{"what": row.what, "advice": row.advice} for row in wrong],
             "notes": [*s.policy.notes(now), *(f"Ban {ban}: {why}" for ban, why in s.decider.guarded.items())],
             "counts": {"findings": len(s.decider.current), "unsent": s.journal.pending_count()},
-            "brake": dict(s.memory.brake.held),
+            "brake": braking.held_bans(s.memory.brake),
             "next_change": format_instant(s.decider.wake) if s.decider.wake is not None else None,
         }
 

@@ -21,7 +21,7 @@ from agent.enforce.cell import Cell, Now, open_cell
 from agent.enforce.manifest import HeldState, Record
 from agent.errors import InterdictError
 from agent.host.folders import open_above
-from agent.host.vault import MOUNT_VAULT, Vault, find_vaults
+from agent.host.vault import Vault, find_vaults
 
 
 class Ours(StrEnum):
@@ -71,7 +71,8 @@ class Ledger:
 
     def ours(self, path: str, identity: tuple[int, int] | None = None) -> Ours | None:
         """Whether what lies at a path is our doing; with its identity, a new thing at an old place is not."""
-        if MOUNT_VAULT in path.split(os.sep) or any(_inside(path, vault) for vault in self._vaults):
+        # By place and owner (`find_vaults`), never by name: anybody can call a folder of theirs like a vault.
+        if any(_inside(path, vault) for vault in self._vaults):
             return Ours.VAULT
         for place, was in self._restored.items():
             if _inside(path, place) and (path != place or identity is None or identity == was):

@@ -120,9 +120,9 @@ class Journal:
         row = (finding, json.dumps(body, separators=(",", ":")), gone_at)
         self._db.execute("INSERT OR REPLACE INTO cases VALUES (?, ?, ?)", row)
 
-    def drop_cases(self, gone_before: int) -> None:
-        """Forgets cases that have been gone since before an instant."""
-        self._db.execute("DELETE FROM cases WHERE gone_at IS NOT NULL AND gone_at < ?", (gone_before,))
+    def drop_case(self, finding: str) -> None:
+        """Forgets one case."""
+        self._db.execute("DELETE FROM cases WHERE finding = ?", (finding,))
 
     def put_person(self, ban: str, tool: str, uid: int, body: Mapping[str, object]) -> None:
         """Writes what one person has been told."""

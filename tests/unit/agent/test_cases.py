@@ -232,3 +232,20 @@ def test_a_hold_ends_at_its_second() -> None:
     case = held(Case(PACKAGE, Instant(T)), Instant(T + 60))
     assert _step(_decision(Action.REMOVE), case=case, person=TOLD, now=T + 59).standing.state is State.HELD
     assert _kinds(_step(_decision(Action.REMOVE), case=case, person=TOLD, now=T + 60)) == ["quarantine"]
+
+
+LATE = Instant(T + 10 * 365 * 86400)
+"""What the clock said before somebody set it back to `T`."""
+
+
+def test_a_clock_that_was_ten_years_ahead_ends_nothing_for_ten_years() -> None:
+    ahead = Person(told={"notify": LATE, "block": LATE}, tried=LATE, enforcing_since=LATE)
+    decision = _decision(Action.BLOCK, min_notice=HOUR)
+    result = _step(decision, subject=PROCESS, person=ahead, case=concluded(Case(PROCESS, LATE), "failed", LATE, False))
+    assert result.standing.state is State.AWAITING_NOTICE
+    assert result.wake == T + HOUR, "it counts from now, and does not move along with the clock"
+    later = _step(decision, subject=PROCESS, person=result.person, case=result.case, now=T + HOUR)
+    assert (later.standing.state, later.person.enforcing_since) == (State.ACTIVE, T)
+    assert later.wake is not None and later.wake <= T + 4 * HOUR
+    over = _step(decision, subject=PROCESS, person=later.person, case=later.case, now=T + 4 * HOUR)
+    assert _kinds(over) == ["stop"]

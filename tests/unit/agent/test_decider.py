@@ -13,11 +13,12 @@ from agent.decider import Decider, Process, Words
 from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode
 from agent.events import EventLog
 from agent.host.clock import Now
-from agent.memory import Memory
+from agent.memory import KEEP_ENDED, MOST_GONE, Memory
 from agent.report.journal import Journal
 from policy_schema.messages.report import FindingLine, MoveLine
+from policy_schema.rules.decision import Identity
 from policy_schema.rules.instant import Instant
-from policy_schema.rules.observation import Face, Observation, Unknown
+from policy_schema.rules.observation import Confidence, Face, Match, Observation, Unknown
 from policy_schema.rules.rulebook import Device
 from tests.fakes.policies import BLOCK, NOTIFY, REMOVE, ban, rulebook
 
@@ -261,13 +262,40 @@ def test_a_running_process_holds_the_removal_until_it_ended(workstation: Worksta
 
 def test_a_flood_of_matches_under_a_new_policy_is_held_and_reported(workstation: Workstation) -> None:
     workstation.now = REMOVE
-    workstation.see(
-        *(PACKAGE._replace(path=f"/home/li/p{i}/node_modules/@anthropic-ai/claude-code") for i in range(50))
-    )
+    copy = PACKAGE._replace(face=Face.EXECUTABLE, purl="", content="claude-code/0")
+    workstation.see(*(copy._replace(path=f"/home/li/bin/p{i}", name=f"p{i}") for i in range(50)))
     workstation.judge()
     assert Kind.QUARANTINE not in [intent.kind for intent in workstation.judge()]
     assert len(workstation.events("brake")) == 1
     assert len([line for line in workstation.lines if isinstance(line, FindingLine)]) >= 50
+
+
+def test_many_copies_of_one_package_are_no_flood(workstation: Workstation) -> None:
+    """Caches of `npx` hold one for each version that ever ran."""
+    workstation.now = REMOVE
+    cache = "/home/li/.npm/_npx"
+    workstation.see(*(PACKAGE._replace(path=f"{cache}/{i}/node_modules/@anthropic-ai/claude-code") for i in range(15)))
+    workstation.judge()
+    assert [intent.kind for intent in workstation.judge()].count(Kind.QUARANTINE) == 15 or workstation.events(
+        "brake"
+    ) == []
+
+
+def test_what_comes_and_goes_all_day_is_not_remembered_without_end(workstation: Workstation) -> None:
+    running = Observation("processes", Face.PROCESS, PATH + "/cli.js", owner="li", uid=1000)
+    identity = Identity("claude-code", "2.1.112", (Match.PACKAGE_IDENTITY,), Confidence.EXACT)
+    for pid in range(3 * MOST_GONE):
+        key = (pid + 2, 1.0)
+        workstation.decider.running(key, Process(running._replace(pid=key[0], started=1.0), identity, ""))
+        if pid % 500 == 499:
+            workstation.judge()
+            workstation.decider.ended(list(workstation.decider.processes))
+            workstation.judge()
+    rows = workstation.journal.bodies("cases")
+    assert len(workstation.memory.cases) == len(list(rows)) == MOST_GONE
+    workstation.now += KEEP_ENDED + 1
+    workstation.judge()
+    assert workstation.memory.cases == {}
 
 
 def test_the_guard_holds_a_ban(workstation: Workstation) -> None:
