@@ -389,8 +389,9 @@ class Decider:
             outcome = OutcomeCode.GONE.value if case.outcome in ended else case.outcome
             case = case._replace(gone_at=now, state=state, action=Action.REPORT, outcome=outcome)
             if case.line is not None:
-                case = case._replace(line=gone_line(case.line, case))
-                self._queue([case.line])
+                last = gone_line(case.line, case)
+                case = case._replace(line=last)
+                self._queue([last])
             self._memory.keep_case(case)
             self._log.write(Event.FINDING_GONE, finding=key, tool=case.subject.tool, outcome=outcome)
 

@@ -182,9 +182,17 @@ def _put_moves(connection: Connection, report: Report, now: int) -> None:
 def _put_findings(connection: Connection, report: Report, now: int) -> None:
     known = {row.finding_id: row for row in connection.execute(ingest.known_findings(report.device))}
     lines = {line.id: line for line in report.findings}
-    events = [_event(report, line, _change(line, known.get(line.id)), now) for line in lines.values()]
-    if lines:
-        rows = [_finding_row(report.device, line, now) for line in lines.values()]
+    repeated = {name for name, line in lines.items() if report.sequence == 1 and _is_known(line, known.get(name))}
+    events = [
+        _event(report, line, _change(line, known.get(name)), now)
+        for name, line in lines.items()
+        if name not in repeated
+    ]
+    # What is repeated as gone keeps the time when it went.
+    rows = [
+        _finding_row(report.device, one, now) for name, one in lines.items() if not one.gone or name not in repeated
+    ]
+    if rows:
         connection.execute(ingest.put_finding(connection.dialect.name), rows)
     if report.sequence == 1:
         events += _end_the_unmentioned(connection, report, known, lines, now)
@@ -233,6 +241,14 @@ def _change(line: FindingLine, known: Known | None) -> str:
     if line.gone:
         return "gone"
     return "new" if known is None or known.gone_at is not None else "changed"
+
+
+def _is_known(line: FindingLine, known: Known | None) -> bool:
+    """A whole state repeats what was told under an earlier epoch: that is no change, and is not counted as one."""
+    if known is None or line.gone != (known.gone_at is not None):
+        return False
+    said = (line.state, line.action, line.outcome, clean(line.version))
+    return said == (known.state, known.action, known.outcome, known.version)
 
 
 def _event(report: Report, line: FindingLine, change: str, now: int) -> dict[str, object]:
