@@ -2,11 +2,12 @@
 
     make demo                      waits at the end, with the console's page open to look at
     make demo ARGS=--exit          ends by itself with 0
-    make demo ARGS="--dir DIR"     keeps everything in DIR (default: a new folder below the temporary one)
+    make demo ARGS="--dir DIR"     keeps everything in DIR (default: a new temporary folder, removed at the end)
+    make demo ARGS=--offline       does not ask the registry
 
 Everything is the real thing: the policy is signed and served as a TUF repository over HTTP, the console and the agent
 are the programs that get installed, and the banned package comes from the registry. Where no npm or no registry can be
-reached, a package tree of the same shape is put in its place, and the timeline says so.
+reached, a package tree of the same shape is put in its place, and the timeline says so and why.
 """
 
 from __future__ import annotations
@@ -32,19 +33,33 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PACKAGE = "@anthropic-ai/claude-code"
 VERSION = "2.1.112"
+SHAPE = "2.1.197"
+"""What stands in for the package without a registry: a native program, since there may be no node either."""
 ALTERNATIVE = "@qoder-ai/qodercli"
+NPM_NETWORK = frozenset(
+    f"npm_config_{key}" for key in "registry proxy https_proxy noproxy ca cafile strict_ssl".split()
+)
 PATIENCE = 60.0
 LET_FINISH = 6
 
 
 class Failed(Exception):
     """The demo could not go on."""
+
+
+class Ended(KeyboardInterrupt):
+    """Somebody ended the demo: Ctrl-C, a closed terminal, `kill`."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 class Timeline:
@@ -75,6 +90,7 @@ class Agent:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # Ctrl-C is for the demo, which ends its parts in order
         )
         for stream, take in ((self.process.stderr, self._event), (self.process.stdout, self.notices.put)):
             threading.Thread(target=self._read, args=(stream, take), daemon=True).start()
@@ -104,14 +120,16 @@ class Agent:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(15)
         self.process.kill()
-        self._log.close()
+        self.process.wait()
+        with contextlib.suppress(OSError):
+            self._log.close()
 
     def _read(self, stream: Iterator[str], take: Callable[[str], None]) -> None:
         for line in stream:
             take(line.rstrip("\n"))
 
     def _event(self, line: str) -> None:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OSError):  # closed, or no room: the events themselves go on
             self._log.write(line + "\n")
             self._log.flush()
         with contextlib.suppress(json.JSONDecodeError), self._new:
@@ -136,14 +154,22 @@ class Demo:
         self.environment = self._clean_environment()
         self.closing = contextlib.ExitStack()
         self.version = 0
+        self.no_registry = "asked not to look" if offline else ""
+        """Why packages come from no registry; empty while one answers."""
 
     def run(self) -> str:
         """Everything; returns the address of the compliance page."""
         self.home.mkdir(parents=True)
+        Path(self.environment["TMPDIR"]).mkdir()
+        self.environment.update(_npm_files(self.environment))
         # Past its first questions, so that a session waits for a person and asks nobody on the network.
         asked = {"hasCompletedOnboarding": True, "projects": {str(self.home): {"hasTrustDialogAccepted": True}}}
         (self.home / ".claude.json").write_text(json.dumps(asked))
-        print(f"Everything happens in {self.folder}\n")
+        print(
+            "A ban of Claude Code from its first draft to its lifting: an author signs a policy, a web server hands\n"
+            "it out, an agent on a workstation carries it out, a console shows who complies.\n"
+            f"Everything happens in {self.folder}\n"
+        )
         self._author()
         address = self._console()
         agent = self._agent(address)
@@ -235,6 +261,7 @@ lifted:
             stdout=subprocess.PIPE,
             stderr=(self.folder / "console.log").open("w"),
             text=True,
+            start_new_session=True,
         )
         self.closing.callback(_end, console)
         assert console.stdout is not None
@@ -280,8 +307,9 @@ lifted:
             sys.path.insert(0, str(ROOT))
             from tests.fakes.synthetic import synthetic_npm_install
 
-            synthetic_npm_install(self.prefix, PACKAGE, VERSION, "native")
-            note = f"{PACKAGE} {VERSION}: a tree of the same shape (no registry)"
+            since = time.monotonic()
+            synthetic_npm_install(self.prefix, PACKAGE, SHAPE, "native")
+            note = f"a tree of the shape of {PACKAGE} {SHAPE} (no registry: {self.no_registry})"
         self.timeline.step("installed", time.monotonic() - since, note)
         return self.prefix / "lib" / "node_modules" / PACKAGE
 
@@ -298,18 +326,19 @@ lifted:
         self.timeline.step(
             "block in force",
             time.monotonic() - published,
-            f"policy version {self.version}; it may finish for {LET_FINISH} s",
+            f"policy version {self.version}; the session may finish for {LET_FINISH} s",
         )
         started = time.monotonic()
         second = self._start_tool()
         agent.wait_for(mark, event="outcome", kind="stop", pid=second.pid)
         second.wait(PATIENCE)
         self.timeline.step(
-            "a new start is ended", time.monotonic() - started, f"pid {second.pid}, exit {second.returncode}"
+            "a new start is ended", time.monotonic() - started, f"pid {second.pid}, {_how_ended(second)}"
         )
         agent.wait_for(mark, event="outcome", kind="stop", pid=session.pid)
         session.wait(PATIENCE)
-        self.timeline.step("the running session is ended", time.monotonic() - published, "after its time to finish")
+        note = f"pid {session.pid}, {_how_ended(session)} after its time to finish"
+        self.timeline.step("the running session is ended", time.monotonic() - published, note)
 
     def _remove(self, agent: Agent, installed: Path) -> None:
         self.before = _tree_digest(installed)
@@ -323,8 +352,9 @@ lifted:
             raise Failed(f"{installed} is still there")
 
     def _move(self, agent: Agent) -> None:
-        since = time.monotonic()
+        since, by = time.monotonic(), "npm"
         if not self._npm("install", "-g", "--ignore-scripts", ALTERNATIVE):
+            by = "the tree of its shape"
             sys.path.insert(0, str(ROOT))
             from tests.fakes.synthetic import synthetic_npm_install
 
@@ -332,7 +362,7 @@ lifted:
         installed = time.time()
         moved = agent.wait_for(event="moved")
         took = float(str(moved["at"])) - installed
-        when = "seen before npm was done" if took < 0 else f"{took * 1000:.0f} ms after npm was done"
+        when = f"seen before {by} was done" if took < 0 else f"{took * 1000:.0f} ms after {by} was done"
         self.timeline.step(
             "moved to the alternative", time.monotonic() - since, f"{moved['tool']} {moved['version']}, {when}"
         )
@@ -383,11 +413,20 @@ lifted:
 
     def _npm(self, *arguments: str) -> bool:
         npm = shutil.which("npm")
-        if npm is None or self.offline:
+        if npm is None:
+            self.no_registry = self.no_registry or "no npm"
+        if npm is None or self.no_registry:
             return False
-        quiet = ["--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=60000"]
-        done = subprocess.run([npm, *arguments, *quiet], env=self.environment, cwd=self.home, capture_output=True)
-        (self.folder / "npm.log").open("ab").write(done.stdout + done.stderr)
+        quiet = ["--no-audit", "--no-fund", "--loglevel=error", "--fetch-timeout=60000"]
+        retry = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
+        done = subprocess.run(
+            [npm, *arguments, *quiet, *retry], env=self.environment, cwd=self.home, capture_output=True, text=True
+        )
+        with (self.folder / "npm.log").open("a", encoding="utf-8") as log:
+            log.write(done.stdout + done.stderr)
+        if done.returncode != 0:
+            code = re.search(r"code (\w+)", done.stderr)
+            self.no_registry = f"npm says {code[1]}" if code else f"npm ended with {done.returncode}"
         return done.returncode == 0
 
     def _show_notice(self, agent: Agent) -> None:
@@ -398,15 +437,17 @@ lifted:
         print("\n" + "\n".join(f"      | {line}" for line in lines).rstrip(" |\n") + "\n", flush=True)
 
     def _clean_environment(self) -> dict[str, str]:
-        """The caller's environment without what could lead out of the folder."""
+        """The caller's environment without what could lead out of the folder, and with their way to the registry."""
+        elsewhere = ("xdg_", "npm_", "anthropic", "claude", "node_compile_cache", "interdict_")
         kept = {
             key: value
             for key, value in os.environ.items()
-            if not key.startswith(("XDG_", "npm_", "ANTHROPIC", "CLAUDE"))
+            if key.lower() in NPM_NETWORK or not key.lower().startswith(elsewhere)
         }
         return {
             **kept,
             "HOME": str(self.home),
+            "TMPDIR": str(self.folder / "tmp"),
             "npm_config_prefix": str(self.prefix),
             "npm_config_cache": str(self.folder / "npm-cache"),
             "npm_config_update_notifier": "false",
@@ -415,6 +456,7 @@ lifted:
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "DISABLE_AUTOUPDATER": "1",
             "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
         }
 
 
@@ -435,6 +477,27 @@ def _call(command: Sequence[str], environment: Mapping[str, str]) -> str:
     if done.returncode != 0:
         raise Failed(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
+
+
+def _npm_files(environment: Mapping[str, str]) -> dict[str, str]:
+    """Where the caller's own npm settings are, with their registry and certificates; they are read only."""
+    npm = shutil.which("npm")
+    if npm is None:
+        return {}
+    own = {**os.environ, "npm_config_cache": environment["npm_config_cache"], "npm_config_update_notifier": "false"}
+    done = subprocess.run([npm, "config", "list", "--json"], env=own, capture_output=True, text=True)
+    with contextlib.suppress(ValueError, AttributeError):
+        told = json.loads(done.stdout)
+        return {
+            f"npm_config_{key}": told[key] for key in ("userconfig", "globalconfig") if isinstance(told.get(key), str)
+        }
+    return {}
+
+
+def _how_ended(process: subprocess.Popen[bytes]) -> str:
+    code = process.returncode
+    number = -code if code < 0 else code - 128  # a program that tidies up first says so by 128 and the signal
+    return f"ended by {signal.Signals(number).name}" if number > 0 else f"ended with {code}"
 
 
 def _get(address: str) -> str:
@@ -476,6 +539,60 @@ def _tree_digest(folder: Path) -> dict[str, tuple[int, int, int, str]]:
     return made
 
 
+def _end_at_signals() -> None:
+    """Ctrl-C, a closed terminal and `kill` all end the demo in order."""
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        raise Ended(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+
+
+def _ignore_signals() -> None:
+    """From here on the parts are being ended, and nothing cuts that short."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _wait_for_person() -> None:
+    with contextlib.suppress(Ended):
+        if sys.stdin.isatty():
+            print("Enter or Ctrl-C ends the demo.", flush=True)
+            sys.stdin.readline()
+        else:
+            print("Ctrl-C ends the demo.", flush=True)
+            threading.Event().wait()
+
+
+def _folder(wished: Path | None) -> Path:
+    if wished is None:
+        return Path(tempfile.mkdtemp(prefix="interdict-demo-")).resolve()
+    if wished.exists() and not wished.is_dir():
+        raise Failed(f"{wished} is no folder. Name another one, or none.")
+    if wished.exists() and any(wished.iterdir()):
+        raise Failed(f"{wished} is not empty. Name another folder, or none.")
+    wished.mkdir(parents=True, exist_ok=True)
+    return wished.resolve()
+
+
+def _show(demo: Demo, stay: bool) -> int:
+    """Runs the demo and, if wished, waits at its end. Returns the exit code; all that was started is ended."""
+    try:
+        address = demo.run()
+        closed = "" if stay else " (closed by now; without --exit it stays open)"
+        print(f"\nCompliance page: {address}/{closed}\nNothing outside {demo.folder} was touched.")
+        if stay:
+            _wait_for_person()
+        return 0
+    except Ended as error:
+        print(f"\ndemo: ended before it was done ({signal.Signals(error.number).name})", file=sys.stderr)
+        return 128 + error.number
+    finally:
+        _ignore_signals()
+        demo.closing.close()
+
+
 def main() -> int:
     """Runs the demo; 0 when every step happened."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -483,25 +600,24 @@ def main() -> int:
     parser.add_argument("--dir", type=Path, help="where everything goes (must not exist or be empty)")
     parser.add_argument("--offline", action="store_true", help="do not ask the registry")
     args = parser.parse_args()
-    if args.dir and args.dir.exists() and any(args.dir.iterdir()):
-        print(f"demo: {args.dir} is not empty. Name another folder, or none.", file=sys.stderr)
+    sys.dont_write_bytecode = True
+    _end_at_signals()
+    try:
+        folder = _folder(args.dir)
+    except (Failed, OSError) as error:
+        print(f"demo: {error}", file=sys.stderr)
         return 2
-    folder = (args.dir or Path(tempfile.mkdtemp(prefix="interdict-demo-"))).resolve()
-    demo = Demo(folder, args.offline)
-    with demo.closing:
-        try:
-            address = demo.run()
-        except Failed as error:
-            print(f"\ndemo: {error}", file=sys.stderr)
-            return 1
-        print(f"\nCompliance page: {address}/\nNothing outside {folder} was touched.")
-        if not args.exit:
-            print("Ctrl-C ends the demo.")
-            with contextlib.suppress(KeyboardInterrupt):
-                threading.Event().wait()
-    if not args.dir and args.exit:
+    try:
+        code = _show(Demo(folder, args.offline), not args.exit)
+    except (Failed, OSError) as error:
+        print(f"\ndemo: {error}\nWhat happened until then is in {folder}", file=sys.stderr)
+        return 1
+    if args.dir:
+        print(f"Everything is in {folder}.")
+    else:
         shutil.rmtree(folder, ignore_errors=True)
-    return 0
+        print(f"{folder} is removed again.")
+    return code
 
 
 if __name__ == "__main__":
