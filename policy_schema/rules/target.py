@@ -11,7 +11,7 @@ from policy_schema.rules.match import ToolFaces
 from policy_schema.rules.observation import Confidence, Observation
 from policy_schema.rules.versions import Range, compile_range
 
-SCHEME_OF_PURL = {"npm": "semver", "pypi": "pep440"}
+SCHEME_OF_PURL = {"deb": "deb", "npm": "semver", "pypi": "pep440", "rpm": "rpm"}
 """A package's versions are compared as its ecosystem does, whatever the tool's own scheme (docs/adr/0010)."""
 
 

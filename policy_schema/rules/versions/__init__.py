@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from policy_schema.rules.versions import pep440, semver
+from policy_schema.rules.versions import deb, dotted, pep440, rpm, semver
 from policy_schema.rules.versions.range import Range, parse_range
 from policy_schema.rules.versions.scheme import Key, Scheme
 
 __all__ = ["SCHEMES", "Key", "Range", "Scheme", "compile_range", "parse_key"]
 
-# deb, rpm and dotted have a place in the catalogue's schema, but no comparator yet.
 SCHEMES: Mapping[str, Scheme] = MappingProxyType(
     {
+        "deb": deb.SCHEME,
+        "dotted": dotted.SCHEME,
         "pep440": pep440.SCHEME,
+        "rpm": rpm.SCHEME,
         "semver": semver.SCHEME,
     }
 )

@@ -23,6 +23,11 @@ ASCENDING = {
         "1.0.post456 1.0.15 1.1.dev1",
     ),
     "pep440: the epoch decides first": ("pep440", "2014.04 1!1.0 1!1.1 1!2013.10 2!0.1"),
+    "deb: the examples of its manual": ("deb", "1.0~~ 1.0~~a 1.0~ 1.0 1.0a 1.0+b 1.0.1 1.9 1.10 1:0.1"),
+    "deb: the revision last": ("deb", "1.0~rc1-9 1.0-0ubuntu1 1.0-1~bpo12+1 1.0-1 1.0-1+b1 1.0-2 1.0-10 1.0.1-1"),
+    "rpm: tilde, end, caret, words, numbers": ("rpm", "1.0~rc1 1.0 1.0^git1 1.0^git2 1.0a 1.0.1 1.9 1.10 1:0.1"),
+    "rpm: the release last": ("rpm", "1.0 1.0-0.1.fc41 1.0-1.fc40 1.0-1.fc41 1.0-10.fc41 1.0.1-1.fc41"),
+    "dotted: numbers, as many as there are": ("dotted", "0 0.0.1 1.9 1.9.1 1.10 2 2024.1.9 2024.1.10"),
     "pep440: as many numbers as there are": ("pep440", "1.2 1.2.0.0.1 1.2.0.1 1.2.1 1.2.1.4"),
 }
 
@@ -36,6 +41,9 @@ def test_each_version_lies_below_all_that_follow(scheme: str, versions: str) -> 
 
 
 EQUAL = {
+    "deb: no epoch is 0, no revision is 0": ("deb", ["1.0", "0:1.0", "1.0-0", "00:1.00-00"]),
+    "rpm: what separates plays no part": ("rpm", ["1.0.1", "1_0.1", "1.00.01", "0:1..0+1", "1.0.1."]),
+    "dotted: missing numbers are 0": ("dotted", ["1.2", "v1.2", "1.2.0", "1.2.0.0", "01.02"]),
     "semver: build metadata has no order": (
         "semver",
         ["1.0.0", "1.0.0+build", "1.0.0+20130313144700", "v1.0.0", " 1.0.0 "],
@@ -57,6 +65,22 @@ def test_spellings_of_one_version_have_one_key(scheme: str, versions: list[str])
 
 
 NO_VERSIONS = {
+    "deb": [
+        "",
+        "abc",
+        "1.0-",
+        "1.0 beta",
+        "a:1.0",
+        ":1.0",
+        "1:",
+        "-1:1.0",
+        "2147483648:1.0",
+        "1.0_1",
+        "1:1.0-2:3",
+        "1.0/2",
+    ],
+    "dotted": ["", ".", "1.", ".1", "1..2", "1.2-3", "1.2b", "vv1", "-1", "1,2", "1.2.x"],
+    "rpm": ["", "-1", "1.0-", "a:1.0", ":1.0", "1:", "1.0-1-2", "1.0 2", "...", "1.0/2", "1.0-ü"],
     "semver": ["", "1", "1.2", "1.2.3.4", "01.2.3", "1.02.3", "1.2.3-01", "1.2.3-", "1.2.3-a..b", "1.2.3+", "1.2.3-ü"],
     "pep440": ["", "abc", "1.0+", "1..2", "1.0.post1.post2", "1.0a1b2", "1.0+ü", "x1.0", "1!", "!1", "1.0--1"],
 }
@@ -104,6 +128,21 @@ def test_a_scheme_stands_in_the_table_under_its_own_name_with_examples_that_work
 
 
 CONTAINS = {
+    "a Debian version names its revisions": (
+        "deb",
+        ">=2.1.91 <=2.1.197",
+        ["2.1.91", "2.1.91-1", "2.1.197-3ubuntu1", "2.1.197"],
+        ["2.1.91~rc1-1", "2.1.197+dfsg-1", "2.1.198-1", "1:2.1.91-1"],
+    ),
+    "one Debian revision": ("deb", "=1.0-1", ["1.0-1", "0:1.0-1"], ["1.0", "1.0-1+b1", "1.0-2", "1:1.0-1"]),
+    "an RPM version names its releases": (
+        "rpm",
+        ">2.1.90 <2.1.198",
+        ["2.1.91-1.fc41", "2.1.197-1.fc41", "2.1.198~rc1-1"],
+        ["2.1.90-99.fc41", "2.1.198-0.1", "2.1.198", "1:2.1.91-1"],
+    ),
+    "one RPM release": ("rpm", "=1.0-1", ["1.0-1", "1.0-01"], ["1.0", "1.0-1.1", "1.0-1^a", "1.0-2"]),
+    "dotted, both ends within": ("dotted", ">=1.9 <=1.10", ["1.9", "1.9.5", "1.10.0"], ["1.8.9", "1.10.0.1"]),
     "the range of the first real case": (
         "semver",
         ">=2.1.91 <2.1.198",
@@ -227,7 +266,7 @@ def test_a_bad_range_is_refused_with_what_to_write(text: str, message: str) -> N
 
 
 def test_an_unknown_scheme_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="'calver' is not known here; write one of pep440, semver"):
+    with pytest.raises(ValueError, match="'calver' is not known here; write one of deb, dotted, pep440, rpm, semver"):
         compile_range("calver", ">=1")
     with pytest.raises(ValueError, match="'calver' is not known"):
         parse_key("calver", "1")

@@ -46,7 +46,20 @@ semver_versions = joined(
     maybe("-", st.lists(identifier, min_size=1, max_size=3).map(".".join)),
     maybe("+", identifier),
 )
-VERSIONS = {"semver": semver_versions, "pep440": pep440_versions}
+deb_part = st.lists(st.sampled_from(["0", "1", "10", "01", "a", "Z", "rc", "~", "~~", "+", "."]), max_size=4).map(
+    "".join
+)
+deb_versions = joined(maybe(st.sampled_from(["0", "1", "10"]), ":"), small, deb_part, maybe("-", small, deb_part))
+rpm_part = st.lists(st.sampled_from(["0", "1", "10", "01", "a", "Z", "fc41", "~", "^", "+", ".", "_"]), max_size=4)
+rpm_versions = joined(maybe(small, ":"), small, rpm_part.map("".join), maybe("-", small, rpm_part.map("".join)))
+dotted_versions = joined(maybe("v"), st.lists(small, min_size=1, max_size=5).map(".".join))
+VERSIONS = {
+    "deb": deb_versions,
+    "dotted": dotted_versions,
+    "pep440": pep440_versions,
+    "rpm": rpm_versions,
+    "semver": semver_versions,
+}
 
 each_scheme = pytest.mark.parametrize("scheme", SCHEMES)
 comparisons = st.sampled_from(
@@ -92,6 +105,31 @@ def test_pep440_comparators_hold_as_packaging_orders_public_versions(
     assert named is not None and seen is not None
     word, holds = comparison
     assert compile_range("pep440", f"{word}{bound}").contains(version) is holds(Version(seen.public), named)
+
+
+@given(dotted_versions, dotted_versions)
+@example("1.9", "1.10")
+@example("1.2", "v1.2.0.0")
+def test_dotted_orders_number_by_number_with_missing_ones_as_0(left: str, right: str) -> None:
+    def numbers(text: str) -> list[int]:
+        found = [int(part) for part in text.removeprefix("v").split(".")]
+        return found + [0] * (5 - len(found))
+
+    ours = parse_key("dotted", left), parse_key("dotted", right)
+    assert ours[0] is not None and ours[1] is not None
+    assert (ours[0] < ours[1], ours[0] == ours[1]) == (numbers(left) < numbers(right), numbers(left) == numbers(right))
+
+
+@pytest.mark.parametrize(("scheme", "versions"), [("deb", deb_versions), ("rpm", rpm_versions)])
+@given(data=st.data())
+def test_the_revision_plays_no_part_where_the_bound_names_none(
+    scheme: str, versions: st.SearchStrategy[str], data: st.DataObject
+) -> None:
+    bound, seen = data.draw(versions).rpartition("-")[0] or "1", data.draw(versions)
+    word, holds = data.draw(comparisons)
+    without = parse_key(scheme, bound), parse_key(scheme, seen.rpartition("-")[0] or seen)
+    assert without[0] is not None and without[1] is not None
+    assert compile_range(scheme, f"{word}{bound}").contains(seen) is holds(without[1], without[0])
 
 
 @each_scheme
