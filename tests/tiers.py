@@ -1,8 +1,8 @@
 """Which tests this machine runs: the tiers, what each needs, and what is said about those left out.
 
-A tier is a marker (`root`, `online`, `desktop`, `managers`, `postgres`, `slow`). `--tiers` chooses: names,
-`all`, `none`, or `auto`: the ones that this machine can run, without `online` and `slow`, which are only run when asked for. With
-CI=true `auto` means all but `slow`, and what is chosen and cannot run fails: nothing is left out silently there.
+A tier is a marker (`root`, `online`, `desktop`, `managers`, `postgres`, `slow`). `--tiers` chooses: names, `all`,
+`none`, or `auto`: the ones that this machine can run, without `online` and `slow`, which are only run when asked for.
+With CI=true `auto` means all but `slow`, and what is chosen and cannot run fails: nothing is left out silently there.
 """
 
 from __future__ import annotations
