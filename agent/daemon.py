@@ -19,7 +19,7 @@ from agent.decider import Decider
 from agent.enforce.interface import Detail, Intent
 from agent.enforce.ledger import Ledger, Ours
 from agent.enforce.restore import restore_intent
-from agent.errors import BadSettings
+from agent.errors import BadSettings, InterdictError
 from agent.events import Event, EventLog
 from agent.examiner import Examiner
 from agent.file_content import FileContent
@@ -43,6 +43,8 @@ _VIEW_EVERY = 1.0
 """Seconds between two writings of the views at the most."""
 _SETTINGS_EVERY = 30.0
 """Seconds between two looks at the settings file's times."""
+_STUCK_WAIT = 1.0
+"""Seconds until the next try when the state folder cannot be written."""
 _CLEAN = "clean-end"
 FLOOR = "clock-floor"
 
@@ -74,6 +76,8 @@ class Parts(NamedTuple):
     """Changes when the settings file does."""
     reload: Callable[[], Settings]
     threads: tuple[Part, ...]
+    unlock: Callable[[], None]
+    """Lets another agent have the state folder."""
 
 
 class Daemon:
@@ -90,13 +94,16 @@ class Daemon:
         self._settings_mark = parts.settings_mark()
         self._settings_at = 0.0
         self._lifted: dict[str, Mapping[str, object]] = {}
+        self._unhandled: box.Message | None = None
+        """What could not be handled to its end: it is the next thing to be handled."""
+        self._stuck = False
 
     def run(self) -> int:
         """The loop. Returns the exit code."""
         self._start()
         try:
             while self._going:
-                self._turn()
+                self._turn_or_wait()
         finally:
             self._end()
         return 0
@@ -105,11 +112,31 @@ class Daemon:
         """Asks the loop to end; any thread, any signal handler."""
         self._p.inbox.put(box.Stop())
 
+    def _turn_or_wait(self) -> None:
+        """A turn. When the journal or a view cannot be written (a full disk), nothing is done until it can: what is not
+        remembered would be done twice, or never reported. Nobody can make the agent end by filling a disk."""
+        try:
+            self._turn()
+        except InterdictError as error:
+            if not self._stuck:
+                self._stuck = True
+                self._p.log.write(Event.HEALTH, what=str(error), advice=error.advice())
+            self._p.decider.remember_again()
+            self._p.reporter.changed()
+            self._dirty = True
+            threading.Event().wait(_STUCK_WAIT)
+            return
+        if self._stuck:
+            self._stuck = False
+            self._p.log.write(Event.HEALTH, what="the state folder can be written again", advice="")
+
     def _turn(self) -> None:
         """One turn: everything that waits in the inbox, then whatever is due."""
-        message = self._p.inbox.get(self._patience())
+        message = self._unhandled or self._p.inbox.get(self._patience())
         while message is not None:
+            self._unhandled = message
             self._handle(message)
+            self._unhandled = None
             message = self._p.inbox.get(0)
         if self._p.inbox.take_lost():
             self._p.log.write(Event.WATCH_LOST, dropped=self._p.inbox.dropped)
@@ -136,6 +163,8 @@ class Daemon:
                 self._report_at = self._p.reporter.enrolled(message, self._p.clock.monotonic())
             case box.SettingsChanged():
                 self._settings_changed()
+            case box.PolicyWanted():
+                self._p.messenger.ask_refresh()
             case box.Stop():
                 self._going = False
             case _:
@@ -296,11 +325,15 @@ class Daemon:
     def _end(self) -> None:
         p = self._p
         late = p.supervisor.stop()
-        p.reporter.write_views(self._now())
-        p.journal.set_meta(_CLEAN, "yes")
-        p.journal.set_meta(FLOOR, str(p.clock.floor))
+        try:
+            p.reporter.write_views(self._now())
+            p.journal.set_meta(_CLEAN, "yes")
+            p.journal.set_meta(FLOOR, str(p.clock.floor))
+        except InterdictError as error:
+            p.log.write(Event.HEALTH, what=str(error), advice=error.advice())
         p.log.write(Event.STOPPED, late=late)
         p.journal.close()
+        p.unlock()
 
     def _handle_signals(self) -> None:
         if threading.current_thread() is not threading.main_thread():
@@ -309,7 +342,7 @@ class Daemon:
             "SIGTERM": lambda *_: self.stop(),
             "SIGINT": lambda *_: self.stop(),
             "SIGHUP": lambda *_: self._p.inbox.put(box.SettingsChanged()),
-            "SIGUSR1": lambda *_: self._p.messenger.ask_refresh(),
+            "SIGUSR1": lambda *_: self._p.inbox.put(box.PolicyWanted()),
         }
         for name, handler in handlers.items():
             if hasattr(signal, name):

@@ -145,6 +145,11 @@ class Decider:
         if outcome.result in (OutcomeCode.STOPPED, OutcomeCode.KILLED, OutcomeCode.GONE) and intent.pid is not None:
             self.ended([(intent.pid, intent.started or 0.0)])
 
+    def remember_again(self) -> None:
+        """A write failed: what is remembered is again what the journal says, and everything is judged anew."""
+        self._memory.reload()
+        self._moves = Moves(journal=self._journal, queue=self._queue, log=self._log)
+
     def release(self, bans: Iterable[str]) -> None:
         """An administrator lets bans act that the brake holds."""
         self._memory.keep_brake(braking.released(self._memory.brake, bans))

@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
@@ -25,7 +26,7 @@ from agent.file_content import FileContent
 from agent.host import processes
 from agent.host.child import weaknesses
 from agent.host.clock import BUILD_TIME, Clock, SystemClock
-from agent.host.files import Tree, file_mark, read_bounded
+from agent.host.files import Tree, file_mark, read_bounded, take_lock
 from agent.host.users import own_uid
 from agent.inbox import Inbox
 from agent.inventory import SOURCES
@@ -72,6 +73,7 @@ class _Base(NamedTuple):
     views: Views
     key: DeviceKey
     policy: PolicyInForce
+    unlock: Callable[[], None]
 
     def now(self) -> Instant:
         """The instant that decisions are made with."""
@@ -114,6 +116,7 @@ def build_daemon(settings: Settings) -> Daemon:
         views=base.views,
         log=base.log,
         watch_health=functools.partial(_health, settings, watching),
+        homes=functools.partial(_owners, settings),
     )
     parts = Parts(
         settings=settings,
@@ -138,12 +141,16 @@ def build_daemon(settings: Settings) -> Daemon:
         settings_mark=lambda: file_mark(settings.file),
         reload=lambda: load_settings(settings.file),
         threads=_threads(settings, watching, messenger, actors),
+        unlock=base.unlock,
     )
     return Daemon(parts)
 
 
 def _base(settings: Settings) -> _Base:
     _make_state(settings.state_dir)
+    unlock = take_lock(os.path.join(settings.state_dir, "lock"))
+    if unlock is None:
+        raise StateBroken(f"{settings.state_dir}: another agent uses it", "Stop that one first, or set state_dir.")
     log, inbox, views = EventLog(), Inbox(), Views(settings.state_dir)
     journal = Journal(os.path.join(settings.state_dir, "journal.db"))
     _same_start_times(journal)
@@ -152,7 +159,7 @@ def _base(settings: Settings) -> _Base:
     policy = PolicyInForce(
         settings=settings, journal=journal, views=views, clock=clock, log=log, device_id=lambda: key.device
     )
-    return _Base(settings, log, inbox, journal, clock, Memory(journal), views, key, policy)
+    return _Base(settings, log, inbox, journal, clock, Memory(journal), views, key, policy, unlock)
 
 
 def _deciding(base: _Base) -> tuple[Decider, Outbox]:
@@ -390,11 +397,16 @@ def _home_finder(settings: Settings) -> Callable[[str], str]:
 
 
 def _homes(settings: Settings) -> list[str]:
+    return list(_owners(settings))
+
+
+def _owners(settings: Settings) -> dict[str, int]:
+    """Every home and whose it is."""
     try:
         with open_machine(homes=settings.homes, system=settings.system) as machine:
-            return [user.home for user in machine.users]
+            return {user.home: user.uid for user in machine.users}
     except InterdictError:
-        return []
+        return {}
 
 
 def _health(settings: Settings, watching: _Watching) -> list[tuple[str, str]]:
@@ -403,9 +415,11 @@ def _health(settings: Settings, watching: _Watching) -> list[tuple[str, str]]:
     problem = watching.processes.health()
     if problem is not None:
         rows.append((f"{problem.where}: {problem.reason}", "Run the agent as root to be told of every start."))
+    unwatched = Counter(place.reason for place in watching.folders.health())
+    # Their number only: everybody may read this, and folders in homes have names.
     rows += [
-        (f"{place.where}: {place.reason}", "It is looked at now and then instead.")
-        for place in watching.folders.health()
+        (f"{count} folders cannot be watched: {reason}", "They are looked at now and then instead.")
+        for reason, count in unwatched.items()
     ]
     return rows
 

@@ -71,11 +71,15 @@ class SettingsChanged(NamedTuple):
     """The settings file was changed, or somebody sent SIGHUP."""
 
 
+class PolicyWanted(NamedTuple):
+    """Somebody sent SIGUSR1: the policy server is asked now."""
+
+
 class Stop(NamedTuple):
     """The agent shall end."""
 
 
-Message = Looked | Recognised | Ended | Acted | Refreshed | Answered | Enrolled | SettingsChanged | Stop
+Message = Looked | Recognised | Ended | Acted | Refreshed | Answered | Enrolled | SettingsChanged | PolicyWanted | Stop
 
 
 class Inbox:

@@ -27,6 +27,14 @@ class Memory:
         self._journal = journal
         self.cases: dict[str, Case] = {}
         self.persons: dict[tuple[str, str, int], Person] = {}
+        self.brake = Brake()
+        self.reload()
+
+    def reload(self) -> None:
+        """Reads everything from the journal: also after a write that failed, so that both say the same again."""
+        journal = self._journal
+        self.cases.clear()
+        self.persons.clear()
         for key, body in journal.bodies("cases"):
             case = _read(body, Case)
             if case is not None:

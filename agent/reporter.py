@@ -6,7 +6,7 @@ Runs on the deciding thread; sending itself happens in the messenger, whose answ
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import psutil
@@ -30,11 +30,13 @@ from policy_schema.messages.heartbeat import Heartbeat
 from policy_schema.messages.report import CoverageLine
 from policy_schema.messages.wire import clean
 from policy_schema.rules.instant import Instant, format_instant
-from policy_schema.rules.observation import Coverage
+from policy_schema.rules.observation import Coverage, Unknown
 
 _RETRY_LAST = 600.0
 """Seconds between two tries at the most; the first one comes after `report_delay`, and each wait is twice the last."""
 _PERMANENT = frozenset({400, 413, 415})
+_ANYBODY = -2
+"""Nobody's user id."""
 _UNKNOWN_KEY = "signature-unknown-key"
 
 
@@ -60,6 +62,8 @@ class Sources(NamedTuple):
     views: Views
     log: EventLog
     watch_health: Callable[[], list[tuple[str, str]]]
+    homes: Callable[[], Mapping[str, int]]
+    """Every home of this machine, and whose it is (uid)."""
 
 
 class Reporter:
@@ -69,6 +73,7 @@ class Reporter:
         self._s = sources
         self._started_at = started_at
         self._coverage: dict[str, Coverage] = {}
+        self._homes: Mapping[str, int] = {}
         self._looks = 0
         self._look_ms = 0
         self._health: dict[str, Health] = {}
@@ -89,6 +94,7 @@ class Reporter:
         """A look ended: its coverage replaces that of the same sources."""
         for row in message.coverage:
             self._coverage[row.source] = row
+        self._homes = self._s.homes()
         if message.everywhere:
             self._looks += 1
             self._look_ms = message.ms
@@ -221,6 +227,7 @@ class Reporter:
         mine = {key: case.subject.uid for key, case in s.memory.cases.items()}
         everyone = s.policy.reader_of_everything()
         persons = {uid for uid, _ in rows} | {uid for uid, _ in history if uid >= 0} | {everyone}
+        persons |= owners_of_places(self._coverage.values(), self._homes)
         views: dict[int, Mapping[str, object]] = {}
         for uid in persons:
             keep = uid == everyone
@@ -229,6 +236,7 @@ class Reporter:
                 [row for owner, row in rows if keep or owner == uid],
                 [row for owner, row in history if keep or owner == uid],
                 [{"sent_at": at, "report": body if keep else _only(body, uid, mine)} for at, body in reports],
+                self._coverage_for(None if keep else uid),
             )
         s.views.persons(views)
 
@@ -243,13 +251,39 @@ class Reporter:
             "mode": s.settings.mode,
             "policy": s.policy.view(now),
             "complete": not any(row.unknown for row in self._coverage.values()),
-            "coverage": [coverage_json(row) for row in self._coverage.values()],
+            "coverage": self._coverage_for(_ANYBODY),
             "health": [{"what": row.what, "advice": row.advice} for row in wrong],
             "notes": [*s.policy.notes(now), *(f"Ban {ban}: {why}" for ban, why in s.decider.guarded.items())],
             "counts": {"findings": len(s.decider.current), "unsent": s.journal.pending_count()},
             "brake": braking.held_bans(s.memory.brake),
             "next_change": format_instant(s.decider.wake) if s.decider.wake is not None else None,
         }
+
+    def _coverage_for(self, uid: int | None) -> list[dict[str, object]]:
+        """The coverage as one person may see it: names in others' homes are not told. None: all of it."""
+        others = [home for home, owner in self._homes.items() if uid is not None and owner != uid]
+        return [coverage_json(without_homes(row, others)) for row in self._coverage.values()]
+
+
+def without_homes(row: Coverage, homes: Collection[str]) -> Coverage:
+    """A source's coverage in which places within these homes are called by the home alone."""
+
+    def place(path: str) -> str:
+        return next((home for home in homes if path.startswith(home.rstrip("/") + "/")), path)
+
+    unknown = dict.fromkeys(Unknown(place(one.where), _cut(one, place(one.where))) for one in row.unknown)
+    return row._replace(roots=tuple(dict.fromkeys(place(root) for root in row.roots)), unknown=tuple(unknown))
+
+
+def owners_of_places(rows: Iterable[Coverage], homes: Mapping[str, int]) -> set[int]:
+    """Whose homes hold a place that was looked at, or could not be."""
+    paths = [path for row in rows for path in (*row.roots, *(one.where for one in row.unknown))]
+    return {uid for home, uid in homes.items() if any(path.startswith(home.rstrip("/") + "/") for path in paths)}
+
+
+def _cut(one: Unknown, where: str) -> str:
+    """Its reason; only the kind of it where the place itself is not told, since a reason may quote a name."""
+    return one.reason if where == one.where else reason_code(one.reason).value
 
 
 def coverage_json(row: Coverage) -> dict[str, object]:

@@ -12,6 +12,7 @@ import os
 import sys
 from typing import NoReturn
 
+from agent.cli.output import plain
 from agent.errors import BadCommand, InterdictError
 from agent.version import VERSION
 
@@ -44,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except InterdictError as error:
-        print(f"interdict: {error}. {error.advice()}", file=sys.stderr)
+        print(f"interdict: {plain(str(error))}. {error.advice()}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         # The reader went away (`| head`): not an error of ours, and nothing more can be said.
@@ -52,9 +53,12 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except OSError as error:
         _finish_output()
-        where = f"{error.filename}: " if error.filename else ""
+        where = f"{plain(str(error.filename))}: " if error.filename else ""
         reason = error.strerror or error
-        print(f"interdict: {where}{reason}. Check the path, its permissions and the room on the disk.", file=sys.stderr)
+        print(
+            f"interdict: {where}{reason}. Check the path, its permissions and the room on the disk.",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         return 130

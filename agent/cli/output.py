@@ -1,4 +1,8 @@
-"""How commands print: a table or a sentence for people, one JSON document for programs."""
+"""How commands print: a table or a sentence for people, one JSON document for programs.
+
+What is printed names files, versions and packages of people who may wish to write to the terminal of whoever looks:
+nothing that a terminal would obey, or that would change the order of what is read, goes out unescaped.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,8 @@ from collections.abc import Sequence
 
 def print_json(value: object) -> None:
     """One JSON document on stdout and nothing else."""
-    sys.stdout.write(
-        json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace").decode() + "\n"
-    )
+    text = json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace").decode()
+    sys.stdout.write("".join(_escape(c) if c != "\n" and _obeyed(c) else c for c in text) + "\n")
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -25,9 +28,14 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def say(text: str = "") -> None:
-    """One line for a person; what the terminal cannot show is escaped."""
+    """A sentence for a person; what the terminal cannot show is escaped, what it would obey is left out."""
     encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding))
+    print(plain(text).encode(encoding, "backslashreplace").decode(encoding))
+
+
+def plain(text: str) -> str:
+    """Text without control, format and bidirectional characters; line ends stay."""
+    return "\n".join(_clean(line) for line in text.split("\n"))
 
 
 def progress(text: str) -> None:
@@ -38,4 +46,12 @@ def progress(text: str) -> None:
 
 
 def _clean(text: str) -> str:
-    return "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "?" for c in text)
+    return "".join("?" if _obeyed(c) else c for c in text)
+
+
+def _escape(character: str) -> str:
+    return json.dumps(character)[1:-1] if ord(character) > 0xFFFF else f"\\u{ord(character):04x}"
+
+
+def _obeyed(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")

@@ -32,6 +32,8 @@ def run(args: argparse.Namespace) -> int:
             "Start it: systemctl start interdict, or `interdict run --config FILE`.",
         )
     own = own_view(settings.state_dir) or {"findings": []}
+    if _rows(own.get("coverage")):
+        machine["coverage"] = own["coverage"]
     findings = [row for row in _rows(own.get("findings")) if row.get("state") not in ("lifted",)]
     if args.json:
         print_json({**machine, "findings": findings})

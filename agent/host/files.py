@@ -9,6 +9,7 @@ import os
 import secrets
 import stat
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 from agent.errors import InterdictError, NotRegular, TooBig
@@ -24,6 +25,7 @@ __all__ = [
     "file_mark",
     "printable",
     "read_bounded",
+    "take_lock",
     "trusted",
     "write_atomically",
 ]
@@ -54,6 +56,29 @@ def write_atomically(path: str, data: bytes, mode: int = 0o600, owner: tuple[int
         with suppress(OSError):
             os.unlink(beside)
         raise
+
+
+def take_lock(path: str) -> Callable[[], None] | None:
+    """Takes a lock that no other process has, until the answer is called or this process ends; None: somebody has it.
+
+    Raises:
+        InterdictError: the file cannot be made.
+    """
+    with translated(path):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | _SAFE, 0o600)
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        return None
+    return lambda: os.close(fd)
 
 
 def read_bounded(path: str, limit: int) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -32,6 +32,38 @@ _KEEP_EVENTS = 5000
 _KEEP_SENT = 500
 
 
+class _Database:
+    """The connection; whatever goes wrong with the file is said as `StateBroken`."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.close = self._connection.close
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    def execute(self, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        with self._said():
+            return self._connection.execute(query, values)
+
+    def executemany(self, query: str, rows: Iterable[Sequence[object]]) -> None:
+        with self._said():
+            self._connection.executemany(query, rows)
+
+    def executescript(self, script: str) -> None:
+        with self._said():
+            self._connection.executescript(script)
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StateBroken(f"{self._path}: {error}", "Make room on its disk; nothing is done until then.") from error
+
+
 class EventRow(NamedTuple):
     """One line of the history: when (instant), whose (uid; -1 for the machine), what."""
 
@@ -52,7 +84,7 @@ class Journal:
         try:
             made = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
             os.close(made)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db = _Database(path)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("PRAGMA cache_size=-512")
@@ -73,10 +105,12 @@ class Journal:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            # SQLite has rolled back by itself where the disk is full.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def meta(self, key: str) -> str:
         """A remembered text, empty when there is none."""

@@ -1,8 +1,9 @@
 """What others may read of the agent: small JSON files, replaced as a whole.
 
-`machine.json` is for everybody: policy, age, coverage, health, no findings. `<uid>.json` is for that person alone:
-their findings, notices and reports word for word. `0.json` holds everything and is root's. So `status` and `sent` work
-with a dead daemon, and nobody opens the journal. Without root there is one person, whose file holds everything.
+`machine.json` is for everybody: policy, age, coverage, health; no findings, and no name from inside a home.
+`<uid>.json` is for that person alone: their findings, notices, places that were looked at, reports word for word.
+`0.json` holds everything and is root's. So `status` and `sent` work with a dead daemon, and nobody opens the journal.
+Without root there is one person, whose file holds everything.
 """
 
 from __future__ import annotations
@@ -82,7 +83,12 @@ def own_view(state_dir: str) -> dict[str, object] | None:
 
 
 def person_view(
-    uid: int, findings: Sequence[object], history: Sequence[object], reports: Sequence[object]
+    uid: int,
+    findings: Sequence[object],
+    history: Sequence[object],
+    reports: Sequence[object],
+    coverage: Sequence[object] = (),
 ) -> dict[str, object]:
-    """One person's view."""
-    return {"schema": 1, "uid": uid, "findings": list(findings), "history": list(history), "reports": list(reports)}
+    """One person's view; its `coverage` names what was looked at in their own home."""
+    rows = {"findings": findings, "history": history, "reports": reports, "coverage": coverage}
+    return {"schema": 1, "uid": uid, **{name: list(row) for name, row in rows.items()}}
