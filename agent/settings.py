@@ -176,9 +176,12 @@ def _read(name: str) -> str:
     except OSError as error:
         advice = "Fleet management puts this file there; `--config FILE` names another one."
         raise BadSettings(f"{name}: {error.strerror or error}", advice) from error
-    with os.fdopen(fd, "rb") as file:
-        _refuse_others(name, os.fstat(file.fileno()))
-        data = file.read(_MAX_BYTES + 1)
+    try:
+        _refuse_others(name, os.fstat(fd))
+        with os.fdopen(fd, "rb", closefd=False) as file:
+            data = file.read(_MAX_BYTES + 1)
+    finally:
+        os.close(fd)
     if len(data) > _MAX_BYTES:
         raise BadSettings(
             f"{name}: larger than {_MAX_BYTES // 1024} KB", "Settings are a few lines; see docs/settings.md."

@@ -7,8 +7,7 @@ import os
 from typing import NamedTuple
 
 from agent.cli.output import print_json, print_table, progress, say
-from agent.cli.shared import add_settings_argument, settings_or_default
-from agent.errors import BadCommand
+from agent.cli.shared import add_settings_argument, refuse_missing_folders, settings_or_default
 from agent.host.clock import wall
 from agent.host.files import printable
 from agent.inventory import SOURCES
@@ -68,10 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 def reach_of(args: argparse.Namespace, settings: Settings) -> Reach:
     """Where to look, from the command line and the settings. Raises BadCommand for a folder that is not there."""
-    for path in (args.root, *args.home, *args.path):
-        shown = args.root.rstrip("/") + "/" + path.lstrip("/")
-        if not os.path.isdir(path) and not os.path.isdir(shown):
-            raise BadCommand(f"{printable(path)}: no such folder", "Name a folder that is there.")
+    refuse_missing_folders(args.root, *args.home, *args.path)
     root = os.path.abspath(args.root)
     homes = tuple(_absolute(path, root) for path in args.home)
     folders = tuple(_absolute(path, root) for path in args.path)

@@ -6,6 +6,7 @@ import argparse
 from typing import NamedTuple
 
 from agent.cli.output import progress
+from agent.cli.shared import refuse_missing_folders
 from agent.decider import Process
 from agent.deps import build_looking
 from agent.device_key import load_key
@@ -55,6 +56,7 @@ def rules_for(settings: Settings, book: Rulebook) -> tuple[DeviceRules, str | No
 
 def look_once(args: argparse.Namespace, settings: Settings, book: Rulebook) -> Sight:
     """Looks at everything that is installed and, on this machine itself, at what runs."""
+    refuse_missing_folders(args.root, *args.home)
     rules, device = rules_for(settings, book)
     found = _look(args, settings, rules)
     everything = [seen for rows in found.observations.values() for seen in rows]

@@ -101,7 +101,7 @@ def _adopted(place: Place, courier: children.Ask, settings: Settings) -> Chosen:
         found = refresh(place, Store(folder), courier=courier, adopter=adopter, now=wall(), seen={}, in_force=None)
     adopted = found.adopted
     if adopted is None:
-        raise PolicyRefused(found.status.value, found.message.rstrip("."), found.advice)
+        raise PolicyRefused(found.status.value, f"{place.url}: {found.message.rstrip('.')}", found.advice)
     return Chosen(Rulebook(adopted.rulebook), "verified", adopted.signers, max(0, wall() - adopted.signed_at))
 
 
@@ -127,6 +127,12 @@ def _in_force(settings: Settings) -> Chosen:
     rulebook, policy = view.get("rulebook"), view.get("policy")
     if not isinstance(rulebook, dict) or not isinstance(policy, dict):
         raise BadCommand("the agent's policy cannot be read", "Start the agent once more: it writes it anew.")
-    signers = tuple(str(name) for name in policy.get("signers") or ())
-    age = wall() - int(policy.get("confirmed_at") or 0)
-    return Chosen(Rulebook(rulebook), str(policy.get("trust")), signers, age)
+    try:
+        signers = tuple(str(name) for name in policy.get("signers") or ())
+        age = wall() - int(policy.get("confirmed_at") or 0)
+        return Chosen(Rulebook(rulebook), str(policy.get("trust")), signers, age)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        # An agent of another version wrote it.
+        raise BadCommand(
+            "the agent's policy is not of a form that this program knows", "Restart the agent: it writes it anew."
+        ) from error

@@ -10,7 +10,7 @@ import argparse
 import os
 
 from agent.cli.output import print_json, print_table, say
-from agent.cli.shared import add_settings_argument, settings_or_default
+from agent.cli.shared import add_settings_argument, add_settings_argument_behind, settings_or_default
 from agent.enforce.cell import open_cell
 from agent.enforce.interface import Detail
 from agent.enforce.ledger import Entry
@@ -47,6 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     restore.add_argument("--to", metavar="DIR", help="put it into this folder instead of its old place")
     purging = verbs.add_parser("purge", help="remove something for good; it cannot be restored afterwards")
     purging.add_argument("id", metavar="ID", help="as `list` shows it")
+    for verb in (listing, restore, purging):
+        add_settings_argument_behind(verb)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 
-from agent.errors import BadSettings
+from agent.errors import BadCommand, BadSettings
+from agent.host.files import printable
 from agent.settings import Settings, default_file, load_settings
 
 
@@ -14,6 +15,23 @@ def add_settings_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="FILE", default="", help="the settings file (default: the system's own place)"
     )
+
+
+def add_settings_argument_behind(parser: argparse.ArgumentParser) -> None:
+    """Adds `--config FILE` to a verb of a command that has it too: it may stand before the verb or behind it."""
+    parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
+def refuse_missing_folders(root: str, *folders: str) -> None:
+    """A folder that the command line names and that is not there is a slip, not a place where nothing was found.
+
+    Raises:
+        BadCommand: with the first of them; in another tree a folder may be named as the tree names it.
+    """
+    for path in (root, *folders):
+        inside = root.rstrip("/") + "/" + path.lstrip("/")
+        if not os.path.isdir(path) and not os.path.isdir(inside):
+            raise BadCommand(f"{printable(path)}: no such folder", "Name a folder that is there.")
 
 
 def settings_of(args: argparse.Namespace) -> Settings:

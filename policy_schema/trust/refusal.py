@@ -43,8 +43,8 @@ SENTENCES: Mapping[Refusal, str] = {
 }
 
 ADVICE: Mapping[Refusal, str] = {
-    Refusal.UNREACHABLE: "Check the network, the proxy and `policy.url` in the settings.",
-    Refusal.NOT_A_REPOSITORY: "Check `policy.url` in the settings, and that no sign-in page stands in between.",
+    Refusal.UNREACHABLE: "Check the network, the proxy and `policy_url` in the settings.",
+    Refusal.NOT_A_REPOSITORY: "Check `policy_url` in the settings, and that no sign-in page stands in between.",
     Refusal.FIRST_TRUST_MISSING: "Put the root.json that `interdict-policy init` wrote where the settings say.",
     Refusal.TOO_BIG: "Check what the policy server serves.",
     Refusal.HALF_UPLOADED: "Upload the whole repository again, timestamp.json last.",
