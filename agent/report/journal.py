@@ -61,7 +61,15 @@ class _Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise StateBroken(f"{self._path}: {error}", "Make room on its disk; nothing is done until then.") from error
+            raise StateBroken(f"{self._path}: {error}", _advice(error)) from error
+
+
+def _advice(error: sqlite3.Error) -> str | None:
+    """A full disk is emptied; a file that is no journal is moved aside, which the error says by itself."""
+    damaged = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in damaged:
+        return None
+    return "Make room on its disk and see who may write to it; nothing is done until then."
 
 
 class EventRow(NamedTuple):
