@@ -460,6 +460,7 @@ def test_adding_somebody_twice_gives_them_the_new_password(folder: Path) -> None
     ids=["the wrong secret", "a secret that is used up"],
 )
 def test_interdict_is_to_enrol_with(folder: Path, secret: str, says: str) -> None:
+    (folder / "console").mkdir()
     with running(folder / "console") as console:
         console.now = Instant(int(time.time()))
         with console.database.write() as connection:
