@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 
 from agent.errors import InterdictError
-from agent.host.program_file import open_program
+from agent.host.program_file import is_settled, open_program
 from policy_schema.rules.content import Signature, compile_signature, look
 from policy_schema.rules.rulebook import DeviceRules
 
@@ -43,7 +43,8 @@ class FileContent:
                     return known
                 found = look(file.fd, file.size, self._signatures)
                 answer = (found[0].id, found[0].version) if found else ("", "")
-                self._remember(file.key, answer)
+                if is_settled(file.fd):
+                    self._remember(file.key, answer)
                 return answer
         except (InterdictError, OSError):
             return "", ""

@@ -28,6 +28,8 @@ class Order(NamedTuple):
 Run = Callable[[Order], Look]
 """Runs one source and answers with what it found."""
 _MOST_HINTS = 200
+_LONG, _LONGEST_REST = 2.0, 60.0
+"""Seconds: after a look that took longer than the first, as long a rest, at most the second."""
 
 
 def wanted_of(rules: DeviceRules | None) -> Wanted:
@@ -86,9 +88,10 @@ class Looker:
 
     def hint(self, path: str) -> bool:
         """A file that a process runs, outside of everything known. True when it is news."""
-        if path in self._hints or len(self._hints) >= _MOST_HINTS:
+        if path in self._hints:
             return False
-        self._hints = {**self._hints, path: None}
+        # The newest stay: whoever runs two hundred odd files first hides no later one.
+        self._hints = dict.fromkeys([*self._hints, path][-_MOST_HINTS:])
         return True
 
     def folders(self) -> frozenset[str]:
@@ -107,7 +110,23 @@ class Looker:
                 self._wish.clear()
                 self._wake.clear()
             if everything or wish:
-                self._look(None if everything else wish)
+                began = time.monotonic()
+                self._look_or_ask_again(None if everything else wish)
+                took = time.monotonic() - began
+                if took > _LONG:
+                    # Whoever makes looks long and many gets half of a processor, not all of it.
+                    stop.wait(min(took, _LONGEST_REST))
+
+    def _look_or_ask_again(self, wish: frozenset[str] | None) -> None:
+        """A look that fails is not lost: it is wished for again, and the part starts anew."""
+        try:
+            self._look(wish)
+        except Exception:
+            if wish is None:
+                self.ask_everything()
+            else:
+                self.ask(wish)
+            raise
 
     def _look(self, wish: frozenset[str] | None) -> None:
         """One source after the other, so that the folders to watch are known for each."""

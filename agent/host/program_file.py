@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -20,6 +22,24 @@ class Opened(NamedTuple):
     fd: int
     size: int
     key: tuple[int, int, int, int]
+
+
+def is_settled(fd: int) -> bool:
+    """Whether nobody can be changing an open file unnoticed, so that what was read may be remembered by its times.
+
+    A page of a shared mapping that is dirty already takes further writes without any time of the file moving. A read
+    lease is refused (EAGAIN) while a writer or such a mapping lives; where leases cannot be had, the times must do.
+    """
+    if sys.platform != "linux":
+        return True
+    import fcntl
+
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return error.errno != errno.EAGAIN
+    fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return True
 
 
 @contextmanager

@@ -12,14 +12,18 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from agent.errors import Gone, InterdictError
 from agent.host.files import Facts, Kind
 from agent.host.oserrors import translated
+from agent.host.program_file import is_settled
 from agent.inventory.containers import MAX_SHIM, Container, container_of, started_by
 from agent.inventory.content_cache import Content
 from agent.inventory.interface import Found, Machine, Root, unknown
+from agent.inventory.owners import owner_of
 from agent.inventory.places import Folder, expand, join, listed, projects
 from policy_schema.rules.content import look
 from policy_schema.rules.descriptor import DescriptorReader
@@ -29,6 +33,7 @@ from policy_schema.rules.observation import Face, Observation, Unknown
 FOLDER_DEPTH = 6
 PROJECT_DEPTH = 3
 MAX_FILES = 100_000
+"""Of one home, and of everything outside of homes."""
 _LARGE = 1 << 20
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+){1,3}([-+][0-9A-Za-z.+-]{1,40})?")
 _NOT_INTO = ("/node_modules/", "/site-packages/")
@@ -70,6 +75,7 @@ class _Search:
         self._wanted = machine.wanted
         self._smallest = min((signature.min_size for signature in machine.wanted.signatures), default=-1)
         self._found: dict[tuple[int, int, str], _Candidate] = {}
+        self._count: Counter[str] = Counter()
 
     def in_folders_of_programs(self) -> Iterator[Found]:
         """Every file in a PATH folder."""
@@ -105,7 +111,7 @@ class _Search:
 
     def results(self) -> Iterator[Observation | Unknown]:
         """What the candidates are; those that nothing speaks for are left out."""
-        for candidate in sorted(self._found.values(), key=lambda one: one.facts.path):
+        for candidate in self._in_turns():
             if self._machine.stopped():
                 return
             try:
@@ -117,6 +123,14 @@ class _Search:
                 content = Content()
             if content.id or candidate.in_folder or candidate.named:
                 yield self._observation(candidate, content)
+
+    def _in_turns(self) -> Iterator[_Candidate]:
+        """One of each home after the other: who fills theirs with huge files does not hide what is in the others."""
+        homes: dict[str, list[_Candidate]] = {}
+        for candidate in sorted(self._found.values(), key=lambda one: one.facts.path):
+            homes.setdefault(self._machine.home_of(candidate.facts.path), []).append(candidate)
+        for turn in zip_longest(*homes.values()):
+            yield from (candidate for candidate in turn if candidate is not None)
 
     def _files_in(self, folder: str, by_name: bool = True, project: bool = False) -> Iterator[Unknown]:
         entries = listed(self._tree, folder)
@@ -145,11 +159,14 @@ class _Search:
         in_folder = in_folder and (_startable(facts) or facts.size >= _LARGE)
         if facts.kind is not Kind.FILE or not (named or in_folder or self._fits(facts.size)):
             return
-        if len(self._found) >= MAX_FILES:
+        home = self._machine.home_of(facts.path)
+        if self._count[home] >= MAX_FILES:
             yield Unknown(posixpath.dirname(path), f"more than {MAX_FILES} programs")
             return
         # The path is part of the key where it is a package's own: the same bytes in two packages are two things.
-        candidate = self._found.setdefault((facts.device, facts.inode, _package_part(facts.path)), _Candidate(facts))
+        key = (facts.device, facts.inode, _package_part(facts.path))
+        self._count[home] += key not in self._found
+        candidate = self._found.setdefault(key, _Candidate(facts))
         candidate.named |= named
         candidate.in_folder |= in_folder
         candidate.project |= project
@@ -176,9 +193,12 @@ class _Search:
             found = look(fd, now.size, signatures, self._machine.stopped) if self._fits(now.size) else ()
             wants_hash = self._wanted.hashes and (found or self._is_named(facts))
             digest = _sha256(fd, now.size, self._machine) if wants_hash else ""
-        same = self._tree.facts(path)._replace(path="") == facts._replace(path="") and not self._machine.stopped()
+            settled = is_settled(fd)
+        same = self._tree.facts(path)._replace(path="") == facts._replace(path="")
         first = found[0] if found else None
-        return Content(first.id if first else "", first.version if first else "", digest), same
+        return Content(
+            first.id if first else "", first.version if first else "", digest
+        ), same and settled and not self._machine.stopped()
 
     def _is_named(self, facts: Facts) -> bool:
         candidate = self._found.get((facts.device, facts.inode, _package_part(facts.path)))
@@ -186,7 +206,10 @@ class _Search:
 
     def _observation(self, candidate: _Candidate, content: Content) -> Observation:
         facts = candidate.facts
-        container = self._container(facts) or Container("", "")
+        container, manager = self._container(facts), ""
+        if container is None and (owner := owner_of(self._tree, facts.path)):
+            container, manager = owner
+        container = container or Container("", "")
         name = posixpath.basename(facts.path)
         version = name if candidate.in_folder and _VERSION.fullmatch(name) else ""
         return Observation(
@@ -203,6 +226,7 @@ class _Search:
             container_path=container.path,
             links=tuple(sorted(candidate.links)),
             project=candidate.project,
+            manager=manager,
             home=self._machine.home_of(facts.path),
             inode=(facts.device, facts.inode),
         )

@@ -9,6 +9,7 @@ fields name, version and bin. A package whose program is missing (installed with
 from __future__ import annotations
 
 import posixpath
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from policy_schema.rules.observation import Face, Observation, Unknown
 MAX_MANIFEST = 1 << 20
 MAX_SETTINGS = 256 * 1024
 MAX_PACKAGES = 50_000
+"""Of one home, and of everything outside of homes."""
 MAX_DEPTH = 24
 PROJECT_DEPTH = 4
 
@@ -207,16 +209,23 @@ class _Walk:
         self._machine = machine
         self._tree = machine.tree
         self._seen: set[str] = set()
-        self._left = MAX_PACKAGES
+        self._spent: Counter[str] = Counter()
+        self._home = ""
+
+    @property
+    def _full(self) -> bool:
+        """Each home has its own measure: nobody hides what is in another's by filling their own."""
+        return self._spent[self._home] >= MAX_PACKAGES
 
     def modules(self, root: _Modules) -> Iterator[Found]:
         """Everything in and below one `node_modules`."""
         if root.path in self._seen:
             return
         self._seen.add(root.path)
+        self._home = self._machine.home_of(root.path)
         yield Root(root.path)
         yield from self._folder(root.path, root, None, 0)
-        if self._left <= 0:
+        if self._full:
             yield Unknown(root.path, f"more than {MAX_PACKAGES} packages")
 
     def _folder(self, path: str, root: _Modules, around: Observation | None, depth: int) -> Iterator[Found]:
@@ -228,7 +237,7 @@ class _Walk:
             yield Unknown(path, f"packages nested deeper than {MAX_DEPTH}")
             return
         for entry in entries:
-            if self._machine.stopped() or self._left <= 0:
+            if self._machine.stopped() or self._full:
                 return
             if entry.name.startswith("@") and entry.kind is Kind.FOLDER:
                 yield from self._scope(join(path, entry.name), root, around, depth)
@@ -267,7 +276,7 @@ class _Walk:
             if facts.kind is not Kind.FOLDER or facts.path in self._seen:
                 return
             self._seen.add(facts.path)
-            self._left -= 1
+            self._spent[self._home] += 1
             manifest, trouble = self._manifest(facts.path)
         except Gone:
             return  # an empty folder or a link into the void is no package
