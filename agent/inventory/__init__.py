@@ -10,5 +10,6 @@ SOURCES: dict[str, str] = {
     "executables": "agent.inventory.executables:Executables",
     "npm": "agent.inventory.npm:Npm",
     "pypi": "agent.inventory.pypi:Pypi",
+    "vscode": "agent.inventory.vscode:Vscode",
 }
-"""Every source: name to class, loaded when it is used. Left out so far: brew, deb, extensions, apps, snap, flatpak."""
+"""Every source: name to class, loaded when it is used. What is left out so far stands in docs/sources.md."""

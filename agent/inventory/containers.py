@@ -1,5 +1,6 @@
-"""Which package a file belongs to: the nearest `package.json` below a `node_modules`, or the distribution whose RECORD
-names it. Scripts that only start something (of pnpm, or written by an installer) belong to what they start.
+"""Which package a file belongs to: the nearest `package.json` below a `node_modules`, the distribution whose RECORD
+names it, or the editor's extension in whose folder it lies. Scripts that only start something (of pnpm, or written by
+an installer) belong to what they start.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from agent.inventory.npm_formats import parse_manifest
 from agent.inventory.places import glob, join, listed
 from agent.inventory.pypi_formats import package_purl as pypi_purl
 from agent.inventory.pypi_formats import parse_folder, parse_record
+from agent.inventory.vscode_formats import parse_folder as parse_extension_folder
+from agent.inventory.vscode_formats import parse_manifest as parse_extension
 from policy_schema.rules.identity import normal_name
 from policy_schema.rules.observation import Unknown
 
 MAX_SHIM = 8 * 1024
 _MAX_MANIFEST = 1 << 20
+_MAX_EXTENSION = 4 << 20
 _MAX_RECORD = 8 << 20
 _MAX_DISTRIBUTIONS = 2_000
 _SITES = ("site-packages", "dist-packages")
@@ -29,9 +33,10 @@ _INTO_MODULES = re.compile(rb"[^\s\"'`;|&<>=()]*node_modules/[^\s\"'`;|&<>()]+")
 
 
 class Container(NamedTuple):
-    """A package by purl (without version) and where it is: a package folder or a `.dist-info`."""
+    """A package or extension and where it is: its folder, or a `.dist-info`."""
 
     purl: str
+    """Without version. Of an extension its key, such as `vscode:anthropic.claude-code`."""
     path: str
 
 
@@ -42,6 +47,8 @@ def container_of(tree: Tree, path: str) -> Container | None:
         found = _npm_package(tree, folder) if is_package_folder(folder) else None
         if found is None and posixpath.basename(folder) in _SITES:
             found = _distribution(tree, folder, path)
+        if found is None and posixpath.basename(posixpath.dirname(folder)) == "extensions":
+            found = _editor_extension(tree, folder)
         if found is not None:
             return found
         folder = posixpath.dirname(folder)
@@ -88,6 +95,16 @@ def _npm_package(tree: Tree, folder: str) -> Container | None:
         name = folder_name(folder)  # as the source `npm` calls it
     purl = npm_purl(name)
     return Container(purl, folder) if purl else None
+
+
+def _editor_extension(tree: Tree, folder: str) -> Container | None:
+    try:
+        extension = parse_extension(tree.read(join(folder, "package.json"), _MAX_EXTENSION))
+    except Gone:
+        return None
+    except (InterdictError, ValueError):
+        extension = parse_extension_folder(posixpath.basename(folder))  # as the source `vscode` calls it
+    return Container(extension.key, folder) if extension else None
 
 
 def _distribution(tree: Tree, site: str, path: str) -> Container | None:

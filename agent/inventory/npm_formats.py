@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from agent.inventory.json_object import read_object
 from policy_schema.rules.identity import make_purl
 
 MAX_NAME = 214
@@ -33,14 +33,7 @@ def parse_manifest(data: bytes) -> Manifest:
     Raises:
         ValueError: no JSON object, or without a name that npm would take.
     """
-    try:
-        value = json.loads(data.decode("utf-8-sig", "replace"))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    except ValueError:
-        raise ValueError("not JSON") from None
-    if not isinstance(value, dict):
-        raise ValueError("not a JSON object")
+    value = read_object(data)
     name = value.get("name")
     if not isinstance(name, str) or len(name) > MAX_NAME or not _NAME.fullmatch(name):
         raise ValueError("no usable name in it")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli.main import main
+from agent.inventory import SOURCES
 from tests.fakes.machine_folder import MachineFolder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, pipes and modes are those of POSIX")
@@ -36,8 +37,8 @@ def test_the_json_document(machine: MachineFolder, capsys: pytest.CaptureFixture
     assert err == ""
     assert set(document) == {"schema", "generated_at", "complete", "device", "coverage", "items"}
     assert (document["schema"], document["complete"]) == (1, True)
-    assert [row["source"] for row in document["coverage"]] == ["executables", "npm", "pypi"]
-    assert document["coverage"][1] | {"ms": 0} == {
+    assert [row["source"] for row in document["coverage"]] == list(SOURCES)
+    assert document["coverage"][list(SOURCES).index("npm")] | {"ms": 0} == {
         "source": "npm",
         "roots": ["/usr/lib/node_modules"],
         "items": 1,
@@ -91,7 +92,7 @@ def test_people_get_a_table_and_no_raw_bytes(machine: MachineFolder, capsys: pyt
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--source", "nmp"), "there is no source 'nmp'. The sources are executables, npm, pypi."),
+        (("--source", "nmp"), f"there is no source 'nmp'. The sources are {', '.join(SOURCES)}."),
         (("--home", "/home/nobody-here"), "/home/nobody-here: no such folder."),
         (("--surprise",), "unrecognized arguments: --surprise"),
     ],
