@@ -43,7 +43,7 @@ class Detail(StrEnum):
     IMMUTABLE = "immutable"
     NO_DESKTOP = "no-desktop"
     NEEDS_UNINSTALL = "needs-uninstall"
-    """Its files lie among those of others (a PyPI package): only its own manager can take it out."""
+    """Its files lie among those of others (a PyPI package, one of the system): only its own manager can take it out."""
     NO_VAULT = "no-vault"
     READ_ONLY = "read-only"
     SPECIAL_FILE = "special-file"

@@ -23,11 +23,14 @@ from agent.host.mounts import list_mounts, mount_of
 from agent.host.occupants import occupants
 from agent.host.oserrors import printable
 from agent.host.vault import Vault, am_root, state_vault, vault_near
+from policy_schema.rules.identity import DISTRIBUTION_TYPES
 from policy_schema.rules.instant import Instant, format_instant
 
 KIND = Kind.QUARANTINE
 _AMONG_OTHERS = (".dist-info", ".egg-info")
 """The record of a PyPI package, whose files lie among those of others in `site-packages`: taken alone it is half."""
+_OF_A_MANAGER = frozenset(f"pkg:{kind}" for kind in (*DISTRIBUTION_TYPES, "flatpak", "snap"))
+"""What such a manager installed is spread over the system, or mounted: only the manager itself can take it out."""
 
 
 class Quarantiner:
@@ -56,7 +59,7 @@ class Quarantiner:
         """Takes the installation of an intent; a refusal of any kind is an outcome."""
         if intent.project:
             return self._left_in_project(intent)
-        if intent.path.endswith(_AMONG_OTHERS):
+        if intent.path.endswith(_AMONG_OTHERS) or intent.purl.partition("/")[0] in _OF_A_MANAGER:
             return self._outcome(intent, OutcomeCode.REFUSED_BY_GUARD, Detail.NEEDS_UNINSTALL)
         refused = self._refuse(intent.path)
         if refused is not None:

@@ -7,6 +7,7 @@ one folder in tests/samples, one section in docs/sources.md.
 from __future__ import annotations
 
 SOURCES: dict[str, str] = {
+    "deb": "agent.inventory.deb:Deb",
     "executables": "agent.inventory.executables:Executables",
     "npm": "agent.inventory.npm:Npm",
     "pypi": "agent.inventory.pypi:Pypi",

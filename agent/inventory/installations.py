@@ -170,7 +170,8 @@ def _installation(tool: str, path: str, bundle: Sequence[_Part]) -> Installation
         path=path,
         owner=head.seen.owner,
         uid=head.seen.uid,
-        purl=head.seen.purl if is_package else head.seen.container,
+        # What a manager of the system brought stays its: the package counts even where no tool is known by it.
+        purl=head.seen.purl if is_package and not head.seen.manager else head.seen.purl or head.seen.container,
         observations=tuple(sorted((part.seen for part in bundle), key=lambda seen: (seen.path, seen.source))),
         matches=tuple(sorted({match for part in bundle for match in part.identity.matches})),
         confidence=max((part.identity.confidence for part in bundle), key=lambda confidence: confidence.rank),

@@ -9,6 +9,11 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 _PURL_BOUND = 512
+DISTRIBUTION_TYPES = frozenset({"alpm", "apk", "deb", "rpm"})
+"""purl types whose namespace is the distribution (`pkg:deb/debian/git`). It is no part of the key: a face or a ban
+means the package of that name in every distribution, and a vendor's own repository has no name of its own there."""
+_KEPT = dict.fromkeys(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:")
+_CASE_KEPT = frozenset({"cargo", "gem", "rpm"})
 
 
 class Purl(NamedTuple):
@@ -37,8 +42,10 @@ def parse_purl(text: str) -> Purl:
 
 
 def package_key(kind: str, name: str) -> str:
-    """The table key of a package: `npm/@anthropic-ai/claude-code`, `pypi/claude-agent-sdk`."""
+    """The table key of a package: `npm/@anthropic-ai/claude-code`, `pypi/claude-agent-sdk`, `deb/git`."""
     kind = kind.lower()
+    if kind in DISTRIBUTION_TYPES:
+        name = name.rpartition("/")[2]
     return f"{kind}/{normal_name(kind, name)}"
 
 
@@ -58,7 +65,8 @@ def normal_name(kind: str, name: str) -> str:
 
 def make_purl(kind: str, name: str, version: str = "") -> str:
     """Writes a purl: `make_purl("npm", "@anthropic-ai/claude-code", "2.1.197")`."""
-    path = "/".join(_quote(part) for part in normal_name(kind, name).split("/"))
+    written = name if kind in _CASE_KEPT else normal_name(kind, name)
+    path = "/".join(_quote(part) for part in written.split("/"))
     return f"pkg:{kind}/{path}" + (f"@{_quote(version)}" if version else "")
 
 
@@ -109,5 +117,6 @@ def _unquote(text: str) -> str:
 
 
 def _quote(text: str) -> str:
-    keep = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:"
-    return "".join(chr(c) if c in keep else f"%{c:02X}" for c in text.encode("utf-8", "replace"))
+    if not text.translate(_KEPT):
+        return text
+    return "".join(chr(c) if c in _KEPT else f"%{c:02X}" for c in text.encode("utf-8", "replace"))

@@ -1,0 +1,65 @@
+"""Which of the system's packages a program belongs to. Asked for recognised programs only: lists of files are long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from agent.errors import InterdictError
+from agent.host.files import Tree
+from agent.inventory import deb
+from agent.inventory.containers import Container
+from agent.inventory.places import join, listed
+from policy_schema.rules.identity import make_purl
+from policy_schema.rules.observation import Unknown
+
+MAX_LIST = 16 << 20
+MAX_LISTS = 20_000
+_PLACES = ("/usr/", "/opt/", "/bin/", "/sbin/", "/lib/", "/lib64/")
+_NEVER = "/usr/local/"
+"""Where a distribution's packages put nothing."""
+
+
+class Owner(NamedTuple):
+    """A package of the system, and who can uninstall it."""
+
+    container: Container
+    manager: str
+
+
+def owner_of(tree: Tree, path: str) -> Owner | None:
+    """The system's package that brought a program, by its canonical path; None if none did or it cannot be told."""
+    if not path.startswith(_PLACES) or path.startswith(_NEVER):
+        return None
+    names = [path.encode("utf-8", "surrogateescape")]
+    if path.startswith("/usr/"):
+        names.append(names[0].removeprefix(b"/usr"))  # packages from before /bin became a link to /usr/bin
+    return next((found for ask in _ASKED if (found := ask(tree, names))), None)
+
+
+def _deb(tree: Tree, names: list[bytes]) -> Owner | None:
+    entries = listed(tree, deb.INFO)
+    if isinstance(entries, Unknown):
+        return None
+    lists = [entry.name for entry in entries if entry.name.endswith(".list")][:MAX_LISTS]
+    for name in sorted(lists, key=lambda name: _speaks_for(name.partition(".list")[0].partition(":")[0], names[0])):
+        if _has_line(tree, join(deb.INFO, name), names):
+            package = name.removesuffix(".list").partition(":")[0]
+            return Owner(Container(make_purl("deb", package), join(deb.INFO, name)), deb.MANAGER.program)
+    return None
+
+
+def _speaks_for(package: str, path: bytes) -> bool:
+    """False sorts first: a package whose name stands in the path is the likely owner."""
+    return package.encode("utf-8", "surrogateescape") not in path
+
+
+def _has_line(tree: Tree, path: str, lines: list[bytes]) -> bool:
+    try:
+        data = b"\n" + tree.read(path, MAX_LIST) + b"\n"
+    except InterdictError:
+        return False  # its package is then not told; the program itself is found all the same
+    return any(b"\n" + line + b"\n" in data for line in lines)
+
+
+_ASKED: tuple[Callable[[Tree, list[bytes]], Owner | None], ...] = (_deb,)

@@ -1,0 +1,50 @@
+"""Roots of throw-away systems with packages that dpkg and rpm themselves built and installed there."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+
+def run(*command: str, cwd: Path | None = None) -> str:
+    """Starts a package manager; its words on failure."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def os_release(root: Path, name: str, version: str) -> None:
+    """Says which distribution it is."""
+    (root / "etc").mkdir(parents=True, exist_ok=True)
+    (root / "etc" / "os-release").write_text(f'NAME="{name}"\nID={name}\nVERSION_ID="{version}"\n')
+
+
+def deb_package(folder: Path, name: str, version: str, files: tuple[str, ...] = (), arch: str = "all") -> Path:
+    """A package built by dpkg-deb."""
+    source = folder / f"{name}-{version}".replace(":", "_")
+    (source / "DEBIAN").mkdir(parents=True)
+    (source / "DEBIAN" / "control").write_text(
+        f"Package: {name}\nVersion: {version}\nArchitecture: {arch}\nMaintainer: Example <e@example.com>\n"
+        "Description: made for a test\n Package: not-a-package\n"
+    )
+    for path in files:
+        at = source / path.lstrip("/")
+        at.parent.mkdir(parents=True, exist_ok=True)
+        at.write_text("#!/bin/sh\n")
+        at.chmod(0o755)
+    run("dpkg-deb", "--root-owner-group", "--build", "-Znone", str(source), f"{source}.deb")
+    return Path(f"{source}.deb")
+
+
+def deb_root(root: Path) -> Path:
+    """An empty Debian."""
+    for path in ("var/lib/dpkg/info", "var/lib/dpkg/updates"):
+        (root / path).mkdir(parents=True)
+    (root / "var/lib/dpkg/status").touch()
+    os_release(root, "debian", "12")
+    return root
+
+
+def dpkg(root: Path, *arguments: str) -> str:
+    """dpkg itself, on that root."""
+    return run("dpkg", f"--root={root}", "--force-not-root", "--force-bad-path", *arguments)

@@ -1,0 +1,74 @@
+"""The system's packages: what the managers' own tools say about real databases, beside what the inventory reads."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agent.inventory.interface import Look, Wanted
+from agent.inventory.machine import open_machine
+from agent.inventory.runner import look
+from tests.fakes.system_roots import deb_package, deb_root, dpkg
+
+pytestmark = [pytest.mark.managers, pytest.mark.root]
+
+
+def look_at(root: Path | str, *sources: str, wanted: Wanted | None = None) -> Look:
+    with open_machine(root=str(root), wanted=wanted) as machine:
+        return look(machine, sources)
+
+
+def rows(found: Look, source: str) -> list[tuple[str, str]]:
+    assert found.complete
+    return sorted((one.name, one.version) for one in found.observations[source])
+
+
+# ---------------------------------------------------------------------------- deb
+def test_this_machine_has_the_packages_that_dpkg_query_names() -> None:
+    said = subprocess.run(
+        ["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package} ${Version}\n"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [line.split(" ") for line in said.stdout.splitlines()]
+    theirs = sorted((name, version) for state, name, version in lines if state == "installed")
+    assert rows(look_at("/", "deb"), "deb") == theirs
+    assert len(theirs) > 50
+
+
+def test_what_dpkg_installs_and_removes_in_another_root_is_seen(tmp_path: Path) -> None:
+    root = deb_root(tmp_path / "root")
+    packages = [
+        deb_package(tmp_path, "claude-desktop", "1:1.2.3-1~deb12u1", ("/usr/bin/claude-desktop", "/opt/claude/app")),
+        deb_package(tmp_path, "libtool-x", "0.1", arch="all"),
+        deb_package(tmp_path, "gone", "9.9-1", ("/usr/bin/gone",)),
+    ]
+    dpkg(root, "--install", *map(str, packages))
+    dpkg(root, "--purge", "gone")
+    found = look_at(root, "deb", "executables", wanted=Wanted(frozenset({"claude-desktop"})))
+    assert rows(found, "deb") == [("claude-desktop", "1:1.2.3-1~deb12u1"), ("libtool-x", "0.1")]
+    (package,) = (one for one in found.observations["deb"] if one.name == "claude-desktop")
+    assert package.purl == "pkg:deb/debian/claude-desktop@1:1.2.3-1~deb12u1?arch=all&distro=debian-12"
+    assert package.path == "/var/lib/dpkg/info/claude-desktop.list"
+    (program,) = found.observations["executables"]
+    assert (program.container, program.container_path) == ("pkg:deb/claude-desktop", package.path)
+    assert program.manager == "apt"
+
+
+def test_every_program_of_this_machine_belongs_to_the_package_that_dpkg_names() -> None:
+    programs = ["/usr/bin/dpkg", "/usr/bin/git", "/usr/bin/bash", "/usr/bin/rpm"]
+    wanted = Wanted(frozenset(Path(path).name for path in programs))
+    found = {one.path: one for one in look_at("/", "executables", wanted=wanted).observations["executables"]}
+    said = {path: owner_by_dpkg(path) for path in programs}
+    assert {path: found[path].container for path in programs} == {p: f"pkg:deb/{name}" for p, name in said.items()}
+
+
+def owner_by_dpkg(path: str) -> str:
+    for name in (path, path.removeprefix("/usr")):
+        said = subprocess.run(["dpkg-query", "--search", name], capture_output=True, text=True, check=False)
+        if said.returncode == 0:
+            return said.stdout.partition(":")[0]
+    raise AssertionError(path)
