@@ -27,7 +27,7 @@ from agent.host import processes
 from agent.host.child import weaknesses
 from agent.host.clock import BUILD_TIME, Clock, SystemClock
 from agent.host.files import Tree, file_mark, read_bounded, take_lock
-from agent.host.users import own_uid
+from agent.host.users import own_uid, person_of
 from agent.inbox import Inbox
 from agent.inventory import SOURCES
 from agent.inventory.containers import container_of
@@ -318,9 +318,16 @@ def _look_run(settings: Settings) -> Callable[[Order], Look]:
             cache=order.cache,
             stopped=order.stopped,
         ) as machine:
-            return look(machine, (order.source,))
+            found = look(machine, (order.source,))
+        seen = {name: tuple(map(_of_person, rows)) for name, rows in found.observations.items()}
+        return found._replace(observations=seen)
 
     return run
+
+
+def _of_person(seen: Observation) -> Observation:
+    """What belongs to a subordinate user id belongs to the person who was given it."""
+    return seen._replace(uid=person_of(seen.uid))
 
 
 def _actors(base: _Base, sight: Sight) -> Mapping[Kind, Callable[[], Actor]]:

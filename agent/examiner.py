@@ -19,6 +19,7 @@ from agent.decider import Process, ProcessKey
 from agent.errors import InterdictError
 from agent.findings import identity_of
 from agent.host import processes
+from agent.host.users import person_of
 from agent.inbox import Ended, Inbox, Recognised
 from agent.inventory.installations import Installation
 from agent.watch.identity import Kind
@@ -163,7 +164,9 @@ class Examiner:
     def _examine(self, pid: int) -> None:
         recognised = self.recognise(pid)
         if recognised is not None:
-            key = (pid, recognised.seen.started or 0.0)
+            seen = recognised.seen
+            recognised = recognised._replace(seen=seen._replace(uid=person_of(seen.uid)))
+            key = (pid, seen.started or 0.0)
             self._tracked[key] = recognised.identity.tool
             self._inbox.put(Recognised(key, recognised))
 

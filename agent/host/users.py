@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from agent.errors import Gone, InterdictError
@@ -22,6 +23,7 @@ NOBODY = 65534
 HOME_FOLDERS = ("/home", "/Users", "/var/home")
 ROOT_HOMES = ("/root", "/var/root")
 _MAX_PASSWD = 8 << 20
+_SUBUID = "/etc/subuid"
 _MAX_HOMES = 10_000
 _NO_LOGIN = frozenset({"nologin", "false", "sync", "shutdown", "halt"})
 _NOT_HOMES = frozenset({"/", "/home", "/opt", "/srv", "/tmp", "/var", "/var/tmp", "/Users"})
@@ -205,6 +207,44 @@ def _accounts(tree: Tree, unknown: list[Unknown]) -> list[Account]:
 
 def _is_system(home: str) -> bool:
     return home in _NOT_HOMES or f"{home}/".startswith(_SYSTEM)
+
+
+def person_of(uid: int) -> int:
+    """Who is behind a user id: whoever was given it as a subordinate one (subuid(5)), else the same number.
+
+    With `newuidmap` anybody runs and owns things as some 65,536 others, none of whom was ever told anything.
+    """
+    if uid < FIRST_UID or sys.platform != "linux":
+        return uid
+    try:
+        mark = os.stat(_SUBUID).st_mtime_ns
+    except OSError:
+        return uid
+    return next((owner for first, count, owner in _subordinate(mark) if first <= uid < first + count), uid)
+
+
+@lru_cache(maxsize=1)
+def _subordinate(mark: int) -> tuple[tuple[int, int, int], ...]:
+    """(first, count, owner) of every range. `mark` changes with the file."""
+    import pwd
+
+    found: list[tuple[int, int, int]] = []
+    try:
+        with Tree("/") as tree:
+            lines = tree.read(_SUBUID, _MAX_PASSWD).decode("utf-8", "replace").splitlines()
+    except InterdictError:
+        return ()
+    for line in lines:
+        name, _, numbers = line.partition(":")
+        first, _, count = numbers.partition(":")
+        if not (first.isascii() and first.isdigit() and count.isascii() and count.isdigit()):
+            continue
+        try:
+            owner = int(name) if name.isascii() and name.isdigit() else pwd.getpwnam(name).pw_uid
+        except (KeyError, ValueError):
+            continue
+        found.append((int(first), int(count), owner))
+    return tuple(found)
 
 
 def own_uid() -> int:

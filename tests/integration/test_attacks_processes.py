@@ -48,6 +48,8 @@ def _examiner(inbox: Inbox | None = None) -> Examiner:
 def _started(*words: str, program: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(words, executable=program or words[0], start_new_session=True)
     try:
+        # `Popen` returns while the kernel still lays out the new program's words.
+        _wait_for(lambda: Path(f"/proc/{process.pid}/cmdline").read_bytes() != b"")
         yield process
     finally:
         process.kill()

@@ -10,9 +10,8 @@ import pytest
 
 from agent.file_content import FileContent
 from agent.inbox import Inbox
-from agent.inventory import executables, npm
+from agent.inventory import SOURCES, executables, npm
 from agent.inventory.interface import Look, Wanted
-from agent.inventory.runner import SOURCES
 from agent.looker import _MOST_HINTS, Looker, Order
 from policy_schema.rules.rulebook import Device
 from tests.fakes.machine_folder import MachineFolder, seen, unknown
