@@ -168,7 +168,8 @@ class Reporter:
         return self._later(message.problem, _RETRY_LAST if message.final else 0.0, at)
 
     def _later(self, problem: str, wanted: float, at: float) -> float:
-        wait = max(self._retry, wanted)
+        # A console may ask for patience, and not for silence.
+        wait = max(self._retry, min(wanted, max(_RETRY_LAST, self._s.settings.report_interval)))
         self._retry = min(self._retry * 2, _RETRY_LAST)
         server = self._s.settings.server
         self.health(

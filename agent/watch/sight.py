@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -52,10 +53,13 @@ class Sight:
         details: Callable[[int], Process] = processes.details,
         program: Callable[[int], str] = processes.program,
         first_there: Callable[[tuple[str, ...]], str] = processes.first_there,
+        pids: Callable[[], frozenset[int]] = processes.pids,
     ) -> None:
         self._details = details
         self._program = program
         self._first_there = first_there
+        self._pids = pids
+        self._crowded_until = 0.0
         self._memory: OrderedDict[int, _Memory] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -152,7 +156,20 @@ class Sight:
             self._memory.pop(pid, None)
             self._memory[pid] = memory
             if len(self._memory) > LIMIT:
-                self._memory.popitem(last=False)
+                self._make_room()
+
+    def _make_room(self) -> None:
+        """What has ended goes first: the oldest entry is the session that has been running all day, and a build runs
+        more scripts in a minute than are remembered."""
+        if time.monotonic() >= self._crowded_until:
+            alive = self._pids()
+            for pid in [pid for pid in self._memory if pid not in alive]:
+                del self._memory[pid]
+            if len(self._memory) > LIMIT * 3 // 4:
+                # Nearly all of them run: asking at every start would cost more than it gives.
+                self._crowded_until = time.monotonic() + 1.0
+        while len(self._memory) > LIMIT:
+            self._memory.popitem(last=False)
 
     def _forget(self, pid: int) -> None:
         with self._lock:

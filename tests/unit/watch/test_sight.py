@@ -40,7 +40,7 @@ class Machine:
         return next((self.files[path] for path in candidates if path in self.files), "")
 
     def sight(self) -> Sight:
-        return Sight(self.details, self.program, self.first_there)
+        return Sight(self.details, self.program, self.first_there, lambda: frozenset(self.processes))
 
 
 @pytest.fixture
@@ -132,6 +132,21 @@ def test_the_memory_is_bounded(machine: Machine, monkeypatch: pytest.MonkeyPatch
         machine.run(pid, "claude")
     remembered = [pid for pid in range(1, 6) if sight.look(pid).runs.standing is Standing.RECALLED]
     assert remembered == [3, 4, 5]
+
+
+def test_a_build_that_runs_a_thousand_scripts_does_not_push_a_session_out(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LIMIT", 8)
+    sight = machine.sight()
+    machine.run(7, "node", "/p/bin/claude")
+    sight.glance(7)
+    machine.run(7, "claude")
+    for pid in range(100, 1100):
+        machine.run(pid, "node", SCRIPT)
+        sight.glance(pid)
+        del machine.processes[pid]
+    assert (sight.look(7).path, sight.look(7).runs.standing) == (SCRIPT, Standing.RECALLED)
 
 
 def test_a_glance_at_what_is_gone_or_not_ours_is_no_error(machine: Machine) -> None:
