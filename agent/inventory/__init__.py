@@ -7,10 +7,13 @@ one folder in tests/samples, one section in docs/sources.md.
 from __future__ import annotations
 
 SOURCES: dict[str, str] = {
+    "browsers": "agent.inventory.browsers:Browsers",
     "deb": "agent.inventory.deb:Deb",
     "executables": "agent.inventory.executables:Executables",
+    "jetbrains": "agent.inventory.jetbrains:Jetbrains",
     "npm": "agent.inventory.npm:Npm",
     "pypi": "agent.inventory.pypi:Pypi",
+    "rpm": "agent.inventory.rpm:Rpm",
     "vscode": "agent.inventory.vscode:Vscode",
 }
 """Every source: name to class, loaded when it is used. What is left out so far stands in docs/sources.md."""

@@ -13,7 +13,7 @@ from agent.errors import Gone, InterdictError
 from agent.host.files import Kind
 from agent.inventory.interface import Found, Machine, Root, unknown
 from agent.inventory.places import join, listed
-from agent.inventory.system_packages import MAX_PACKAGES, Manager, Observer, SystemPackage, stanzas, usable
+from agent.inventory.system_packages import MAX_PACKAGES, Manager, Observer, SystemPackage, entry_of, stanzas, usable
 from policy_schema.rules.observation import Unknown
 
 FOLDER = "/var/lib/dpkg"
@@ -105,8 +105,8 @@ def _status_folder(machine: Machine) -> Iterator[Found]:
 
 
 def _record(package: SystemPackage, lists: frozenset[str]) -> str:
-    """The list of the package's files; the status file for one that has none."""
+    """The list of the package's files; its entry in the status file for one that has none."""
     for name in (f"{package.name}:{package.arch}.list", f"{package.name}.list"):
         if name in lists:
             return join(INFO, name)
-    return STATUS
+    return entry_of(STATUS, package.name)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from agent.errors import InterdictError
 from agent.host.files import Tree
-from agent.inventory import deb
+from agent.inventory import deb, rpm
 from agent.inventory.containers import Container
 from agent.inventory.places import join, listed
 from policy_schema.rules.identity import make_purl
@@ -62,4 +62,12 @@ def _has_line(tree: Tree, path: str, lines: list[bytes]) -> bool:
     return any(b"\n" + line + b"\n" in data for line in lines)
 
 
-_ASKED: tuple[Callable[[Tree, list[bytes]], Owner | None], ...] = (_deb,)
+def _rpm(tree: Tree, names: list[bytes]) -> Owner | None:
+    try:
+        found = rpm.find_owner(tree, names)
+    except InterdictError:
+        return None  # the source `rpm` reports it
+    return Owner(Container(make_purl("rpm", found[0].name), found[1]), rpm.MANAGER.program) if found else None
+
+
+_ASKED: tuple[Callable[[Tree, list[bytes]], Owner | None], ...] = (_deb, _rpm)

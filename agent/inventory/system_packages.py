@@ -94,6 +94,11 @@ def package_purl(kind: str, package: SystemPackage, distribution: Distribution) 
     return make_purl(kind, name, version) + ("?" + "&".join(qualifiers) if qualifiers else "")
 
 
+def entry_of(database: str, name: str) -> str:
+    """The place of a package whose record is one of many in a file: `/var/lib/rpm/rpmdb.sqlite#git`."""
+    return f"{database}#{name}"
+
+
 class Observer:
     """Makes the observations of one database in one look."""
 

@@ -45,6 +45,37 @@ def deb_root(root: Path) -> Path:
     return root
 
 
+def rpm_package(folder: Path, name: str, version: str, files: tuple[str, ...] = (), epoch: int | None = None) -> Path:
+    """A package built by rpmbuild, of release 1."""
+    source = folder / f"{name}-{version}-rpm"
+    source.mkdir()
+    made = "".join(f"install -D -m 755 /dev/null %{{buildroot}}{path}\n" for path in files)
+    (source / "x.spec").write_text(
+        f"Name: {name}\nVersion: {version}\nRelease: 1\nSummary: made for a test\nLicense: MIT\nBuildArch: noarch\n"
+        + (f"Epoch: {epoch}\n" if epoch is not None else "")
+        + f"%description\nmade for a test\n%install\ntrue\n{made}%files\n"
+        + "".join(f"{path}\n" for path in files)
+    )
+    run(
+        "rpmbuild",
+        "-bb",
+        "--quiet",
+        "--define",
+        f"_topdir {source}",
+        "--define",
+        "_buildhost localhost",
+        str(source / "x.spec"),
+    )
+    return next(source.glob("RPMS/noarch/*.rpm"))
+
+
+def rpm(root: Path, *arguments: str) -> str:
+    """rpm itself, on that root."""
+    place = ("--root", str(root), "--dbpath", "/var/lib/rpm")
+    changes = () if "--query" in arguments else ("--nodeps", "--noscripts")
+    return run("rpm", *place, "--define", "_db_backend sqlite", "--nosignature", *changes, *arguments)
+
+
 def dpkg(root: Path, *arguments: str) -> str:
     """dpkg itself, on that root."""
     return run("dpkg", f"--root={root}", "--force-not-root", "--force-bad-path", *arguments)

@@ -9,8 +9,9 @@ import pytest
 
 from agent.inventory.interface import Look, Wanted
 from agent.inventory.machine import open_machine
+from agent.inventory.owners import owner_of
 from agent.inventory.runner import look
-from tests.fakes.system_roots import deb_package, deb_root, dpkg
+from tests.fakes.system_roots import deb_package, deb_root, dpkg, os_release, rpm, rpm_package
 
 pytestmark = [pytest.mark.managers, pytest.mark.root]
 
@@ -72,3 +73,39 @@ def owner_by_dpkg(path: str) -> str:
         if said.returncode == 0:
             return said.stdout.partition(":")[0]
     raise AssertionError(path)
+
+
+# ---------------------------------------------------------------------------- rpm
+def test_what_rpm_installs_and_removes_in_another_root_is_seen(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    os_release(root, "fedora", "41")
+    many = tuple(f"/opt/many/{'f' * 60}-{number}" for number in range(800))
+    packages = [
+        rpm_package(tmp_path, "claude-desktop", "1.2.3~rc1", ("/usr/bin/claude-desktop", "/opt/claude/app"), epoch=2),
+        rpm_package(tmp_path, "ImageMagick", "7.1", many),
+        rpm_package(tmp_path, "gone", "9.9", ("/usr/bin/gone",)),
+    ]
+    rpm(root, "--install", *map(str, packages))
+    rpm(root, "--erase", "gone")
+    said = rpm(root, "--query", "--all", "--queryformat", "%{NAME} %{EVR}\n")
+    found = look_at(root, "rpm", "executables", wanted=Wanted(frozenset({"claude-desktop"})))
+    assert rows(found, "rpm") == sorted((line.split()[0], line.split()[1]) for line in said.splitlines())
+    purls = {one.name: one.purl for one in found.observations["rpm"]}
+    assert purls == {
+        "claude-desktop": "pkg:rpm/fedora/claude-desktop@1.2.3~rc1-1?arch=noarch&distro=fedora-41&epoch=2",
+        "ImageMagick": "pkg:rpm/fedora/ImageMagick@7.1-1?arch=noarch&distro=fedora-41",
+    }
+    (program,) = found.observations["executables"]
+    assert program.container == "pkg:rpm/claude-desktop"
+    assert program.container_path == "/var/lib/rpm/rpmdb.sqlite#claude-desktop"
+
+
+def test_every_file_of_an_rpm_package_is_owned_as_rpm_says(tmp_path: Path) -> None:
+    root, files = tmp_path / "root", ("/usr/bin/a", "/usr/bin/b", "/opt/a/bin/a", "/opt/b/a")
+    rpm(root, "--install", str(rpm_package(tmp_path, "one", "1", files[:2])))
+    rpm(root, "--install", str(rpm_package(tmp_path, "two", "2", files[2:])))
+    said = {path: rpm(root, "--query", "--file", path, "--queryformat", "pkg:rpm/%{NAME}") for path in files}
+    with open_machine(root=str(root)) as machine:
+        owners = {path: owner_of(machine.tree, path) for path in files}
+        assert owner_of(machine.tree, "/opt/c/a") is None
+    assert {path: owner.container.purl for path, owner in owners.items() if owner} == said

@@ -83,7 +83,7 @@ def test_a_real_status_file(machine: MachineFolder) -> None:
     found = machine.look("deb")
     assert found.complete
     assert {(one.name, one.version): one.path for one in seen(found)} == {
-        ("base-files", "12.4+deb12u11"): STATUS,
+        ("base-files", "12.4+deb12u11"): f"{STATUS}#base-files",
         ("claude-desktop", "1:0.14.10-2~deb12u1"): f"{INFO}/claude-desktop.list",
         ("git", "1:2.39.5-0+deb12u3"): f"{INFO}/git.list",
         ("libc6", "2.36-9+deb12u14"): f"{INFO}/libc6:amd64.list",
