@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from policy_schema.messages.report import FindingLine
 from policy_schema.rules.decision import Action, Decision, State
-from policy_schema.rules.instant import Instant
+from policy_schema.rules.instant import Instant, format_instant
 from policy_schema.rules.observation import Face
 
 COUNTDOWN = (3600, 900, 300)
@@ -145,6 +145,7 @@ def step(case: Case, decision: Decision, person: Person, at: Conditions) -> Step
     wake: Instant | None = None
     if action.rung >= Action.BLOCK.rung:
         state, action, wake = _fair(case, decision, person, action, at)
+        why += _what_holds(case, at, state, wake)
     wishes = list(_notices(case, decision, person, action, at.now))
     if action.rung >= Action.BLOCK.rung:
         if person.enforcing_since is None:
@@ -229,6 +230,18 @@ def _fair(
     if ready is not None and now >= ready:
         return decision.state, action, None
     return State.AWAITING_NOTICE, Action.NOTIFY, _soonest(ready, limit)
+
+
+def _what_holds(case: Case, at: Conditions, state: State, until: Instant | None) -> tuple[str, ...]:
+    """Why an act that the policy asks for is not done now, as a person may read it."""
+    if at.restored:
+        return ("It was put back under this policy version, so it is left alone until another one is in force.",)
+    if state is State.HELD and until is not None:
+        return (f"Nothing is stopped or moved before {format_instant(until)}: it is held.",)
+    if state is State.AWAITING_NOTICE:
+        when = f"before {format_instant(until)}" if until is not None else "before that"
+        return (f"People get a notice and their time first; nothing is stopped or moved {when}.",)
+    return ()
 
 
 def _notices(case: Case, decision: Decision, person: Person, action: Action, now: Instant) -> tuple[Wish, ...]:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from agent.cli.output import print_json, print_table, say
 from agent.cli.shared import add_settings_argument, settings_of
 from agent.cli.status import policy_sentence
-from agent.errors import BadSettings, InterdictError
+from agent.device_key import load_key
+from agent.errors import BadSettings, Denied, InterdictError
 from agent.host.child import weaknesses
 from agent.host.clock import BUILD_TIME, wall
 from agent.host.command import NOTIFY_SEND, find_tool
@@ -89,7 +90,7 @@ def _state(settings: Settings) -> Check:
 def _daemon(settings: Settings) -> Check:
     view = read_view(settings.state_dir, "machine.json")
     if view is None:
-        return Check("daemon", "failed", "it has never run", "Start it: systemctl start interdict.")
+        return Check("daemon", "failed", "it has never run", "Start it: systemctl start interdict, or `interdict run`.")
     age = wall() - parse_instant(str(view["generated_at"]))
     if age > _STALE + settings.report_interval:
         return Check("daemon", "failed", f"its last word is {int(age)} s old", "Start it: systemctl restart interdict.")
@@ -111,12 +112,15 @@ def _policy(settings: Settings) -> Check:
 def _enrolment(settings: Settings) -> Check:
     if not settings.server:
         return Check("console", "ok", "no server is set: nothing is reported to anybody")
-    device = _part(settings, "device").get("id")
-    if not device:
+    try:
+        key = load_key(settings.state_dir)
+    except Denied:
+        return Check("console", "ok", f"reports go to {settings.server}; root can see whether this device is enrolled")
+    if key is None or not key.enrolled_at:
         return Check(
             "console", "failed", f"not enrolled at {settings.server}", "Set secret_file, or run `interdict enroll`."
         )
-    return Check("console", "ok", f"enrolled at {settings.server} as {device}")
+    return Check("console", "ok", f"enrolled at {settings.server} as {key.device}")
 
 
 def _clock(settings: Settings) -> Check:

@@ -126,7 +126,7 @@ def choose_owner(keys: Mapping[str, tuple[KeyRow, ...]], name: str | None, chang
         )
     if name is None and not keys:
         what = (
-            f"one of {', '.join(missing)} signs with their own key files"
+            f"one of {', '.join(missing)} signs with their own key files; --keys FOLDER says where yours are"
             if missing
             else "nobody needs to sign any more"
         )

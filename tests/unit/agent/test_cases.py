@@ -228,6 +228,43 @@ def test_what_is_settled_is_left_alone() -> None:
     assert _kinds(_step(_decision(Action.REMOVE), case=case, person=TOLD)) == []
 
 
+@pytest.mark.parametrize(
+    ("case", "decision", "moment", "sentence"),
+    [
+        pytest.param(
+            Case(PACKAGE, Instant(T)),
+            _decision(Action.REMOVE),
+            {"restored": True},
+            "It was put back under this policy version, so it is left alone until another one is in force.",
+            id="put back by an administrator",
+        ),
+        pytest.param(
+            held(Case(PACKAGE, Instant(T)), Instant(T + 60)),
+            _decision(Action.REMOVE),
+            {},
+            "Nothing is stopped or moved before 1970-01-12T13:47:40Z: it is held.",
+            id="held for a minute",
+        ),
+        pytest.param(
+            Case(PACKAGE, Instant(T)),
+            _decision(Action.REMOVE, min_notice=HOUR),
+            {},
+            "People get a notice and their time first; nothing is stopped or moved before that.",
+            id="nobody was told yet",
+        ),
+        pytest.param(
+            Case(PACKAGE, Instant(T)),
+            _decision(Action.REMOVE, min_notice=HOUR, no_later_than=Instant(T + 60)),
+            {},
+            "People get a notice and their time first; nothing is stopped or moved before 1970-01-12T13:47:40Z.",
+            id="nobody was told yet, and the outer limit is near",
+        ),
+    ],
+)
+def test_what_holds_an_act_is_said(case: Case, decision: Decision, moment: dict[str, object], sentence: str) -> None:
+    assert sentence in _step(decision, case=case, **moment).standing.why
+
+
 def test_a_hold_ends_at_its_second() -> None:
     case = held(Case(PACKAGE, Instant(T)), Instant(T + 60))
     assert _step(_decision(Action.REMOVE), case=case, person=TOLD, now=T + 59).standing.state is State.HELD
