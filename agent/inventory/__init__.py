@@ -7,11 +7,13 @@ one folder in tests/samples, one section in docs/sources.md.
 from __future__ import annotations
 
 SOURCES: dict[str, str] = {
+    "apk": "agent.inventory.apk:Apk",
     "browsers": "agent.inventory.browsers:Browsers",
     "deb": "agent.inventory.deb:Deb",
     "executables": "agent.inventory.executables:Executables",
     "jetbrains": "agent.inventory.jetbrains:Jetbrains",
     "npm": "agent.inventory.npm:Npm",
+    "pacman": "agent.inventory.pacman:Pacman",
     "pypi": "agent.inventory.pypi:Pypi",
     "rpm": "agent.inventory.rpm:Rpm",
     "vscode": "agent.inventory.vscode:Vscode",

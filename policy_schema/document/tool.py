@@ -50,6 +50,7 @@ class Extensions(Part):
     vscode: tuple[Line, ...] = ()
     jetbrains: tuple[Line, ...] = ()
     chromium: tuple[Line, ...] = ()
+    firefox: tuple[Line, ...] = ()
 
 
 class Apps(Part):

@@ -95,4 +95,12 @@ def _protected(tool: Tool) -> Iterator[str]:
 
 def _values(tool: Tool) -> Iterator[tuple[str, ...]]:
     extensions, apps = tool.faces.extensions, tool.faces.apps
-    yield from (extensions.vscode, extensions.jetbrains, extensions.chromium, apps.macos, apps.windows, apps.linux)
+    yield from (
+        extensions.vscode,
+        extensions.jetbrains,
+        extensions.chromium,
+        extensions.firefox,
+        apps.macos,
+        apps.windows,
+        apps.linux,
+    )
