@@ -1,7 +1,7 @@
 """Which tests this machine runs: the tiers, what each needs, and what is said about those left out.
 
-A tier is a marker (`root`, `online`, `desktop`, `managers`, `postgres`, `slow`). `--tiers` chooses: names, `all`,
-`none`, or `auto`: the ones that this machine can run, without `online` and `slow`, which are only run when asked for.
+A tier is a marker, one of TIERS. `--tiers` chooses: names, `all`, `none`, or `auto`: the ones that this machine can
+run, without `online` and `slow`, which are only run when asked for.
 With CI=true `auto` means all but `slow`, and what is chosen and cannot run fails: nothing is left out silently there.
 """
 
@@ -44,7 +44,13 @@ def _no_postgres() -> str:
 
 TIERS: tuple[Tier, ...] = (
     Tier("desktop", _no_desktop, False, "apt-get install dbus dunst libglib2.0-bin libnotify-bin xvfb"),
-    Tier("managers", lambda: _missing("dpkg", "dpkg-query", "rpm", "rpmbuild"), False, "apt-get install dpkg rpm"),
+    Tier(
+        "managers",
+        lambda: _missing("dpkg", "pacman", "rpm", "rpmbuild"),
+        False,
+        "apt-get install rpm pacman-package-manager",
+    ),
+    Tier("node", lambda: _missing("node"), False, "apt-get install nodejs"),
     Tier("online", lambda: _missing("node", "npm"), True, "make test ARGS=--tiers=online"),
     Tier("postgres", _no_postgres, False, "apt-get install postgresql"),
     Tier("root", _no_root, False, "sudo make test"),

@@ -179,6 +179,7 @@ def test_the_guard_at_the_door_refuses(actor: StopActor, name: str) -> None:
     assert said(actor.act(intent)) == (OutcomeCode.REFUSED_BY_GUARD, Detail.PROTECTED_PROCESS)
 
 
+@pytest.mark.node
 def test_a_script_is_ended_also_when_its_file_is_gone(actor: StopActor, clock: Clock, tmp_path: Path) -> None:
     script = tmp_path / "cli.js"
     script.write_text(NODE_WAITS)

@@ -98,6 +98,10 @@ CASES: dict[str, Callable[[Path], tuple[list[str], str]]] = {
 }  # fmt: skip
 
 
+def _tier(name: str) -> tuple[pytest.MarkDecorator, ...]:
+    return (pytest.mark.node,) if "node" in name else ()
+
+
 def _link(link: Path, target: Path) -> Path:
     link.symlink_to(target)
     return link
@@ -110,7 +114,7 @@ def _module(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("watching", WATCHERS, indirect=True)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=_tier(name)) for name in CASES])
 def test_a_start_is_told_and_the_file_is_found(watching: Watched, name: str, tmp_path: Path) -> None:
     argv, path = CASES[name](tmp_path)
     with running(*argv, cwd=tmp_path) as process:
@@ -120,6 +124,7 @@ def test_a_start_is_told_and_the_file_is_found(watching: Watched, name: str, tmp
         assert seen.process.uid == os.getuid()
 
 
+@pytest.mark.node
 @pytest.mark.root
 def test_a_script_that_rewrites_its_title_is_recalled_by_the_connector(tmp_path: Path) -> None:
     sight = Sight()
@@ -135,6 +140,7 @@ def test_a_script_that_rewrites_its_title_is_recalled_by_the_connector(tmp_path:
         watched.watcher.stop()
 
 
+@pytest.mark.node
 def test_a_title_rewritten_before_the_agent_began_is_only_a_hint(tmp_path: Path) -> None:
     script(tmp_path, "cli.js", NODE_RETITLES)
     with running("node", "cli.js", cwd=tmp_path) as process:
