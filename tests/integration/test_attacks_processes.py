@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +26,7 @@ from agent.watch.interface import Started
 from agent.watch.sight import Sight
 from policy_schema.rules.rulebook import Device
 from tests.fakes.policies import rulebook
+from tests.fakes.sleepers import until
 from tests.fakes.synthetic import native_payload, synthetic_native
 
 PATIENCE = 20.0
@@ -49,7 +50,7 @@ def _started(*words: str, program: Path | None = None) -> Iterator[subprocess.Po
     process = subprocess.Popen(words, executable=program or words[0], start_new_session=True)
     try:
         # `Popen` returns while the kernel still lays out the new program's words.
-        _wait_for(lambda: Path(f"/proc/{process.pid}/cmdline").read_bytes() != b"")
+        until(lambda: Path(f"/proc/{process.pid}/cmdline").read_bytes() != b"", "it never came")
         yield process
     finally:
         process.kill()
@@ -118,7 +119,7 @@ def test_what_is_called_env_and_stays_it_is_looked_at_twice_and_no_more(tmp_path
     threads = threading.active_count()
     with _started(str(tmp_path / "env"), "1000") as process, _running(examiner):
         examiner.event(Started(process.pid))
-        _wait_for(lambda: examiner.examined >= 2)
+        until(lambda: examiner.examined >= 2, "it never came")
         other = synthetic_native(tmp_path / "slack", VERSION)
         with _started(str(other)) as second:
             examiner.event(Started(second.pid))
@@ -134,7 +135,7 @@ def test_a_file_mounted_over_a_system_program_is_not_taken_for_it(tmp_path: Path
     words = ("unshare", "--mount", "--propagation", "private", "sh", "-c", script)
     with subprocess.Popen(words, start_new_session=True) as process:
         try:
-            _wait_for(lambda: processes.program(process.pid).endswith("/true"))
+            until(lambda: processes.program(process.pid).endswith("/true"), "it never came")
             found = _examiner().recognise(process.pid)
         finally:
             process.kill()
@@ -245,12 +246,3 @@ def _next(inbox: Inbox, kind: type[T]) -> T:
         if isinstance(message, kind):
             return message
     raise queue.Empty
-
-
-def _wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if what():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never came")
