@@ -85,7 +85,12 @@ class Outbox:
 
     def waiting(self) -> bool:
         """Whether there is anything that the console has not stored."""
-        return self._news or self._journal.first_report() is not None or self._journal.pending_count() > 0 or self._sequence() == 0
+        return (
+            self._news
+            or self._journal.first_report() is not None
+            or self._journal.pending_count() > 0
+            or self._sequence() == 0
+        )
 
     def next(self, make: Callable[[], Moment]) -> tuple[int, bytes]:
         """The report to send now: the oldest unstored one as it is, else a new one."""
@@ -108,7 +113,8 @@ class Outbox:
     def _report(self, moment: Moment, sequence: int) -> Report:
         if sequence == 1:
             findings, moves = self._whole()
-            rest = [("finding", line) for line in findings[MAX_FINDINGS:]]
+            # What is gone comes last and only as far as there is room: the console ends what it is not told of.
+            rest = [("finding", line) for line in findings[MAX_FINDINGS:] if not line.gone]
             for kind, line in rest:
                 self._journal.add_pending(kind, msgspec.to_builtins(line))
             findings = findings[:MAX_FINDINGS]
