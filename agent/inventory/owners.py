@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from agent.errors import InterdictError
 from agent.host.files import Tree
-from agent.inventory import deb, rpm
+from agent.inventory import apk, deb, pacman, rpm
 from agent.inventory.containers import Container
 from agent.inventory.places import join, listed
+from agent.inventory.system_packages import Manager, SystemPackage
 from policy_schema.rules.identity import make_purl
 from policy_schema.rules.observation import Unknown
 
@@ -18,6 +19,10 @@ MAX_LISTS = 20_000
 _PLACES = ("/usr/", "/opt/", "/bin/", "/sbin/", "/lib/", "/lib64/")
 _NEVER = "/usr/local/"
 """Where a distribution's packages put nothing."""
+
+
+Ask = Callable[[Tree, list[bytes]], "Owner | None"]
+"""Asks one manager's records: the tree, and the ways in which the program's path may be written there."""
 
 
 class Owner(NamedTuple):
@@ -62,12 +67,22 @@ def _has_line(tree: Tree, path: str, lines: list[bytes]) -> bool:
     return any(b"\n" + line + b"\n" in data for line in lines)
 
 
-def _rpm(tree: Tree, names: list[bytes]) -> Owner | None:
-    try:
-        found = rpm.find_owner(tree, names)
-    except InterdictError:
-        return None  # the source `rpm` reports it
-    return Owner(Container(make_purl("rpm", found[0].name), found[1]), rpm.MANAGER.program) if found else None
+def _entry(manager: Manager, find: Callable[[Tree, list[bytes]], tuple[SystemPackage, str] | None]) -> Ask:
+    def ask(tree: Tree, names: list[bytes]) -> Owner | None:
+        try:
+            found = find(tree, names)
+        except (InterdictError, ValueError):
+            return None  # the source of that manager reports it
+        return (
+            Owner(Container(make_purl(manager.purl_type, found[0].name), found[1]), manager.program) if found else None
+        )
+
+    return ask
 
 
-_ASKED: tuple[Callable[[Tree, list[bytes]], Owner | None], ...] = (_deb, _rpm)
+_ASKED: tuple[Ask, ...] = (
+    _deb,
+    _entry(rpm.MANAGER, rpm.find_owner),
+    _entry(apk.MANAGER, apk.find_owner),
+    _entry(pacman.MANAGER, pacman.find_owner),
+)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+import tarfile
 from pathlib import Path
 
 
@@ -79,3 +81,24 @@ def rpm(root: Path, *arguments: str) -> str:
 def dpkg(root: Path, *arguments: str) -> str:
     """dpkg itself, on that root."""
     return run("dpkg", f"--root={root}", "--force-not-root", "--force-bad-path", *arguments)
+
+
+def arch_package(folder: Path, name: str, version: str, files: tuple[str, ...] = ()) -> Path:
+    """A package as makepkg writes it, without signature."""
+    made = folder / f"{name}-{version}-any.pkg.tar"
+    info = f"pkgname = {name}\npkgver = {version}\npkgdesc = made for a test\narch = any\nsize = 0\n"
+    with tarfile.open(made, "w") as tar:
+        for path, data in ((".PKGINFO", info.encode()), *((path.lstrip("/"), b"#!/bin/sh\n") for path in files)):
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode = len(data), 0o755
+            tar.addfile(entry, io.BytesIO(data))
+    return made
+
+
+def pacman(root: Path, *arguments: str) -> str:
+    """pacman itself, on that root."""
+    (root / "var/lib/pacman").mkdir(parents=True, exist_ok=True)
+    config = root / "pacman.conf"
+    config.write_text("[options]\nArchitecture = auto\nSigLevel = Never\nLocalFileSigLevel = Never\n")
+    place = ("--root", str(root), "--dbpath", f"{root}/var/lib/pacman", "--config", str(config))
+    return run("pacman", "--noconfirm", *place, *arguments)

@@ -11,7 +11,16 @@ from agent.inventory.interface import Look, Wanted
 from agent.inventory.machine import open_machine
 from agent.inventory.owners import owner_of
 from agent.inventory.runner import look
-from tests.fakes.system_roots import deb_package, deb_root, dpkg, os_release, rpm, rpm_package
+from tests.fakes.system_roots import (
+    arch_package,
+    deb_package,
+    deb_root,
+    dpkg,
+    os_release,
+    pacman,
+    rpm,
+    rpm_package,
+)
 
 pytestmark = [pytest.mark.managers, pytest.mark.root]
 
@@ -109,3 +118,23 @@ def test_every_file_of_an_rpm_package_is_owned_as_rpm_says(tmp_path: Path) -> No
         owners = {path: owner_of(machine.tree, path) for path in files}
         assert owner_of(machine.tree, "/opt/c/a") is None
     assert {path: owner.container.purl for path, owner in owners.items() if owner} == said
+
+
+# ---------------------------------------------------------------------------- pacman
+def test_what_pacman_installs_and_removes_in_another_root_is_seen(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    os_release(root, "arch", "")
+    packages = [
+        arch_package(tmp_path, "claude-desktop", "1:1.2.3-4", ("/usr/bin/claude-desktop",)),
+        arch_package(tmp_path, "gone", "9.9-1", ("/usr/bin/gone",)),
+    ]
+    pacman(root, "--upgrade", *map(str, packages))
+    pacman(root, "--remove", "gone")
+    found = look_at(root, "pacman", "executables", wanted=Wanted(frozenset({"claude-desktop"})))
+    said = pacman(root, "--query")
+    assert rows(found, "pacman") == sorted((line.split()[0], line.split()[1]) for line in said.splitlines())
+    (package,) = found.observations["pacman"]
+    assert package.purl == "pkg:alpm/arch/claude-desktop@1:1.2.3-4?arch=any"
+    assert package.path == "/var/lib/pacman/local/claude-desktop-1:1.2.3-4"
+    (program,) = found.observations["executables"]
+    assert (program.container, program.container_path) == ("pkg:alpm/claude-desktop", package.path)
