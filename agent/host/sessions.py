@@ -1,6 +1,6 @@
 """Who sits at the machine: desktop sessions with a bus, and terminals that people are logged in on.
 
-Terminals are written to as security review section 4 asks: the device must belong to that person, allow messages
+Terminals are written to with care: the device must belong to that person, allow messages
 (`mesg`), never make us wait, and get one short write with nothing in it that a terminal would obey.
 """
 
