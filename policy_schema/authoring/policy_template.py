@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date, timedelta
 from typing import NamedTuple
 
 from policy_schema.document.catalogue import Catalogue
+
+_YAML_ONLY = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
 
 
 class Answers(NamedTuple):
@@ -46,8 +49,8 @@ def write_policy(answers: Answers, catalogue: Catalogue, today: date) -> str:
 
 
 def quoted(text: str) -> str:
-    """The text as a YAML scalar in double quotes (JSON's are a part of YAML's)."""
-    return json.dumps(text, ensure_ascii=False)
+    """The text as a YAML scalar in double quotes: JSON's, but for what YAML would take for a line's end or a mark."""
+    return _YAML_ONLY.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
 def _stages(answers: Answers) -> list[str]:

@@ -52,6 +52,12 @@ def _order(text: str) -> tuple[int, ...]:
     return (*(_TILDE if c == "~" else ord(c) if c.isalpha() else ord(c) + 256 for c in text), _END)
 
 
+def first(bound: Key) -> Key:
+    """The least key of all revisions that the bound names: a tilde sorts below no revision at all."""
+    epoch, upstream, revision = bound
+    return (epoch, upstream, ()) if revision == _NO_REVISION else bound
+
+
 def after(bound: Key) -> Key:
     """The least key above all revisions that the bound names."""
     epoch, upstream, revision = bound
@@ -69,6 +75,7 @@ def _beyond(runs: tuple[object, ...]) -> tuple[object, ...]:
 SCHEME: Final = Scheme(
     name="deb",
     key=key,
+    first=first,
     after=after,
     lowest=(0, (), ()),
     example="2.1.91-1",

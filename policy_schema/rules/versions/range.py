@@ -66,10 +66,10 @@ def _edges(scheme: Scheme, word: str) -> tuple[Key, ...]:
     if matched is None:
         raise ValueError(_advice(scheme, word))
     operator, version = matched.groups()
-    first = scheme.key(version)
-    if first is None:
+    key = scheme.key(version)
+    if key is None:
         raise ValueError(_bad_version(scheme, operator, version))
-    after = scheme.after(first)
+    first, after = scheme.first(key), scheme.after(key)
     return {
         ">=": (first,),
         ">": (after,),

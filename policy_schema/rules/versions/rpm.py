@@ -45,6 +45,12 @@ def _segment(text: str) -> tuple[int, int, str]:
     return (2, int(text), "") if text.isdigit() else (1, 0, text)
 
 
+def first(bound: Key) -> Key:
+    """The least key of all releases that the bound names: a tilde sorts below no release at all."""
+    epoch, version, release = bound
+    return (epoch, version, ()) if release == _NO_RELEASE else bound
+
+
 def after(bound: Key) -> Key:
     """The least key above all releases that the bound names."""
     epoch, version, release = bound
@@ -57,6 +63,7 @@ def after(bound: Key) -> Key:
 SCHEME: Final = Scheme(
     name="rpm",
     key=key,
+    first=first,
     after=after,
     lowest=(0, (), ()),
     example="2.1.91-1.fc41",

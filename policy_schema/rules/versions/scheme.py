@@ -12,6 +12,11 @@ MAX_VERSION_LENGTH: Final = 256
 """Characters. Longer texts are no version: the limit of npm, and far below what makes `int()` slow or refuse."""
 
 
+def itself(bound: Key) -> Key:
+    """For schemes in which a bound's own key is the least that it names."""
+    return bound
+
+
 class Scheme(NamedTuple):
     """How versions of one kind are read and ordered. All functions are total: no exception on any text or key."""
 
@@ -34,3 +39,6 @@ class Scheme(NamedTuple):
 
     example_range: str
     """A range, shown likewise."""
+
+    first: Callable[[Key], Key] = itself
+    """The least key that a bound with this key names (deb: `1.0` names `1.0-0~bpo12`, which sorts below `1.0`)."""

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from policy_schema.authoring.cli import new
@@ -128,6 +128,8 @@ def test_any_time_between_notice_and_block_makes_a_good_policy(days: int) -> Non
 
 
 @settings(max_examples=100, deadline=None)
+@example("0", "0\x850")
+@example("a\u2028b", "a\ufeffb\x9f")
 @given(st.text(min_size=1, max_size=100), st.text(min_size=1, max_size=100))
 def test_whatever_texts_are_answered_stay_what_they_are(name: str, reason: str) -> None:
     answers = Answers(**{**DEFAULTS, "organisation": name, "reason": reason})
