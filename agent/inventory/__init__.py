@@ -8,14 +8,18 @@ from __future__ import annotations
 
 SOURCES: dict[str, str] = {
     "apk": "agent.inventory.apk:Apk",
+    "appimage": "agent.inventory.appimage:Appimage",
+    "brew": "agent.inventory.brew:Brew",
     "browsers": "agent.inventory.browsers:Browsers",
     "deb": "agent.inventory.deb:Deb",
     "executables": "agent.inventory.executables:Executables",
+    "flatpak": "agent.inventory.flatpak:Flatpak",
     "jetbrains": "agent.inventory.jetbrains:Jetbrains",
     "npm": "agent.inventory.npm:Npm",
     "pacman": "agent.inventory.pacman:Pacman",
     "pypi": "agent.inventory.pypi:Pypi",
     "rpm": "agent.inventory.rpm:Rpm",
+    "snap": "agent.inventory.snap:Snap",
     "vscode": "agent.inventory.vscode:Vscode",
 }
 """Every source: name to class, loaded when it is used. What is left out so far stands in docs/sources.md."""
