@@ -20,6 +20,8 @@ from agent.supervise import Part
 from policy_schema.rules.instant import Instant
 
 _IDLE = 2.0
+_BY_POLICY = (Kind.QUARANTINE, Kind.STOP)
+"""What is done only because the policy in force says so."""
 
 
 @runtime_checkable
@@ -37,12 +39,20 @@ class Actors:
     """Hands each intent to the thread of its kind; outcomes come back through the inbox."""
 
     def __init__(
-        self, *, make: Mapping[Kind, Callable[[], Actor]], inbox: Inbox, log: EventLog, now: Callable[[], Instant]
+        self,
+        *,
+        make: Mapping[Kind, Callable[[], Actor]],
+        inbox: Inbox,
+        log: EventLog,
+        now: Callable[[], Instant],
+        policy_version: Callable[[], int],
     ) -> None:
+        """`policy_version` is that of the policy in force, asked for just before each act."""
         self._make = make
         self._inbox = inbox
         self._log = log
         self._now = now
+        self._policy_version = policy_version
         self._queues: dict[Kind, queue.SimpleQueue[Intent]] = {kind: queue.SimpleQueue() for kind in make}
 
     def do(self, intent: Intent) -> None:
@@ -61,6 +71,11 @@ class Actors:
                     intent = self._queues[kind].get(timeout=self._patience(actor))
                 except queue.Empty:
                     self._tick(actor)
+                    continue
+                if kind in _BY_POLICY and intent.policy_version != self._policy_version():
+                    # Waited in the queue while another policy came into force, which may have lifted it: asked anew.
+                    stale = Outcome(intent, OutcomeCode.FAILED, Detail.POLICY_CHANGED, self._now())
+                    self._inbox.put(Acted(stale))
                     continue
                 actor = actor or self._make[kind]()
                 self._inbox.put(Acted(self._safely(actor, intent)))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from agent import brake as braking
 from agent.cases import Case, Conditions, Kind, Standing, Subject, Wish, came_back, concluded, step, told
-from agent.enforce.interface import Intent, Outcome, OutcomeCode
+from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode
 from agent.events import Event, EventLog
 from agent.findings import finding_json, finding_line, gone_line, identity_of, primary, process_subject, subject_of
 from agent.host.clock import Now
@@ -139,6 +139,8 @@ class Decider:
         intent = outcome.intent
         if outcome.result is not OutcomeCode.FINISHING:
             self._inflight.discard(_key(intent))
+        if outcome.detail is Detail.POLICY_CHANGED:
+            return
         self._remember(outcome, now)
         if outcome.result in (OutcomeCode.QUARANTINED, OutcomeCode.UNINSTALLED):
             self._forget_below(intent.path, intent.links)

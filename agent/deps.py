@@ -102,7 +102,13 @@ def build_daemon(settings: Settings) -> Daemon:
     decider, outbox = _deciding(base)
     messenger = _messenger(base)
     supervisor = Supervisor(base.log)
-    actors = Actors(make=_actors(base, watching.sight), inbox=base.inbox, log=base.log, now=base.now)
+    actors = Actors(
+        make=_actors(base, watching.sight),
+        inbox=base.inbox,
+        log=base.log,
+        now=base.now,
+        policy_version=lambda: base.policy.rules.book.version if base.policy.rules else 0,
+    )
     sources = Sources(
         settings=settings,
         decider=decider,

@@ -45,6 +45,8 @@ class Detail(StrEnum):
     NEEDS_UNINSTALL = "needs-uninstall"
     """Its files lie among those of others (a PyPI package, one of the system): only its own manager can take it out."""
     NO_VAULT = "no-vault"
+    POLICY_CHANGED = "policy-changed"
+    """Not begun: another policy came into force while it waited, and is asked first."""
     READ_ONLY = "read-only"
     SPECIAL_FILE = "special-file"
     STILL_RUNNING = "still-running"

@@ -318,3 +318,17 @@ def test_what_lies_in_our_own_vault_is_no_installation(workstation: Workstation)
     workstation.see(PACKAGE)
     workstation.judge()
     assert workstation.decider.current == {}
+
+
+def test_an_act_that_waited_through_a_change_of_policy_is_asked_for_anew(workstation: Workstation) -> None:
+    workstation.now = REMOVE
+    workstation.see(PACKAGE)
+    intents = workstation.judge()
+    for intent in intents:
+        waited = intent.kind is Kind.QUARANTINE
+        workstation.done(
+            intent,
+            OutcomeCode.FAILED if waited else OutcomeCode.TOLD,
+            Detail.POLICY_CHANGED if waited else Detail.NONE,
+        )
+    assert [intent.kind for intent in workstation.judge()] == [Kind.QUARANTINE]
