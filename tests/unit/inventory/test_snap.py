@@ -64,7 +64,7 @@ def test_the_current_revision_is_what_is_installed(machine: MachineFolder) -> No
     assert found.watch["snap"] >= {"/snap", PLACE}
 
 
-@pytest.mark.parametrize("sample", ["broken.yaml", "hostile.yaml"])
+@pytest.mark.parametrize("sample", ["broken", "hostile"])
 def test_a_snap_is_called_as_snapd_calls_it_when_its_metadata_is(sample: str, machine: MachineFolder) -> None:
     put(machine, sample)
     found = machine.look("snap")
