@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -95,8 +96,10 @@ class Workstation:
 
 
 @pytest.fixture
-def workstation(tmp_path: Path) -> Workstation:
-    return Workstation(tmp_path)
+def workstation(tmp_path: Path) -> Iterator[Workstation]:
+    one = Workstation(tmp_path)
+    yield one
+    one.journal.close()
 
 
 def test_the_whole_life_of_a_ban(workstation: Workstation) -> None:
