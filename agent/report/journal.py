@@ -93,11 +93,17 @@ class Journal:
             made = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
             os.close(made)
             self._db = _Database(path)
+        except (sqlite3.Error, OSError) as error:
+            raise StateBroken(f"{path}: {error}") from error
+        try:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("PRAGMA cache_size=-512")
             self._upgrade()
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, StateBroken) as error:
+            self._db.close()
+            if isinstance(error, StateBroken):
+                raise
             raise StateBroken(f"{path}: {error}") from error
 
     def close(self) -> None:
