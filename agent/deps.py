@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
@@ -121,7 +122,7 @@ def build_daemon(settings: Settings) -> Daemon:
         inbox=base.inbox,
         views=base.views,
         log=base.log,
-        watch_health=functools.partial(_health, settings, watching),
+        watch_health=functools.partial(_health, settings, watching, supervisor),
         homes=functools.partial(_owners, settings),
     )
     parts = Parts(
@@ -422,9 +423,13 @@ def _owners(settings: Settings) -> dict[str, int]:
         return {}
 
 
-def _health(settings: Settings, watching: _Watching) -> list[tuple[str, str]]:
+def _health(settings: Settings, watching: _Watching, supervisor: Supervisor) -> list[tuple[str, str]]:
     """What makes the agent see or do less than it should, as (what, advice)."""
     rows = [(one.message, one.advice) for one in weaknesses(settings.courier_user, settings.adopter_user)]
+    rows += [
+        (f"the part {name} fails and is started again ({why})", "The agent's log says where; tell its makers.")
+        for name, why in supervisor.troubles(time.monotonic())
+    ]
     problem = watching.processes.health()
     if problem is not None:
         rows.append((f"{problem.where}: {problem.reason}", "Run the agent as root to be told of every start."))

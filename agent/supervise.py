@@ -7,6 +7,7 @@ delay that doubles from one second to a minute; each restart is counted and logg
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,6 +16,8 @@ from agent.events import Event, EventLog
 
 _FIRST_DELAY = 1.0
 _LAST_DELAY = 60.0
+_TROUBLE_FOR = 300.0
+"""Seconds for which a part that failed is shown as such: longer than the longest pause between two tries."""
 
 
 class Part(NamedTuple):
@@ -32,6 +35,11 @@ class Supervisor:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self.restarts = 0
+        self._failed: dict[str, tuple[float, str]] = {}
+
+    def troubles(self, now: float) -> list[tuple[str, str]]:
+        """Parts that failed in the last minutes, as (part, kind of error); `now` in monotonic seconds."""
+        return [(name, why) for name, (at, why) in sorted(self._failed.items()) if now - at < _TROUBLE_FOR]
 
     def start(self, part: Part) -> None:
         """Starts one part on a thread of its own."""
@@ -57,5 +65,6 @@ class Supervisor:
                 place = f"{where.filename}:{where.lineno}"
                 self._log.write(Event.PART_FAILED, part=part.name, error=repr(error)[:300], place=place)
                 self.restarts += 1
+                self._failed[part.name] = (time.monotonic(), type(error).__name__)
             self._stop.wait(delay)
             delay = min(delay * 2, _LAST_DELAY)

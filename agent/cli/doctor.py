@@ -97,6 +97,15 @@ def _daemon(settings: Settings) -> Check:
     return Check("daemon", "ok", f"its last word is {max(0, int(age))} s old")
 
 
+def _health(settings: Settings) -> Check:
+    """What the running agent itself says is wrong."""
+    rows = (read_view(settings.state_dir, "machine.json") or {}).get("health")
+    wrong = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+    if not wrong:
+        return Check("health", "ok", "the agent says that nothing is wrong with it")
+    return Check("health", "weak", "; ".join(str(row.get("what")) for row in wrong), str(wrong[0].get("advice") or ""))
+
+
 def _policy(settings: Settings) -> Check:
     if not settings.policy_url:
         return Check("policy", "failed", "no policy_url is set", "Set policy_url in the settings.")
@@ -168,6 +177,7 @@ def _notices(settings: Settings) -> Check:
 CHECKS: tuple[Callable[[Settings], Check], ...] = (
     _state,
     _daemon,
+    _health,
     _policy,
     _enrolment,
     _clock,

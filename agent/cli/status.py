@@ -73,12 +73,13 @@ def show_findings(findings: list[Mapping[str, object]]) -> None:
             str(f.get("face")) + (f" {f['pid']}" if f.get("pid") else ""),
             str(f.get("state")),
             str(f.get("action")),
+            str(f.get("outcome") or "-"),
             _next(f),
             str(f.get("path")),
         )
         for f in findings
     ]
-    print_table(("TOOL", "VERSION", "FACE", "STATE", "ACTION", "NEXT", "PATH"), rows)
+    print_table(("TOOL", "VERSION", "FACE", "STATE", "ACTION", "OUTCOME", "NEXT", "PATH"), rows)
 
 
 def policy_sentence(policy: Mapping[str, object], now: float) -> str:
