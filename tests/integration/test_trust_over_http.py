@@ -20,7 +20,7 @@ from policy_schema.trust.layout import TIMESTAMP_PATH, Role
 from policy_schema.trust.refusal import SENTENCES, Refusal
 from tests.fakes.policy_server import DAY, START, PolicyRepository, PolicyServer
 
-QUICK = {"pause": 2.0, "deadline": 1.0}
+QUICK = {"pause": 5.0, "deadline": 4.0}
 
 
 class World:
