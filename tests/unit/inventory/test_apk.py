@@ -25,7 +25,7 @@ def put(machine: MachineFolder, sample: str) -> None:
     machine.file("/etc/os-release", "ID=alpine\nVERSION_ID=3.20.3\n")
 
 
-def test_a_real_file_says_what_is_installed(machine: MachineFolder) -> None:
+def test_a_file_as_documented_says_what_is_installed(machine: MachineFolder) -> None:
     put(machine, "installed")
     found = machine.look("apk")
     assert found.complete
