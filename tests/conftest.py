@@ -109,6 +109,14 @@ class _NetworkGuard:
         return isinstance(subject, socket.socket) and subject.family == getattr(socket, "AF_UNIX", None)
 
 
+@pytest.fixture(autouse=True)
+def plain_umask() -> Iterator[None]:
+    """A command that is run inside a test may set its own; the next test must not meet it."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 _guard = _NetworkGuard()
 
 

@@ -14,6 +14,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import blake2b
 
 from agent.errors import Denied, Gone, InterdictError, NotRegular
 from agent.host.faults import Occupied, translated
@@ -22,11 +23,24 @@ from agent.host.mounts import list_mounts
 from agent.host.oserrors import printable
 
 MOUNT_VAULT = ".interdict-quarantine"
+OWN_STATE = "/var/lib/interdict"
+"""The state folder of the machine's own agent (the default of the setting `state_dir`)."""
 STATE_VAULT = "quarantine"
 _LOCK = "lock"
 _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 """For ids that people read out over the telephone: nothing that looks like something else."""
+
+
+def mount_vault(state_dir: str) -> str:
+    """The name of an agent's vault at the top of a filesystem: a trial beside the machine's own agent has its own.
+
+    Otherwise the one would give back, or finish, what the other has taken.
+    """
+    place = os.path.realpath(state_dir)
+    if place == OWN_STATE:
+        return MOUNT_VAULT
+    return f"{MOUNT_VAULT}-{blake2b(os.fsencode(place), digest_size=4).hexdigest()}"
 
 
 class NoVault(InterdictError):
@@ -164,7 +178,7 @@ def _candidates(holder: Folder, state_dir: str, vault_dir: str) -> Iterator[str]
     if am_root() and sys.platform != "win32":
         top = _mount_top(holder)
         if top is not None:
-            yield os.path.join(top, MOUNT_VAULT)
+            yield os.path.join(top, mount_vault(state_dir))
 
 
 def _mount_top(holder: Folder) -> str | None:
@@ -191,7 +205,7 @@ def find_vaults(state_dir: str, vault_dir: str = "", before: Before = nothing) -
     if vault_dir:
         paths.append(os.path.realpath(vault_dir))
     if am_root():
-        tops = [os.path.join(mount.point, MOUNT_VAULT) for mount in list_mounts() if mount.local]
+        tops = [os.path.join(mount.point, mount_vault(state_dir)) for mount in list_mounts() if mount.local]
         paths += [path for path in tops if os.path.lexists(path)]
     return tuple(_open_each(paths, before))
 

@@ -150,6 +150,10 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     shutil.rmtree(tmp_path)
 
 
+def _finding_of(agent: Workstation, pid: int) -> object:
+    return agent.wait_for(event="finding", face="process", pid=pid)["finding"]
+
+
 def test_a_range_on_real_packages_from_the_notice_to_the_lifting(machine: Machine) -> None:
     agent = machine.agent
     machine.publish("notify")
@@ -168,7 +172,10 @@ def test_a_range_on_real_packages_from_the_notice_to_the_lifting(machine: Machin
     machine.publish("notify", "block")
     for version in (NATIVE, SCRIPT):
         pid = sessions[version].pid
-        assert agent.wait_for(mark, event="outcome", kind="stop", pid=pid)["result"] in ("stopped", "killed")
+        # Asked to end; `finishing` may come first, and KILL after `kill_after` where it needs that long.
+        agent.wait_for(mark, event="finding-gone", finding=_finding_of(agent, pid))
+        ended = agent.events(event="outcome", kind="stop", pid=pid)
+        assert ended[-1]["result"] in ("stopped", "killed")
         sessions[version].wait()
     assert sessions[BEFORE].poll() is None, "a version outside of the range runs on"
 

@@ -20,7 +20,7 @@ import pytest
 from agent.cli import quarantine as _loaded_before_the_rights_are_gone
 from agent.cli.main import main
 from agent.enforce.interface import Detail, OutcomeCode
-from agent.host.vault import MOUNT_VAULT
+from agent.host.vault import mount_vault
 from tests.fakes.other_person import UID, become, give_to, person, tried
 from tests.fakes.quarantine import Steps, World, build_tree, mount, unmount, worlds
 
@@ -236,7 +236,7 @@ def test_a_mount_top_of_root_holds_the_vault_of_that_filesystem(world: World) ->
         give_to(home / "li")
         inode = tree.stat().st_ino
         taken = world.take(path=str(tree), links=())
-        vault = home / MOUNT_VAULT
+        vault = home / mount_vault(str(world.state))
         assert (vault.stat().st_uid, stat.S_IMODE(vault.stat().st_mode)) == (0, 0o700)
         assert (vault / taken.quarantine_id / "held" / "0").stat().st_ino == inode
         assert (vault / "restore.py").exists()
@@ -276,13 +276,13 @@ def test_a_squatted_vault_name_is_not_used(world: World) -> None:
     tmp.mkdir()
     assert mount("tmpfs", tmp, "mode=1777")
     try:
-        (tmp / MOUNT_VAULT).mkdir(mode=0o777)
-        os.chown(tmp / MOUNT_VAULT, UID, UID)
+        (tmp / mount_vault(str(world.state))).mkdir(mode=0o777)
+        os.chown(tmp / mount_vault(str(world.state)), UID, UID)
         build_tree(tmp / "tool")
         give_to(tmp / "tool")
         taken = world.take(path=str(tmp / "tool"), links=())
         assert taken.result is OutcomeCode.QUARANTINED
-        assert list((tmp / MOUNT_VAULT).iterdir()) == []
+        assert list((tmp / mount_vault(str(world.state))).iterdir()) == []
     finally:
         unmount(tmp)
 
