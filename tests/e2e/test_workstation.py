@@ -182,6 +182,7 @@ def test_the_policy_holds_after_a_restart_without_a_network(workstation: Worksta
     workstation.start(policy_url="http://127.0.0.1:9/")
     workstation.wait_for(event="outcome", kind="quarantine", result="quarantined")
     workstation.wait_for(event="policy-unreachable")
+    assert not (workstation.prefix / "bin" / "claude").is_symlink()
 
 
 def test_a_broken_settings_file_keeps_the_former_settings_and_says_so(workstation: Workstation) -> None:
