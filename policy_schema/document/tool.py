@@ -45,12 +45,15 @@ class FaceName(StrEnum):
 
 
 class Extensions(Part):
-    """Extension ids by host family."""
+    """Extension ids by host family; for Vim a plugin's folder name, for a native host the name in its manifest."""
 
     vscode: tuple[Line, ...] = ()
     jetbrains: tuple[Line, ...] = ()
     chromium: tuple[Line, ...] = ()
     firefox: tuple[Line, ...] = ()
+    zed: tuple[Line, ...] = ()
+    vim: tuple[Line, ...] = ()
+    native_host: tuple[Line, ...] = ()
 
 
 class Apps(Part):

@@ -13,6 +13,13 @@ from policy_schema.rules.decision import Identity
 from policy_schema.rules.identity import executable_name, parse_purl
 from policy_schema.rules.observation import MATCH_CONFIDENCE, Face, Match, Observation
 
+MCP = "mcp:"
+MCP_PACKAGE = f"{MCP}pkg:"
+MCP_PROGRAM = f"{MCP}exe:"
+"""How an observation's `setting` begins that names an MCP server."""
+_FOLDED = frozenset({"vim", "vscode"})
+"""Kinds of extensions whose ids are compared in small letters."""
+
 
 class ToolFaces(NamedTuple):
     """The faces of one tool as the tables need them, from the closed policy's `tools`."""
@@ -69,6 +76,8 @@ class Tables:
         for match, key in self._keys(seen):
             for tool in self._by[match].get(key, ()):
                 found.setdefault(tool, []).append(match)
+        for match, tool in self._tools_of_setting(seen.setting):
+            found.setdefault(tool, []).append(match)
         for tool in self._tools_of_folder(seen):
             found.setdefault(tool, []).append(Match.FOLDER)
         identities = [_identity(tool, matches, seen) for tool, matches in sorted(found.items())]
@@ -101,6 +110,15 @@ class Tables:
                 yield Match.NAME, name
         if seen.face is Face.RESIDUE:
             yield Match.RESIDUE, seen.name
+
+    def _tools_of_setting(self, setting: str) -> Iterable[tuple[Match, str]]:
+        """An MCP server is known by the package that its command runs; by the program's name alone only weakly."""
+        if setting.startswith(MCP_PROGRAM):
+            for tool in self._by[Match.NAME].get(executable_name(setting[len(MCP_PROGRAM) :]), ()):
+                yield Match.NAME, tool
+        elif setting.startswith(MCP_PACKAGE):
+            for tool in self._by[Match.PACKAGE_IDENTITY].get(parse_purl(setting[len(MCP) :]).key, ()):
+                yield Match.SETTING, tool
 
     def _tools_of_folder(self, seen: Observation) -> Iterable[str]:
         if not self._folders or seen.face not in (Face.EXECUTABLE, Face.PROCESS):
@@ -159,7 +177,7 @@ def _keyed(value: object) -> Iterable[str]:
     for kind, names in _map(value).items():
         for name in _list(names):
             text = str(name)
-            yield f"{kind}:{text.lower() if kind == 'vscode' else text}"
+            yield f"{kind}:{text.lower() if kind in _FOLDED else text}"
 
 
 def _signers(signers: Mapping[str, object]) -> Iterable[str]:

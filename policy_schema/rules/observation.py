@@ -85,7 +85,7 @@ class Observation(NamedTuple):
     signer: str = ""
     """`apple:TEAM/IDENTIFIER` or `authenticode:SUBJECT/PRODUCT`."""
     extension: str = ""
-    """`vscode:anthropic.claude-code`, `jetbrains:…`, `chromium:…`."""
+    """`vscode:anthropic.claude-code`; `jetbrains:`, `chromium:`, `firefox:`, `zed:ID`, `vim:FOLDER`, `native_host:NAME`."""
     app: str = ""
     """`macos:BUNDLE-ID`, `windows:NAME`, `linux:DESKTOP-ID`."""
     container: str = ""
@@ -106,6 +106,9 @@ class Observation(NamedTuple):
     """(device, inode) of `path` when it was seen: another thing at that path later is another thing."""
     prefix: str = ""
     """The manager's prefix or environment that holds it (`/usr/local` for `npm -g`, the venv for pip)."""
+    setting: str = ""
+    """What a settings file says, and nothing else of it: `model:NAME` as written, `mcp:PURL` without a version, or
+    `mcp:exe:NAME` for a program. `name` is then whose setting it is, such as `aider`."""
 
 
 class Unknown(NamedTuple):
