@@ -15,6 +15,7 @@ from agent.inventory.interface import Look
 from agent.inventory.machine import open_machine
 from agent.inventory.runner import look
 from agent.settings import Settings, os_name
+from agent.version import VERSION
 from policy_schema.rules.instant import format_instant
 from policy_schema.rules.observation import Coverage, Observation
 
@@ -42,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--home", metavar="DIR", action="append", default=[], help="only this home (may be repeated)")
     parser.add_argument("--path", metavar="DIR", action="append", default=[], help="a further folder of programs")
     parser.add_argument("--require-complete", action="store_true", help="exit code 3 if a place could not be looked at")
-    parser.add_argument("--json", action="store_true", help="one JSON document")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON document")
+    form.add_argument("--cyclonedx", action="store_true", help="one CycloneDX document (a software bill of materials)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,6 +63,10 @@ def run(args: argparse.Namespace) -> int:
     progress("")
     if args.json:
         print_json(document(settings.kind, found))
+    elif args.cyclonedx:
+        from agent.inventory.cyclonedx import cyclonedx
+
+        print_json(cyclonedx(found, version=VERSION, os=os_name(), kind=settings.kind, now=wall()))
     else:
         _show(found)
     return INCOMPLETE if args.require_complete and not found.complete else 0
