@@ -85,7 +85,7 @@ class Observation(NamedTuple):
     signer: str = ""
     """`apple:TEAM/IDENTIFIER` or `authenticode:SUBJECT/PRODUCT`."""
     extension: str = ""
-    """`vscode:anthropic.claude-code`; `jetbrains:`, `chromium:`, `firefox:`, `zed:ID`, `vim:FOLDER`, `native_host:NAME`."""
+    """`KIND:ID` with the kinds of a catalogue entry: `vscode:anthropic.claude-code`, `zed:…`, `vim:FOLDER`, …"""
     app: str = ""
     """`macos:BUNDLE-ID`, `windows:NAME`, `linux:DESKTOP-ID`."""
     container: str = ""
