@@ -4,26 +4,36 @@ What talks to the network (courier) or parses what came from there (adopter) nev
 fresh executions, never forks: the daemon has threads. A child starts with our rights, loads our own code and gives its
 rights away before it reads anything (`agent.host.confine`); it gets an empty environment, a session of its own, limits
 and a deadline.
+
+The gate is another program of ours, and stays: it outlives the agent. It gets a session of its own and no pipe to us
+(one that is full would make it wait); what it complains about goes into a small memory file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+import subprocess
 import sys
 import sysconfig
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
 import agent
-from agent.errors import ToolFailed
-from agent.host.command import PLAIN_ENVIRONMENT, last_line, start, talk
+from agent.errors import InterdictError, ToolFailed
+from agent.host.command import PLAIN_ENVIRONMENT, SETPRIV, find_tool, last_line, start, talk
 from agent.host.confine import Cage, Limits
 
 MOST_BYTES = 8_000_000
 """The largest document in either direction."""
 
 FALLBACK_USER = "nobody"
+GATE_PROGRAM = "interdict-gate"
+"""The gate's own small executable, beside ours, where we are frozen."""
+GATE_RIGHTS = ("sys_admin", "sys_ptrace", "dac_read_search")
+_COMPLAINTS = 64 * 1024
 
 
 class Weakness(NamedTuple):
@@ -135,3 +145,92 @@ def _may_enter(folder: str, uid: int, gid: int) -> bool:
 def _environment() -> dict[str, str]:
     kept = ("SYSTEMROOT",) if sys.platform == "win32" else ()
     return {**PLAIN_ENVIRONMENT, **{name: os.environ[name] for name in kept if name in os.environ}}
+
+
+class Service:
+    """A program that was started and is not waited for."""
+
+    def __init__(self, process: subprocess.Popen[bytes], complaints: int) -> None:
+        self._process = process
+        self._complaints = complaints
+        self.pid = process.pid
+
+    def ended(self) -> int | None:
+        """How it ended; None while it runs. Takes the zombie away."""
+        return self._process.poll()
+
+    def complaint(self) -> str:
+        """The last line that it wrote to its standard error."""
+        with contextlib.suppress(OSError):
+            return last_line(os.pread(self._complaints, _COMPLAINTS, 0).rstrip(b"\0"))
+        return "it gave no reason"
+
+    def close(self) -> None:
+        """Lets go of it; it goes on running."""
+        if self._complaints >= 0:
+            os.close(self._complaints)
+            self._complaints = -1
+        # A process that is still there must not be reported as forgotten: it is meant to stay.
+        self._process.returncode = self._process.returncode if self._process.returncode is not None else 0
+
+
+def gate_command(arguments: Sequence[str], user: str | None) -> list[str]:
+    """The command line that starts the gate: from source, installed, or frozen; as `user` with its three rights."""
+    if getattr(sys, "frozen", False):
+        program = [os.path.join(os.path.dirname(sys.executable), GATE_PROGRAM)]
+    else:
+        program = [sys.executable, "-I", "-B", "-m", "agent.gate"]
+    return [*_as_user(user), *program, *arguments]
+
+
+def start_service(command: Sequence[str]) -> Service:
+    """Starts a program that stays.
+
+    Raises:
+        ToolFailed: the system refuses.
+    """
+    if sys.platform != "linux":
+        raise ToolFailed("there is no gate on this system")
+    complaints = os.memfd_create("complaints", os.MFD_CLOEXEC)
+    try:
+        os.ftruncate(complaints, _COMPLAINTS)
+        process: subprocess.Popen[bytes] = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=complaints,
+            env=dict(PLAIN_ENVIRONMENT),
+            cwd="/",
+            start_new_session=True,
+            close_fds=True,
+        )
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        os.close(complaints)
+        raise ToolFailed(f"{command[0]} cannot be started: {error}") from error
+    return Service(process, complaints)
+
+
+def _as_user(user: str | None) -> list[str]:
+    """What gives all rights away but the gate's three; nothing where there is no such user or no `setpriv`."""
+    if user is None or sys.platform != "linux":
+        return []
+    import pwd
+
+    try:
+        entry = pwd.getpwnam(user)
+        setpriv = find_tool(SETPRIV)
+    except (KeyError, InterdictError):
+        return []
+    rights = ",".join(f"+{right}" for right in GATE_RIGHTS)
+    only = f"-all,{rights}"
+    return [
+        setpriv,
+        f"--reuid={entry.pw_uid}",
+        f"--regid={entry.pw_gid}",
+        "--clear-groups",
+        "--no-new-privs",
+        f"--inh-caps={only}",
+        f"--ambient-caps={only}",
+        f"--bounding-set={only}",
+        "--",
+    ]

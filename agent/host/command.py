@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import selectors
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import IO, Any, NamedTuple
 
@@ -29,8 +31,13 @@ class Tool(NamedTuple):
 NOTIFY_SEND = Tool("notify-send", ("/usr/bin/notify-send", "/usr/local/bin/notify-send"))
 SETPRIV = Tool("setpriv", ("/usr/bin/setpriv", "/bin/setpriv"))
 
+subprocess._USE_VFORK = False  # type: ignore[misc]  # documented as the switch for just this
+"""With vfork the whole interpreter stands still until the child has called exec, and exec waits for the gate: a gate
+that does not answer would then keep us from ending it. A plain fork lets our other threads go on."""
+
 PLAIN_ENVIRONMENT: Mapping[str, str] = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 STDERR_LIMIT = 64 * 1024
+_PIECE = 64 * 1024
 
 
 class Account(NamedTuple):
@@ -118,37 +125,18 @@ def talk(name: str, process: subprocess.Popen[bytes], stdin: bytes, *, timeout: 
         ToolFailed: it ran out of time.
         TooBig: it wrote more.
     """
-    assert process.stdin and process.stdout and process.stderr
-    late = threading.Event()
-    errors: list[bytes] = []
-
-    def expire() -> None:
-        late.set()
-        end(process)
-
-    helpers = (
-        threading.Timer(timeout, expire),
-        threading.Thread(target=_feed, args=(process.stdin, stdin), name=f"{name}-stdin"),
-        threading.Thread(target=_drain, args=(process.stderr, errors), name=f"{name}-stderr"),
-    )
-    for helper in helpers:
-        helper.start()
     try:
-        stdout = process.stdout.read(most + 1)
-        if len(stdout) > most:
-            raise TooBig(f"{name} wrote more than {most} bytes")
+        exchange = _exchange_by_threads if sys.platform == "win32" else _exchange
+        stdout, stderr = exchange(name, process, stdin, timeout, most)
         code = process.wait()
     finally:
-        helpers[0].cancel()
         end(process)
         process.wait()
-        for helper in helpers:
-            helper.join()
-        process.stdout.close()
-        process.stderr.close()
-    if late.is_set():
-        raise ToolFailed(f"{name} did not end within {timeout:g} s")
-    return Output(code, stdout, b"".join(errors))
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+    return Output(code, stdout, stderr)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -164,6 +152,103 @@ def last_line(text: bytes) -> str:
     """The last line of what a program complained about, safe to show."""
     lines = [line for line in text.decode("utf-8", "replace").splitlines() if line.strip()]
     return "".join(char if char.isprintable() else "?" for char in lines[-1][:300]) if lines else "it gave no reason"
+
+
+def _exchange(
+    name: str, process: subprocess.Popen[bytes], stdin: bytes, timeout: float, most: int
+) -> tuple[bytes, bytes]:
+    """Writes and reads until all pipes are closed. A descendant that left the session and keeps a pipe open cannot keep
+    us: time is up for it too."""
+    assert process.stdin and process.stdout and process.stderr
+    until = time.monotonic() + timeout
+    kept = {process.stdout: bytearray(), process.stderr: bytearray()}
+    rest = memoryview(stdin)
+    with selectors.DefaultSelector() as waiting:
+        for pipe in (process.stdin, *kept):
+            os.set_blocking(pipe.fileno(), False)
+            waiting.register(pipe, selectors.EVENT_WRITE if pipe is process.stdin else selectors.EVENT_READ)
+        while waiting.get_map():
+            ready = waiting.select(max(0.0, until - time.monotonic()))
+            if not ready and time.monotonic() >= until:
+                raise ToolFailed(f"{name} did not end within {timeout:g} s")
+            for key, _ in ready:
+                pipe = key.fileobj
+                if pipe is process.stdin:
+                    rest = _write_some(process.stdin, rest)
+                    done = not rest
+                else:
+                    done = not _read_some(key.fd, kept[pipe], most + 1 if pipe is process.stdout else STDERR_LIMIT)  # type: ignore[index]  # one of the two
+                if len(kept[process.stdout]) > most:
+                    raise TooBig(f"{name} wrote more than {most} bytes")
+                if done:
+                    waiting.unregister(pipe)
+                    pipe.close()  # type: ignore[union-attr]  # a pipe, never a number
+    if not _ended(process, until):
+        raise ToolFailed(f"{name} did not end within {timeout:g} s")
+    return bytes(kept[process.stdout]), bytes(kept[process.stderr])
+
+
+def _ended(process: subprocess.Popen[bytes], until: float) -> bool:
+    """Whether it ends in time after it has closed its pipes."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(max(0.0, until - time.monotonic()))
+        return True
+    return False
+
+
+def _write_some(pipe: IO[bytes], rest: memoryview) -> memoryview:
+    """What is left to write; nothing for a program that does not read: its answer is judged, not this."""
+    try:
+        return rest[os.write(pipe.fileno(), rest[:_PIECE]) :] if rest else rest
+    except BlockingIOError:
+        return rest
+    except OSError:
+        return rest[:0]
+
+
+def _read_some(fd: int, kept: bytearray, limit: int) -> bool:
+    """Reads once and keeps the beginning; False at the end."""
+    try:
+        piece = os.read(fd, _PIECE)
+    except BlockingIOError:
+        return True
+    kept += piece[: max(0, limit - len(kept))]
+    return bool(piece)
+
+
+def _exchange_by_threads(
+    name: str, process: subprocess.Popen[bytes], stdin: bytes, timeout: float, most: int
+) -> tuple[bytes, bytes]:
+    """The same where pipes cannot be waited for together (Windows)."""
+    assert process.stdin and process.stdout and process.stderr
+    late = threading.Event()
+    errors: list[bytes] = []
+
+    def expire() -> None:
+        late.set()
+        end(process)
+
+    timer = threading.Timer(timeout, expire)
+    helpers = (
+        timer,
+        threading.Thread(target=_feed, args=(process.stdin, stdin), name=f"{name}-stdin"),
+        threading.Thread(target=_drain, args=(process.stderr, errors), name=f"{name}-stderr"),
+    )
+    for helper in helpers:
+        helper.start()
+    try:
+        stdout = process.stdout.read(most + 1)
+        if len(stdout) > most:
+            raise TooBig(f"{name} wrote more than {most} bytes")
+        process.wait()
+    finally:
+        timer.cancel()
+        end(process)
+        for helper in helpers:
+            helper.join()
+    if late.is_set():
+        raise ToolFailed(f"{name} did not end within {timeout:g} s")
+    return stdout, b"".join(errors)
 
 
 def _feed(pipe: IO[bytes], content: bytes) -> None:

@@ -166,6 +166,15 @@ class DeviceRules:
         standing = self._standings.get(ban)
         return standing.admitted if standing else None
 
+    def standing(self, ban: str, now: Instant) -> tuple[State, Action]:
+        """How a ban stands on this device now, whatever it meets; `report` where it does not act at all."""
+        standing = self._standings.get(ban)
+        if standing is None:
+            return State.LIFTED, Action.REPORT
+        state, _, _, _ = _state(standing, _CERTAIN, now)
+        current = _last(_effective_stages(standing), now) if state is State.ACTIVE else None
+        return state, current.action if current else Action.REPORT
+
     def wanted_names(self) -> frozenset[str]:
         """Executable names worth a closer look."""
         return frozenset(n for tool in self.book.tools.values() for n in tool.names)
@@ -186,6 +195,10 @@ class DeviceRules:
         for one in identities:
             for standing, target in self._by_tool.get(one.tool, ()):
                 yield _decide(self.book, standing, target, seen, one, now)
+
+
+_CERTAIN = Identity("", "", (), Confidence.EXACT)
+"""Stands for anything that is recognised for certain, where only the ban itself is asked about."""
 
 
 def needs_more(ban: Mapping[str, object]) -> bool:
