@@ -17,8 +17,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from agent.host.processes import Process
-from agent.watch import launchers
 from agent.watch.interpreters import Family, Word, applet, base_name, deciding_word, family_of
+from policy_schema.rules import launchers
 
 
 class Kind(StrEnum):
