@@ -38,6 +38,7 @@ that does not answer would then keep us from ending it. A plain fork lets our ot
 PLAIN_ENVIRONMENT: Mapping[str, str] = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 STDERR_LIMIT = 64 * 1024
 _PIECE = 64 * 1024
+_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 class Account(NamedTuple):
@@ -126,8 +127,7 @@ def talk(name: str, process: subprocess.Popen[bytes], stdin: bytes, *, timeout: 
         TooBig: it wrote more.
     """
     try:
-        exchange = _exchange_by_threads if sys.platform == "win32" else _exchange
-        stdout, stderr = exchange(name, process, stdin, timeout, most)
+        stdout, stderr = _exchange(name, process, stdin, timeout, most)
         code = process.wait()
     finally:
         end(process)
@@ -159,33 +159,36 @@ def _exchange(
 ) -> tuple[bytes, bytes]:
     """Writes and reads until all pipes are closed. A descendant that left the session and keeps a pipe open cannot keep
     us: time is up for it too."""
+    if sys.platform == "win32":
+        return _exchange_by_threads(name, process, stdin, timeout, most)
     assert process.stdin and process.stdout and process.stderr
     until = time.monotonic() + timeout
-    kept = {process.stdout: bytearray(), process.stderr: bytearray()}
-    rest = memoryview(stdin)
+    stdout, stderr, rest = bytearray(), bytearray(), memoryview(stdin)
     with selectors.DefaultSelector() as waiting:
-        for pipe in (process.stdin, *kept):
+        for pipe, events in ((process.stdin, _WRITE), (process.stdout, _READ), (process.stderr, _READ)):
             os.set_blocking(pipe.fileno(), False)
-            waiting.register(pipe, selectors.EVENT_WRITE if pipe is process.stdin else selectors.EVENT_READ)
+            waiting.register(pipe, events, pipe)
         while waiting.get_map():
             ready = waiting.select(max(0.0, until - time.monotonic()))
             if not ready and time.monotonic() >= until:
                 raise ToolFailed(f"{name} did not end within {timeout:g} s")
             for key, _ in ready:
-                pipe = key.fileobj
-                if pipe is process.stdin:
-                    rest = _write_some(process.stdin, rest)
-                    done = not rest
+                if key.data is process.stdin:
+                    rest = _write_some(key.fd, rest)
+                    more = bool(rest)
+                elif key.data is process.stdout:
+                    more = _read_some(key.fd, stdout, most + 1)
                 else:
-                    done = not _read_some(key.fd, kept[pipe], most + 1 if pipe is process.stdout else STDERR_LIMIT)  # type: ignore[index]  # one of the two
-                if len(kept[process.stdout]) > most:
-                    raise TooBig(f"{name} wrote more than {most} bytes")
-                if done:
-                    waiting.unregister(pipe)
-                    pipe.close()  # type: ignore[union-attr]  # a pipe, never a number
+                    more = _read_some(key.fd, stderr, STDERR_LIMIT)
+                if not more:
+                    waiting.unregister(key.data)
+                    with contextlib.suppress(OSError):
+                        key.data.close()
+            if len(stdout) > most:
+                raise TooBig(f"{name} wrote more than {most} bytes")
     if not _ended(process, until):
         raise ToolFailed(f"{name} did not end within {timeout:g} s")
-    return bytes(kept[process.stdout]), bytes(kept[process.stderr])
+    return bytes(stdout), bytes(stderr)
 
 
 def _ended(process: subprocess.Popen[bytes], until: float) -> bool:
@@ -196,10 +199,10 @@ def _ended(process: subprocess.Popen[bytes], until: float) -> bool:
     return False
 
 
-def _write_some(pipe: IO[bytes], rest: memoryview) -> memoryview:
+def _write_some(fd: int, rest: memoryview) -> memoryview:
     """What is left to write; nothing for a program that does not read: its answer is judged, not this."""
     try:
-        return rest[os.write(pipe.fileno(), rest[:_PIECE]) :] if rest else rest
+        return rest[os.write(fd, rest[:_PIECE]) :] if rest else rest
     except BlockingIOError:
         return rest
     except OSError:

@@ -43,6 +43,9 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path, kind: str) -> None
         pytest.param("kill -9 $$", {}, ToolFailed, "ended with -9", id="killed"),
         pytest.param("exec tail -f /dev/null", {"timeout": 0.2}, ToolFailed, "did not end within 0.2", id="endless"),
         pytest.param("tail -f /dev/null & exit 0", {"timeout": 0.2}, ToolFailed, "did not end", id="its child stays"),
+        pytest.param(
+            "setsid tail -f /dev/null & exit 0", {"timeout": 0.2}, ToolFailed, "did not end", id="a child that has left"
+        ),
         pytest.param("while :; do echo y; done", {"most": 1000}, TooBig, "more than 1000 bytes", id="talking on"),
     ],
 )
