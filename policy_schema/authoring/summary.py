@@ -1,12 +1,16 @@
-"""What is being signed, in a few lines that a person can check: whose, which bans, when, and what is new."""
+"""What is being signed, in lines that a person can check: whose, which bans, when, and what changes by it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from policy_schema.document.canonical import Json, canonical_bytes, policy_id
 from policy_schema.document.closed import ClosedPolicy
+from policy_schema.document.diff import Change, Way, differences
 from policy_schema.document.problems import printable
+
+MARKS = {Way.STRONGER: "+", Way.WEAKER: "-", Way.NEITHER: " "}
+"""How a change is marked in front of its line."""
 
 
 def summary(closed: ClosedPolicy, before: ClosedPolicy | None, version: int) -> list[str]:
@@ -24,7 +28,20 @@ def summary(closed: ClosedPolicy, before: ClosedPolicy | None, version: int) -> 
     for name in _by_id(document, "model_bans"):
         lines.append(f"Model ban     {name}")
     lines += [f"Lifted        {name}" for name in _by_id(document, "lifted") if name in old]
+    if before is not None:
+        lines += [f"Change        {line}" for line in change_lines(differences(before, closed))]
     return [printable(line) for line in lines]
+
+
+def change_lines(changes: Sequence[Change]) -> list[str]:
+    """Changes as lines, `+` for stronger and `-` for weaker, and the sum of them."""
+    if not changes:
+        return ["Nothing changes."]
+    lines = [f"{MARKS[change.way]} {change.about}: {change.text}" for change in changes]
+    counts = {way: sum(1 for change in changes if change.way is way) for way in Way}
+    total = ", ".join(f"{number} {way}" for way, number in counts.items() if number)
+    noun = "change" if len(changes) == 1 else "changes"
+    return [printable(line) for line in lines] + [f"{len(changes)} {noun}: {total}."]
 
 
 def _change(ban: Json, before: Json | None) -> str:

@@ -29,6 +29,7 @@ PROGRAM = "interdict-policy"
 
 COMMANDS = {
     "catalogue": "policy_schema.authoring.cli.catalogue",
+    "diff": "policy_schema.authoring.cli.diff",
     "init": "policy_schema.authoring.cli.init",
     "keys": "policy_schema.authoring.cli.keys",
     "lint": "policy_schema.authoring.cli.lint",
