@@ -38,7 +38,8 @@ def wanted_of(rules: DeviceRules | None) -> Wanted:
         return Wanted()
     signatures = tuple(compile_signature(key, fields) for key, fields in rules.signatures())
     hashes = any(tool.hashes for tool in rules.book.tools.values()) or any(b.allowed.hashes for b in rules.book.bans)
-    return Wanted(rules.wanted_names(), rules.wanted_folders(), signatures, hashes)
+    signers = frozenset(signer for tool in rules.book.tools.values() for signer in tool.signers)
+    return Wanted(rules.wanted_names(), rules.wanted_folders(), signatures, hashes, signers)
 
 
 class Looker:

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from agent.host.files import Facts
+from agent.inventory.signers import Signer
 
 Key = tuple[int, int, int, int]
 MAX_ENTRIES = 8192
@@ -29,12 +30,14 @@ class ContentCache:
     def __init__(self, bound: int = MAX_ENTRIES) -> None:
         self._bound = bound
         self._known: OrderedDict[Key, Content] = OrderedDict()
+        self._signed: OrderedDict[Key, Signer] = OrderedDict()
         self._rules: object = None
 
     def under(self, rules: object) -> ContentCache:
         """The cache for these rules: what was found out under others is forgotten."""
         if rules != self._rules:
             self._known.clear()
+            self._signed.clear()
             self._rules = rules
         return self
 
@@ -47,6 +50,16 @@ class ContentCache:
         self._known[_key(facts)] = content
         if len(self._known) > self._bound:
             self._known.popitem(last=False)
+
+    def get_signer(self, facts: Facts) -> Signer | None:
+        """Who signed a file as it is now, if that is known."""
+        return self._signed.get(_key(facts))
+
+    def put_signer(self, facts: Facts, signer: Signer) -> None:
+        """Remembers who signed a file, nobody included, within the same bound."""
+        self._signed[_key(facts)] = signer
+        if len(self._signed) > self._bound:
+            self._signed.popitem(last=False)
 
 
 def _key(facts: Facts) -> Key:

@@ -5,6 +5,8 @@
 2. Links are resolved; each real file is reported once, with every name that leads to it.
 3. By content alone also: files directly in a home and in `~/Downloads`, and in the configured roots.
 4. A file inside a package says so (`container`): the rules decide whose it is.
+5. Programs of macOS and Windows tell who signed them, where rules name signers: those of 1 to 3, and on these systems
+   every program in the folders of 1 and 3.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from agent.inventory.content_cache import Content
 from agent.inventory.interface import Found, Machine, Root, unknown
 from agent.inventory.owners import owner_of
 from agent.inventory.places import Folder, expand, join, listed, projects
+from agent.inventory.signed_files import MIN_SIZE, SignedFiles, has_signed_programs, signer_or_reason
+from agent.inventory.signers import Signer
 from policy_schema.rules.content import look
 from policy_schema.rules.descriptor import DescriptorReader
 from policy_schema.rules.identity import executable_name
@@ -50,7 +54,7 @@ class Executables:
         yield from search.in_folders_of_programs()
         if machine.wanted.folders:
             yield from search.in_folders_of_tools()
-        if machine.wanted.signatures:
+        if machine.wanted.signatures or search.signed_programs:
             yield from search.by_content_alone()
         yield from search.results()
 
@@ -76,6 +80,8 @@ class _Search:
         self._smallest = min((signature.min_size for signature in machine.wanted.signatures), default=-1)
         self._found: dict[tuple[int, int, str], _Candidate] = {}
         self._count: Counter[str] = Counter()
+        self._signed = SignedFiles(machine)
+        self.signed_programs = has_signed_programs(machine)
 
     def in_folders_of_programs(self) -> Iterator[Found]:
         """Every file in a PATH folder."""
@@ -121,8 +127,11 @@ class _Search:
             except InterdictError as error:
                 yield unknown(candidate.facts.path, error)
                 content = Content()
-            if content.id or candidate.in_folder or candidate.named:
-                yield self._observation(candidate, content)
+            signer, why = signer_or_reason(self._signed, candidate.facts)
+            if why is not None:
+                yield unknown(candidate.facts.path, why)
+            if content.id or signer.key or candidate.in_folder or candidate.named:
+                yield self._observation(candidate, content, signer)
 
     def _in_turns(self) -> Iterator[_Candidate]:
         """One of each home after the other: who fills theirs with huge files does not hide what is in the others."""
@@ -157,7 +166,8 @@ class _Search:
         names = {executable_name(path), executable_name(facts.path)}
         named = by_name and bool(names & self._wanted.names) and _startable(facts)
         in_folder = in_folder and (_startable(facts) or facts.size >= _LARGE)
-        if facts.kind is not Kind.FILE or not (named or in_folder or self._fits(facts.size)):
+        fits = self._fits(facts.size) or (self.signed_programs and facts.size >= MIN_SIZE)
+        if facts.kind is not Kind.FILE or not (named or in_folder or fits):
             return
         home = self._machine.home_of(facts.path)
         if self._count[home] >= MAX_FILES:
@@ -204,7 +214,7 @@ class _Search:
         candidate = self._found.get((facts.device, facts.inode, _package_part(facts.path)))
         return candidate is not None and (candidate.named or candidate.in_folder)
 
-    def _observation(self, candidate: _Candidate, content: Content) -> Observation:
+    def _observation(self, candidate: _Candidate, content: Content, signer: Signer) -> Observation:
         facts = candidate.facts
         container, manager = self._container(facts), ""
         if container is None and (owner := owner_of(self._tree, facts.path)):
@@ -219,9 +229,10 @@ class _Search:
             owner=self._machine.owner(facts.uid),
             uid=facts.uid,
             name=name,
-            version=content.version or version,
+            version=content.version or signer.version or version,
             content=content.id,
             sha256=content.sha256,
+            signer=signer.key,
             container=container.purl,
             container_path=container.path,
             links=tuple(sorted(candidate.links)),

@@ -24,6 +24,8 @@ class Wanted(NamedTuple):
     signatures: tuple[Signature, ...] = ()
     hashes: bool = False
     """True if a rule names hashes: then programs that are reported are hashed too."""
+    signers: frozenset[str] = frozenset()
+    """Signers of programs as an observation writes them: `apple:TEAM/IDENTIFIER`, `authenticode:SUBJECT/PRODUCT`."""
 
 
 class Root(NamedTuple):

@@ -53,7 +53,7 @@ def open_machine(
             project_roots=tuple(_inside(tree, path) for path in project_roots),
             hints=tuple(sorted({hint for hint in hints if hint.startswith("/")})),
             system=system,
-            cache=(cache or ContentCache()).under((want.signatures, want.hashes)),
+            cache=(cache or ContentCache()).under((want.signatures, want.hashes, want.signers)),
             owner=found.owners,
             stopped=stopped,
             unknown=found.unknown,
