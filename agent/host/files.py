@@ -13,12 +13,15 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from agent.errors import InterdictError, NotRegular, TooBig
-from agent.host.hostile_tree import Entry, Facts, Kind, Tree, read_all
+from agent.host.held_folder import HeldFolder
+from agent.host.hostile_tree import Tree
 from agent.host.oserrors import printable, translated
+from agent.host.tree_facts import Entry, Facts, Kind, read_all
 
 __all__ = [
     "Entry",
     "Facts",
+    "HeldFolder",
     "Kind",
     "Tree",
     "distrust",

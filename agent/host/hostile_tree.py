@@ -22,54 +22,31 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from enum import StrEnum
 from types import TracebackType
 from typing import NamedTuple
 
 from agent.errors import Denied, Gone, InterdictError, NotRegular, TooBig
 from agent.host.foreign import foreign_mounts
+from agent.host.held_folder import HeldFolder
 from agent.host.oserrors import printable, translated
+from agent.host.tree_facts import (
+    MAX_ENTRIES,
+    MAX_PARTS,
+    Entry,
+    Facts,
+    Kind,
+    entries_of,
+    facts_of,
+    read_all,
+    refuse_irregular,
+)
 
 MAX_LINKS = 40
-MAX_PARTS = 256
-MAX_ENTRIES = 150_000
 _CLOEXEC, _NOFOLLOW = getattr(os, "O_CLOEXEC", 0), getattr(os, "O_NOFOLLOW", 0)
 _READ = os.O_RDONLY | _CLOEXEC | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _READ |= getattr(os, "O_BINARY", 0)
 _PASS = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | _CLOEXEC
 _BY_DESCRIPTOR = os.open in os.supports_dir_fd
-
-
-class Kind(StrEnum):
-    """What a name in a folder stands for."""
-
-    FILE = "file"
-    FOLDER = "folder"
-    LINK = "link"
-    OTHER = "other"
-
-
-class Entry(NamedTuple):
-    """One name in a folder."""
-
-    name: str
-    kind: Kind
-
-
-class Facts(NamedTuple):
-    """What the filesystem says about a file or folder; `path` is canonical in the tree. Times in nanoseconds."""
-
-    path: str
-    kind: Kind
-    device: int
-    inode: int
-    ctime: int
-    size: int
-    mode: int
-    uid: int
-    gid: int
-    names: int
-    """How many hard links lead to it."""
 
 
 class _Place(NamedTuple):
@@ -118,7 +95,7 @@ class Tree:
     def facts(self, path: str, follow: bool = True) -> Facts:
         """What the filesystem says; with `follow=False` about a link itself."""
         with self._place(path, follow) as place, translated(path):
-            return _facts(place.path, _lstat(place))
+            return facts_of(place.path, _lstat(place))
 
     def exists(self, path: str) -> bool:
         """True if something can be seen there; False also when it cannot be looked at."""
@@ -135,26 +112,36 @@ class Tree:
 
     def list(self, path: str, limit: int = MAX_ENTRIES) -> list[Entry]:
         """What is in a folder, sorted by name. Raises TooBig beyond `limit` entries."""
-        found: list[Entry] = []
-        with self._folder(path) as folder, translated(path), os.scandir(folder) as entries:
-            for entry in entries:
-                found.append(Entry(entry.name, _entry_kind(entry)))
-                if len(found) > limit:
-                    raise TooBig(f"{printable(path)}: more than {limit} entries")
-        return sorted(found)
+        with self._folder(path) as folder, translated(path):
+            return entries_of(folder, path, limit)
+
+    def hold(self, path: str) -> HeldFolder:
+        """A folder held open, for a look at much that lies in it: links on the way are resolved, as in `facts`.
+
+        Raises:
+            Gone, NotRegular: there is no folder.
+        """
+        with self._place(path, follow=True) as place:
+            if place.fd is None:
+                if not os.path.isdir(place.name):
+                    raise Gone(f"{printable(path)}: no folder")
+                return HeldFolder(None, place.path, place.name, self.foreign)
+            with translated(path):
+                fd = os.open(place.name, _PASS | _NOFOLLOW, dir_fd=place.fd)
+            return HeldFolder(fd, place.path, "", self.foreign)
 
     @contextmanager
     def open(self, path: str) -> Iterator[tuple[int, Facts]]:
         """A regular file as an open descriptor and its facts. Raises NotRegular for everything else."""
         with self._place(path, follow=True) as place:
             with translated(path):
-                _refuse_irregular(path, _lstat(place))
+                refuse_irregular(path, _lstat(place))
                 fd = os.open(place.name, _READ, dir_fd=place.fd)
             try:
                 with translated(path):
                     status = os.fstat(fd)
-                _refuse_irregular(path, status)
-                yield fd, _facts(place.path, status)
+                refuse_irregular(path, status)
+                yield fd, facts_of(place.path, status)
             finally:
                 os.close(fd)
 
@@ -310,18 +297,6 @@ class Tree:
         return _Place(None, real, "/" if inside == "." else f"/{inside}")
 
 
-def read_all(fd: int, path: str, limit: int) -> bytes:
-    """Everything from a descriptor, at most `limit` bytes. Raises TooBig if there is more."""
-    chunks: list[bytes] = []
-    left = limit + 1
-    while left > 0 and (chunk := os.read(fd, min(left, 1 << 20))):
-        chunks.append(chunk)
-        left -= len(chunk)
-    if left <= 0:
-        raise TooBig(f"{printable(path)}: larger than {limit} bytes")
-    return b"".join(chunks)
-
-
 def _link_text(fd: int, name: str) -> str | None:
     """The text of a link, None for anything else. Raises OSError when nothing is there or it may not be seen."""
     status = os.stat(name, dir_fd=fd, follow_symlinks=False)
@@ -330,30 +305,6 @@ def _link_text(fd: int, name: str) -> str | None:
 
 def _lstat(place: _Place) -> os.stat_result:
     return os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
-
-
-def _refuse_irregular(path: str, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise NotRegular(f"{printable(path)}: not a regular file")
-
-
-def _facts(path: str, status: os.stat_result) -> Facts:
-    mode = status.st_mode
-    kind = Kind.FILE if stat.S_ISREG(mode) else Kind.FOLDER if stat.S_ISDIR(mode) else Kind.OTHER
-    kind = Kind.LINK if stat.S_ISLNK(mode) else kind
-    numbers = (status.st_dev, status.st_ino, status.st_ctime_ns, status.st_size)
-    return Facts(path, kind, *numbers, stat.S_IMODE(mode), status.st_uid, status.st_gid, status.st_nlink)
-
-
-def _entry_kind(entry: os.DirEntry[str]) -> Kind:
-    try:
-        if entry.is_symlink():
-            return Kind.LINK
-        if entry.is_dir(follow_symlinks=False):
-            return Kind.FOLDER
-        return Kind.FILE if entry.is_file(follow_symlinks=False) else Kind.OTHER
-    except OSError:
-        return Kind.OTHER  # it vanished while we listed
 
 
 def _close_all(fds: list[int]) -> None:
