@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -64,7 +65,9 @@ class HeldProcess:
         return _linux_fanotify.take_over(self.pid, self._pidfd)
 
     def close(self) -> None:
-        """Lets go of it."""
+        """Lets go of it; what is left of an ended child of ours is taken away."""
         if self._pidfd >= 0:
+            with contextlib.suppress(ChildProcessError):
+                os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG)
             os.close(self._pidfd)
             self._pidfd = -1

@@ -124,11 +124,17 @@ class Listener:
         return self._socket.fileno()
 
     def accept(self) -> Connection | None:
-        """Who waits to be let in; None when there is nobody, or somebody who may not."""
+        """Who waits to be let in; None when there is nobody, or somebody who may not.
+
+        Raises:
+            Denied: no descriptor or memory is left; whoever waits goes on waiting.
+        """
         try:
             end, _ = self._socket.accept()
-        except OSError:
-            return None  # gone again, or no descriptor is left: it will be tried anew
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS):
+                raise Denied(f"nobody can be let in: {error.strerror}") from error
+            return None  # gone again
         connection = Connection(end, self._most)
         if connection.peer.uid in self._allowed:
             return connection

@@ -82,7 +82,7 @@ class Trouble(_Message, frozen=True, kw_only=True, tag="trouble"):
 
 
 GateMessage = Hello | Beat | Refused | AllowedLate | OrdersTaken | Trouble
-_decoder = msgspec.json.Decoder(GateMessage)
+_decoder: msgspec.json.Decoder[GateMessage] = msgspec.json.Decoder(GateMessage)
 
 
 def read_message(data: bytes) -> GateMessage:
