@@ -16,14 +16,15 @@ def compile_policy(closed: Mapping[str, object], version: int) -> dict[str, obje
     Raises:
         ValueError: the result is not a rulebook (a field is missing or of another kind).
     """
-    keep = ("organisation", "approved", "catalogue", "tools", "model_bans", "exceptions", "pause", "privacy", "lifted")
+    keep = ("organisation", "approved", "catalogue", "tools", "exceptions", "pause", "privacy", "lifted")
     book: dict[str, object] = {key: closed[key] for key in keep if key in closed}
     book["format"] = FORMAT
     book["policy"] = {"id": policy_id(closed), "version": version}
-    bans = closed["bans"]
-    if not isinstance(bans, list):
-        raise ValueError("bans: a list is expected")
-    book["bans"] = [_ban(ban) for ban in bans]
+    for kind in ("bans", "model_bans"):
+        bans = closed[kind]
+        if not isinstance(bans, list):
+            raise ValueError(f"{kind}: a list is expected")
+        book[kind] = [_ban(ban) for ban in bans]
     try:
         Rulebook(book)
     except (KeyError, TypeError, AttributeError) as error:

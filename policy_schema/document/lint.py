@@ -36,6 +36,7 @@ CHECKS: dict[str, Check] = {
     "defined-ids": tools.defined_ids,
     "except-entries": targets.except_entries,
     "exception-bounds": bans.exception_bounds,
+    "family-word": bans.families_without_a_word,
     "folders": tools.folders,
     "ids-unique": bans.ids_unique,
     "lifted-banned": lifting.lifted_and_banned,

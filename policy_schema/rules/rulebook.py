@@ -14,10 +14,11 @@ from policy_schema.rules.decision import Action, Decision, Identity, Stage, Stat
 from policy_schema.rules.identity import rollout_bucket
 from policy_schema.rules.instant import Instant, format_instant
 from policy_schema.rules.match import Tables, ToolFaces, tool_faces
-from policy_schema.rules.observation import Confidence, Observation
+from policy_schema.rules.models import MODEL, FamilyTable
+from policy_schema.rules.observation import MATCH_CONFIDENCE, Confidence, Face, Match, Observation
 from policy_schema.rules.target import Allowed, Target, parse_allowed, parse_target, version_verdict
 
-FORMAT = 1
+FORMAT = 2
 """Version of the JSON form; a rulebook of another format is compiled again from the verified policy."""
 
 FEATURES = frozenset(
@@ -73,6 +74,8 @@ class Ban(NamedTuple):
     min_notice: int
     no_later_than: Instant | None
     text: Mapping[str, object]
+    families: tuple[str, ...] = ()
+    """Of a model ban, which has no targets: the families whose models must not be configured."""
 
 
 class Rulebook:
@@ -91,7 +94,8 @@ class Rulebook:
         self.tables = Tables(self.tools.values())
         texts = [_map(ban) for ban in _list(data["bans"])]
         self.not_understood = tuple(str(b["id"]) for b in texts if needs_more(b))
-        self.bans = tuple(_ban(b, self.tools) for b in texts if not needs_more(b))
+        model_bans = [_map(ban) for ban in _list(data.get("model_bans"))]
+        self.bans = tuple(_ban(b, self.tools) for b in (*texts, *model_bans) if not needs_more(b))
         self.lifted: dict[str, Mapping[str, object]] = {str(_map(x)["id"]): _map(x) for x in _list(data.get("lifted"))}
 
     def for_device(
@@ -128,6 +132,7 @@ class DeviceRules:
         self.device = device
         self._standings: dict[str, _Standing] = {}
         self._by_tool: dict[str, list[tuple[_Standing, Target]]] = {}
+        self._by_family = FamilyTable((family, ban.id) for ban in book.bans for family in ban.families)
         for ban in book.bans:
             standing = _standing(ban, device, exceptions, pauses)
             self._standings[ban.id] = standing
@@ -144,11 +149,17 @@ class DeviceRules:
 
         `identity` is given when the installation around the observation has already said whose it is.
         """
-        decisions = [d for d, _ in self._judge(seen, now, identity) if d is not None]
-        return max(decisions, key=_strength) if decisions else None
+        return max(self.decisions(seen, now, identity), key=_strength, default=None)
+
+    def decisions(self, seen: Observation, now: Instant, identity: Identity | None = None) -> list[Decision]:
+        """What each ban that matches means for this observation now; `decide` gives the strongest of them."""
+        return [decision for decision, _ in self._judge(seen, now, identity) if decision is not None]
 
     def explain(self, seen: Observation, now: Instant, identity: Identity | None = None) -> tuple[str, ...]:
         """One sentence for each ban that was looked at, also for those that do not match."""
+        if seen.setting.startswith(MODEL):
+            about = f"No ban of the policy names a family of the model {seen.setting[len(MODEL) :]}."
+            return tuple(why for _, why in self._judge(seen, now, identity)) or (about,)
         identities = (identity,) if identity else self.book.tables.identify(seen)
         if not identities:
             return (f"No ban of the policy names a tool that this could be ({len(self.book.bans)} looked at).",)
@@ -171,8 +182,9 @@ class DeviceRules:
         standing = self._standings.get(ban)
         if standing is None:
             return State.LIFTED, Action.REPORT
-        state, _, _, _ = _state(standing, _CERTAIN, now)
-        current = _last(_effective_stages(standing), now) if state is State.ACTIVE else None
+        stages = _effective_stages(standing)
+        state, _, _, _ = _state(standing, stages, _CERTAIN, now)
+        current = _last(stages, now) if state is State.ACTIVE else None
         return state, current.action if current else Action.REPORT
 
     def wanted_names(self) -> frozenset[str]:
@@ -183,6 +195,10 @@ class DeviceRules:
         """Folders of the tools' own, `~` for every home."""
         return tuple(sorted({f for tool in self.book.tools.values() for f in tool.folders}))
 
+    def wanted_residue(self) -> tuple[str, ...]:
+        """Files and folders that show that a tool once ran, `~` for every home."""
+        return tuple(sorted({path for tool in self.book.tools.values() for path in tool.residue}))
+
     def signatures(self) -> tuple[tuple[str, Mapping[str, object]], ...]:
         """Every content signature in force as (id, fields), for `policy_schema.rules.content`."""
         rows = ((f"{t.id}/{i}", c) for t in self.book.tools.values() for i, c in enumerate(t.content))
@@ -191,6 +207,11 @@ class DeviceRules:
     def _judge(
         self, seen: Observation, now: Instant, identity: Identity | None
     ) -> Iterable[tuple[Decision | None, str]]:
+        if seen.setting.startswith(MODEL):
+            configured = Identity(seen.name, "", (Match.SETTING,), MATCH_CONFIDENCE[Match.SETTING])
+            for ban in self._by_family.find(seen.setting[len(MODEL) :], seen.name):
+                yield _decided(self._standings[ban], seen, configured, seen.name, now)
+            return
         identities = (identity,) if identity else self.book.tables.identify(seen)
         for one in identities:
             for standing, target in self._by_tool.get(one.tool, ()):
@@ -217,13 +238,18 @@ def _decide(
     allowed = ban.allowed.why(seen, identity)
     if allowed:
         return None, f"Ban {ban.id}: {allowed}"
-    identity = identity._replace(confidence=verdict.confidence)
-    state, why, until, exception = _state(standing, identity, now)
-    stages = _effective_stages(standing)
+    return _decided(standing, seen, identity._replace(confidence=verdict.confidence), name, now)
+
+
+def _decided(
+    standing: _Standing, seen: Observation, identity: Identity, name: str, now: Instant
+) -> tuple[Decision, str]:
+    """What a ban that matches means now. `name` is that of the tool."""
+    ban, stages = standing.ban, _stages_towards(seen, standing)
+    state, why, until, exception = _state(standing, stages, identity, now)
     current = _last(stages, now) if state is State.ACTIVE else None
     following = _first_after(stages, now)
-    what = f"Ban {ban.id}: this is {name} {identity.version or '(version unknown)'}, by {', '.join(identity.matches)}"
-    sentence = f"{what} ({identity.confidence}); {why}"
+    sentence = f"Ban {ban.id}: {_what(seen, identity, name)} ({identity.confidence}); {why}"
     decision = Decision(
         ban=ban.id,
         identity=identity,
@@ -240,9 +266,21 @@ def _decide(
     return decision, sentence
 
 
-def _state(standing: _Standing, identity: Identity, now: Instant) -> tuple[State, str, Instant | None, str | None]:
+def _what(seen: Observation, identity: Identity, name: str) -> str:
+    """What was seen, as a person may read it. A setting shows what is configured, never what is used."""
+    if seen.setting.startswith(MODEL):
+        return f"{name} is configured with the model {seen.setting[len(MODEL) :]}"
+    if seen.face is Face.SETTING:
+        return f"{seen.name} is configured to start {name}"
+    return f"this is {name} {identity.version or '(version unknown)'}, by {', '.join(identity.matches)}"
+
+
+def _state(
+    standing: _Standing, stages: Sequence[Stage], identity: Identity, now: Instant
+) -> tuple[State, str, Instant | None, str | None]:
     if identity.confidence is Confidence.WEAK:
-        return State.WEAK, "only its name says so, which is reported and never acted on.", None, None
+        sign = "what it left behind" if Match.RESIDUE in identity.matches else "its name"
+        return State.WEAK, f"only {sign} says so, which is reported and never acted on.", None, None
     if standing.scope_why:
         return State.OUT_OF_SCOPE, standing.scope_why, None, None
     grant = max((e for e in standing.exceptions if e.until > now), key=lambda e: e.until, default=None)
@@ -252,7 +290,6 @@ def _state(standing: _Standing, identity: Identity, now: Instant) -> tuple[State
         return State.PAUSED, f"the ban is paused until {format_instant(standing.paused_until)}.", None, None
     if standing.admitted is None:
         return State.NOT_IN_ROLLOUT, "no step of the rollout takes this device in.", None, None
-    stages = _effective_stages(standing)
     current = _last(stages, now)
     if current:
         return State.ACTIVE, f"{current.action} since {format_instant(current.start)}.", None, None
@@ -269,6 +306,15 @@ def _effective_stages(standing: _Standing) -> list[Stage]:
     if admitted is None:
         return []
     return [stage._replace(start=max(stage.start, admitted)) for stage in standing.ban.stages]
+
+
+def _stages_towards(seen: Observation, standing: _Standing) -> list[Stage]:
+    """The stages for what was seen. A setting is told about and never acted on, whatever the ban asks for."""
+    stages = _effective_stages(standing)
+    if seen.face is not Face.SETTING:
+        return stages
+    gentle = [s if s.action.rung <= Action.NOTIFY.rung else s._replace(action=Action.NOTIFY) for s in stages]
+    return [s for n, s in enumerate(gentle) if not any(s.action is before.action for before in gentle[:n])]
 
 
 def _last(stages: Sequence[Stage], now: Instant) -> Stage | None:
@@ -343,7 +389,7 @@ def _ban(text: Mapping[str, object], tools: Mapping[str, ToolFaces]) -> Ban:
     limit = text.get("no_later_than")
     return Ban(
         id=str(text["id"]),
-        targets=tuple(parse_target(_map(t), tools) for t in _list(text["targets"])),
+        targets=tuple(parse_target(_map(t), tools) for t in _list(text.get("targets"))),
         allowed=parse_allowed([_map(e) for e in _list(text.get("except"))]),
         stages=tuple(sorted((_stage(_map(s)) for s in _list(text["stages"])), key=lambda s: s.start)),
         rollout=tuple(_step(_map(s)) for s in _list(text.get("rollout"))),
@@ -351,13 +397,15 @@ def _ban(text: Mapping[str, object], tools: Mapping[str, ToolFaces]) -> Ban:
         min_notice=_int(text.get("min_notice") or 0),
         no_later_than=Instant(_int(limit)) if limit is not None else None,
         text=text,
+        families=tuple(_strings(text.get("families"))),
     )
 
 
 def _stage(text: Mapping[str, object]) -> Stage:
-    return Stage(
-        Instant(_int(text["from"])), Action(str(text["action"])), _int(text["let_finish"]), _int(text["kill_after"])
-    )
+    start, action = Instant(_int(text["from"])), Action(str(text["action"]))
+    if action.rung <= Action.NOTIFY.rung:
+        return Stage(start, action)  # of a model ban, which says no more
+    return Stage(start, action, _int(text["let_finish"]), _int(text["kill_after"]))
 
 
 def _step(text: Mapping[str, object]) -> RolloutStep:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from policy_schema.rules.decision import Identity
 from policy_schema.rules.identity import parse_purl
-from policy_schema.rules.match import ToolFaces
+from policy_schema.rules.match import MCP, MCP_PACKAGE, ToolFaces
 from policy_schema.rules.observation import Confidence, Observation
 from policy_schema.rules.versions import Range, compile_range
 
@@ -39,8 +39,9 @@ class Allowed(NamedTuple):
 
     def why(self, seen: Observation, identity: Identity) -> str:
         """The sentence that says why this is spared, or nothing."""
-        if seen.purl:
-            purl = parse_purl(seen.purl)
+        named = seen.purl or (seen.setting.removeprefix(MCP) if seen.setting.startswith(MCP_PACKAGE) else "")
+        if named:
+            purl = parse_purl(named)
             for key, version in self.packages:
                 if key == purl.key and version in ("", identity.version):
                     return f"{key} {version or '(every version)'} is spared by its except list."

@@ -18,13 +18,16 @@ def keep_vanished(
     made = dict(new)
     if old is None:
         return made, ()
-    known = {str(row["id"]) for key in ("bans", "lifted") for row in _rows(new.get(key))}
-    kept = [ban for ban in _rows(old.get("bans")) if str(ban["id"]) not in known]
-    if not kept:
-        return made, ()
-    made["bans"] = [*_rows(new.get("bans")), *kept]
-    made["tools"] = {**_table(old.get("tools")), **_table(new.get("tools"))}
-    return made, tuple(str(ban["id"]) for ban in kept)
+    known = {str(row["id"]) for key in ("bans", "model_bans", "lifted") for row in _rows(new.get(key))}
+    names: list[str] = []
+    for kind in ("bans", "model_bans"):
+        kept = [ban for ban in _rows(old.get(kind)) if str(ban["id"]) not in known]
+        if kept:
+            made[kind] = [*_rows(new.get(kind)), *kept]
+            names += [str(ban["id"]) for ban in kept]
+    if names:
+        made["tools"] = {**_table(old.get("tools")), **_table(new.get("tools"))}
+    return made, tuple(names)
 
 
 def _rows(value: object) -> list[Mapping[str, object]]:

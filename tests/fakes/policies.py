@@ -31,6 +31,7 @@ CLAUDE_CODE: dict[str, object] = {
                 "all": ["(c) Anthropic PBC. All rights reserved", "https://github.com/anthropics/claude-code/issues"],
             },
         ],
+        "residue": ["~/.claude.json"],
     },
     "embeds": [],
 }

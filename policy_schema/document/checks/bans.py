@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from policy_schema.document.checks.subject import Lint
 from policy_schema.document.policy import Cure
 from policy_schema.document.problems import Path, Problem
+from policy_schema.rules.models import take_apart
 from policy_schema.rules.rulebook import FEATURES
 
 MAX_EXCEPTION_DAYS = 366
@@ -28,6 +29,15 @@ def nothing_said(lint: Lint) -> Iterator[Problem]:
     """A policy without any ban does nothing: most likely a part of it was lost."""
     if not lint.policy.bans and not lint.policy.model_bans and not lint.policy.lifted:
         yield lint.error(("bans",), "is empty: this policy would do nothing", "add a ban, or an entry under `lifted`")
+
+
+def families_without_a_word(lint: Lint) -> Iterator[Problem]:
+    """A family begins with a model's name; a number alone would mean nothing."""
+    for number, ban in enumerate(lint.policy.model_bans):
+        for position, family in enumerate(ban.families):
+            if not take_apart(family).words:
+                here: Path = ("model_bans", number, "families", position)
+                yield lint.error(here, f"{family!r} names no family", "begin with the model's name, as in gpt-4")
 
 
 def approved_unknown(lint: Lint) -> Iterator[Problem]:

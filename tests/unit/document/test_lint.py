@@ -99,6 +99,9 @@ ROWS = (
     Row("an exception of no day", "exception-bounds", "max_days: 90", "max_days: 0", "exceptions.max_days: 0 days"),
     Row("a hold of a month", "exception-bounds", 'pending_hold: "24h"', 'pending_hold: "30d"', "exceptions.pending_h"),
     Row("a pause of a year", "exception-bounds", 'max: "72h"', 'max: "300d"', "pause.max: is not between"),
+    Row("a model family without a name", "family-word", "lifted: []", 'lifted: []\nmodel_bans:\n  - {id: "models", '
+        'families: ["gpt-4", "4.5"], reason: {en: "No."}, stages: [{from: "2026-07-10 09:00", action: "notify"}]}',
+        "model_bans[0].families[1]: '4.5' names no family"),
     own("a folder that is a pattern", "folders", '"~/.acme"', '"~/.acme/*"',
         "define[0].faces.executables.folders[0]: '~/.acme/*' is a pattern"),
     own("a folder that is nothing but a star", "folders", '"~/.acme"', '"~/*"', "define[0].faces.executables.folders"),
