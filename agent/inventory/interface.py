@@ -10,6 +10,7 @@ from agent.host.files import Tree, printable
 from agent.host.oserrors import reason_of
 from agent.host.users import User
 from agent.inventory.content_cache import ContentCache
+from agent.inventory.recall import Recall
 from policy_schema.rules.content import Signature
 from policy_schema.rules.observation import Coverage, Observation, Unknown
 
@@ -54,6 +55,8 @@ class Machine(NamedTuple):
     system: bool
     """False: only homes and what was given are looked at (a trial)."""
     cache: ContentCache
+    recall: Recall
+    """What small files and folders said in former looks."""
     owner: Callable[[int], str]
     """The name of a user id, or its number where it has none."""
     stopped: Callable[[], bool]
@@ -65,7 +68,20 @@ class Machine(NamedTuple):
         return next((user.home for user in self.users if path.startswith(user.home.rstrip("/") + "/")), "")
 
 
-Found = Observation | Unknown | Root
+class Part(NamedTuple):
+    """A part of a source's look that can be looked at again by itself, when nothing but its folder changed.
+
+    Whatever it says depends on what lies in and below `path` only; what it finds outside (through a link) makes the
+    runner look at the whole source again.
+    """
+
+    path: str
+    """As `Root.path` names it."""
+    found: Iterator[Observation | Unknown | Root]
+    again: Callable[[Machine], Iterator[Observation | Unknown | Root]]
+
+
+Found = Observation | Unknown | Root | Part
 
 
 class Source(Protocol):
@@ -76,7 +92,9 @@ class Source(Protocol):
     def collect(self, machine: Machine) -> Iterator[Found]:
         """Yields what is seen, what could not be looked at and which folders were looked at.
 
-        Must end early when `machine.stopped()`; may raise InterdictError: the runner makes an Unknown of it.
+        Must end early when `machine.stopped()`; may raise InterdictError: the runner makes an Unknown of it. A source
+        whose answer rests on few files may have a method `rests_on(machine)` that yields their paths: while their
+        facts stay the same, its last answer stands.
         """
 
 

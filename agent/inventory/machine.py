@@ -11,6 +11,7 @@ from agent.host.search_path import own_search_path
 from agent.host.users import find_users
 from agent.inventory.content_cache import ContentCache
 from agent.inventory.interface import Machine, Wanted
+from agent.inventory.recall import Recall
 from agent.inventory.search_paths import search_paths
 
 
@@ -30,12 +31,13 @@ def open_machine(
     wanted: Wanted | None = None,
     system: bool = True,
     cache: ContentCache | None = None,
+    recall: Recall | None = None,
     stopped: Callable[[], bool] = never,
 ) -> Iterator[Machine]:
     """A machine for one look, closed afterwards.
 
     All paths may be written as the machine of that tree names them, or as they stand for us (below `root`).
-    `hints` are files that running processes run. `cache` is kept by the caller between looks.
+    `hints` are files that running processes run. `cache` and `recall` are kept by the caller between looks.
 
     Raises:
         InterdictError: the root cannot be opened.
@@ -54,6 +56,7 @@ def open_machine(
             hints=tuple(sorted({hint for hint in hints if hint.startswith("/")})),
             system=system,
             cache=(cache or ContentCache()).under((want.signatures, want.hashes, want.signers)),
+            recall=recall or Recall(),
             owner=found.owners,
             stopped=stopped,
             unknown=found.unknown,

@@ -8,17 +8,19 @@ fields name, version and bin. A package whose program is missing (installed with
 
 from __future__ import annotations
 
+import functools
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import NamedTuple
 
-from agent.errors import Gone, InterdictError, NotRegular
-from agent.host.files import Entry, Facts, Kind, Tree, printable
+from agent.errors import Gone, InterdictError
+from agent.host.files import Entry, Facts, HeldFolder, Kind, Tree, printable
 from agent.inventory.containers import folder_name
-from agent.inventory.interface import Found, Machine, Root, unknown
+from agent.inventory.interface import Found, Machine, Part, Root, unknown
 from agent.inventory.npm_formats import Manifest, expand_prefix, package_purl, parse_manifest, parse_npmrc
-from agent.inventory.places import Folder, expand, folder, join, listed, projects
+from agent.inventory.places import Folder, blocked, expand, folder, join, listed, projects, recalled
 from policy_schema.rules.observation import Face, Observation, Unknown
 
 MAX_MANIFEST = 1 << 20
@@ -97,6 +99,11 @@ OF_USERS = {
 SETTINGS = ("/etc/npmrc", "/usr/etc/npmrc", "/usr/local/etc/npmrc", "/usr/lib/node_modules/npm/npmrc")
 
 
+_MANIFEST, _MODULES = "package.json", "node_modules"
+_SAID = b"n"
+_Seen = Observation | Unknown | Root
+
+
 class _Modules(NamedTuple):
     """A `node_modules` to look through."""
 
@@ -117,7 +124,7 @@ class Npm:
             if machine.stopped():
                 return
             if isinstance(found, _Modules):
-                yield from walk.modules(found)
+                yield Part(found.path, walk.modules(found), functools.partial(_again, found))
             else:
                 yield found
 
@@ -211,111 +218,156 @@ class _Walk:
         self._seen: set[str] = set()
         self._spent: Counter[str] = Counter()
         self._home = ""
+        self._starts: tuple[_Starters, ...] = ()
 
     @property
     def _full(self) -> bool:
         """Each home has its own measure: nobody hides what is in another's by filling their own."""
         return self._spent[self._home] >= MAX_PACKAGES
 
-    def modules(self, root: _Modules) -> Iterator[Found]:
+    def modules(self, root: _Modules) -> Iterator[Observation | Unknown | Root]:
         """Everything in and below one `node_modules`."""
         if root.path in self._seen:
             return
         self._seen.add(root.path)
         self._home = self._machine.home_of(root.path)
         yield Root(root.path)
-        yield from self._folder(root.path, root, None, 0)
+        with ExitStack() as held:
+            folders = (join(_prefix(root), "bin"), join(root.path, ".bin"))
+            self._starts = tuple(_Starters(self._machine, held, path) for path in folders)
+            yield from self._below(root.path, root, None, 0)
         if self._full:
             yield Unknown(root.path, f"more than {MAX_PACKAGES} packages")
 
-    def _folder(self, path: str, root: _Modules, around: Observation | None, depth: int) -> Iterator[Found]:
-        entries = listed(self._tree, path)
-        if isinstance(entries, Unknown):
-            yield entries
+    def _below(self, path: str, root: _Modules, around: Observation | None, depth: int) -> Iterator[_Seen]:
+        """A folder of packages by its path, where no open folder leads to it."""
+        try:
+            with self._tree.hold(path) as held:
+                yield from self._folder(held, root, around, depth)
+        except Gone:
             return
+        except InterdictError as error:
+            yield blocked(self._tree, path, error)
+
+    def _folder(self, held: HeldFolder, root: _Modules, around: Observation | None, depth: int) -> Iterator[_Seen]:
+        entries = recalled(self._machine, held)
         if depth > MAX_DEPTH:
-            yield Unknown(path, f"packages nested deeper than {MAX_DEPTH}")
+            yield Unknown(held.path, f"packages nested deeper than {MAX_DEPTH}")
             return
         for entry in entries:
             if self._machine.stopped() or self._full:
                 return
             if entry.name.startswith("@") and entry.kind is Kind.FOLDER:
-                yield from self._scope(join(path, entry.name), root, around, depth)
+                yield from self._within(held, entry.name, functools.partial(self._scope, root, around, depth))
             elif not entry.name.startswith(".") and entry.kind in (Kind.FOLDER, Kind.LINK):
-                yield from self._package(path, entry, root, around, depth)
+                yield from self._package(held, entry, root, around, depth)
         if any(entry.name == ".pnpm" and entry.kind is Kind.FOLDER for entry in entries):
-            yield from self._store(join(path, ".pnpm"), root, depth)
+            yield from self._within(held, ".pnpm", functools.partial(self._store, root, depth))
 
-    def _scope(self, path: str, root: _Modules, around: Observation | None, depth: int) -> Iterator[Found]:
-        entries = listed(self._tree, path)
-        if isinstance(entries, Unknown):
-            yield entries
+    def _within(self, held: HeldFolder, name: str, look: Callable[[HeldFolder], Iterator[_Seen]]) -> Iterator[_Seen]:
+        """A folder in an open one; what cannot be looked into is named."""
+        try:
+            with held.step(name) as inner:
+                yield from look(inner)
+        except Gone:
             return
-        for entry in entries:
+        except InterdictError as error:
+            yield blocked(self._tree, join(held.path, name), error)
+
+    def _scope(self, root: _Modules, around: Observation | None, depth: int, held: HeldFolder) -> Iterator[_Seen]:
+        for entry in recalled(self._machine, held):
+            if self._machine.stopped() or self._full:
+                return
             if not entry.name.startswith(".") and entry.kind in (Kind.FOLDER, Kind.LINK):
-                yield from self._package(path, entry, root, around, depth)
+                yield from self._package(held, entry, root, around, depth)
 
-    def _store(self, path: str, root: _Modules, depth: int) -> Iterator[Found]:
+    def _store(self, root: _Modules, depth: int, held: HeldFolder) -> Iterator[_Seen]:
         """pnpm's virtual store: each package with its dependencies as links beside it."""
-        entries = listed(self._tree, path)
-        if isinstance(entries, Unknown):
-            yield entries
-            return
-        for entry in entries:
-            inner = join(path, f"{entry.name}/node_modules")
+        for entry in recalled(self._machine, held):
+            inner = join(held.path, f"{entry.name}/node_modules")
             if entry.kind is Kind.FOLDER and inner not in self._seen:
                 self._seen.add(inner)
-                yield from self._folder(inner, root, None, depth + 1)
+                yield from self._below(inner, root, None, depth + 1)
 
     def _package(
-        self, above: str, entry: Entry, root: _Modules, around: Observation | None, depth: int
-    ) -> Iterator[Found]:
-        link = join(above, entry.name)
+        self, above: HeldFolder, entry: Entry, root: _Modules, around: Observation | None, depth: int
+    ) -> Iterator[_Seen]:
+        link = join(above.path, entry.name)
         try:
-            facts = self._tree.facts(link)
-            if facts.kind is not Kind.FOLDER or facts.path in self._seen:
-                return
-            self._seen.add(facts.path)
-            self._spent[self._home] += 1
-            manifest, trouble = self._manifest(facts.path)
+            with self._tree.hold(link) if entry.kind is Kind.LINK else above.step(entry.name) as held:
+                if held.path in self._seen:
+                    return
+                self._seen.add(held.path)
+                self._spent[self._home] += 1
+                facts = held.facts()
+                manifest, trouble = self._manifest(held)
+                if trouble:
+                    yield trouble
+                seen = self._observation(link, held, facts, manifest, root, around, depth)
+                yield seen
+                if "/node_modules/" in held.path:
+                    yield from self._nested(held, root, seen, depth + 1)
         except Gone:
             return  # an empty folder or a link into the void is no package
         except InterdictError as error:
             yield unknown(link, error)
             return
-        if trouble:
-            yield trouble
-        seen = self._observation(link, facts, manifest, root, around, depth)
-        yield seen
-        if "/node_modules/" in facts.path:
-            yield from self._folder(join(facts.path, "node_modules"), root, seen, depth + 1)
         shared = shared_store(facts.path)
         if shared and shared not in self._seen:
             self._seen.add(shared)
-            yield from self._folder(shared, root, None, depth + 1)
+            yield from self._below(shared, root, None, depth + 1)
 
-    def _manifest(self, package: str) -> tuple[Manifest, Unknown | None]:
-        """A package whose `package.json` says nothing usable is called as its folder is: it can still be started."""
-        path = join(package, "package.json")
+    def _nested(self, held: HeldFolder, root: _Modules, around: Observation, depth: int) -> Iterator[_Seen]:
+        """The `node_modules` in a package: most have none, which one question tells."""
         try:
-            return parse_manifest(self._tree.read(path, MAX_MANIFEST)), None
+            is_link = held.look(_MODULES).kind is Kind.LINK
+        except Gone:
+            return
+        except InterdictError as error:
+            yield blocked(self._tree, join(held.path, _MODULES), error)
+            return
+        if is_link:
+            yield from self._below(join(held.path, _MODULES), root, around, depth)
+        else:
+            yield from self._within(held, _MODULES, lambda inner: self._folder(inner, root, around, depth))
+
+    def _manifest(self, held: HeldFolder) -> tuple[Manifest, Unknown | None]:
+        """A package whose `package.json` says nothing usable is called as its folder is: it can still be started."""
+        path = join(held.path, _MANIFEST)
+        try:
+            facts = held.look(_MANIFEST)
+            known = self._machine.recall.get(_SAID, facts)
+            if known is not None:
+                name, version, *bins = known.decode().split("\0")
+                return Manifest(name, version, dict.fromkeys(bins, "")), None
+            if facts.kind is Kind.LINK:
+                return parse_manifest(self._tree.read(path, MAX_MANIFEST)), None
+            manifest = parse_manifest(held.read(_MANIFEST, MAX_MANIFEST))
+            said = "\0".join((manifest.name, manifest.version, *manifest.bins))
+            self._machine.recall.put(_SAID, facts, said.encode())
+            return manifest, None
         except ValueError as error:
             trouble = Unknown(path, str(error))
         except Gone:
             raise
         except InterdictError as error:
             trouble = unknown(path, error)
-        return Manifest(printable(folder_name(package), 150), "", {}), trouble
+        return Manifest(printable(folder_name(held.path), 150), "", {}), trouble
 
     def _observation(
-        self, link: str, facts: Facts, manifest: Manifest, root: _Modules, around: Observation | None, depth: int
+        self,
+        link: str,
+        held: HeldFolder,
+        facts: Facts,
+        manifest: Manifest,
+        root: _Modules,
+        around: Observation | None,
+        depth: int,
     ) -> Observation:
         own = depth == 0
-        prefix = posixpath.dirname(root.path)
-        prefix = posixpath.dirname(prefix) if posixpath.basename(prefix) == "lib" else prefix
         links = [link] if link != facts.path else []
         if own:
-            links += self._starters(facts.path, manifest, (join(prefix, "bin"), join(root.path, ".bin")))
+            links += [path for name in sorted(manifest.bins) for start in self._starts for path in start.of(name, held)]
         return Observation(
             source=Npm.name,
             face=Face.PACKAGE,
@@ -332,22 +384,55 @@ class _Walk:
             manager=root.manager if own else "",
             home=self._machine.home_of(facts.path),
             inode=(facts.device, facts.inode),
-            prefix=prefix,
+            prefix=_prefix(root),
         )
 
-    def _starters(self, package: str, manifest: Manifest, folders: Iterable[str]) -> list[str]:
-        """The links by which the package's programs are started."""
-        found: list[str] = []
-        for name in sorted(manifest.bins):
-            for path in (join(above, name) for above in folders):
-                try:
-                    if self._tree.readlink(path) and self._tree.resolve(path).startswith(package + "/"):
-                        found.append(path)
-                except (Gone, NotRegular):
-                    continue  # a script instead of a link, or nothing
-                except InterdictError:
-                    continue  # what starts it cannot be seen; the package itself is found
-        return found
+
+class _Starters:
+    """A folder of links by which programs are started, held open while its packages are looked at."""
+
+    def __init__(self, machine: Machine, closing: ExitStack, path: str) -> None:
+        self._tree = machine.tree
+        self._path = path
+        self._links: frozenset[str] = frozenset()
+        try:
+            self._held = closing.enter_context(machine.tree.hold(path))
+            entries = recalled(machine, self._held)
+            self._links = frozenset(entry.name for entry in entries if entry.kind is Kind.LINK)
+        except InterdictError:
+            pass  # there is none, or what starts it cannot be seen: the package itself is found
+
+    def of(self, name: str, package: HeldFolder) -> list[str]:
+        """The link of this name, if it leads into the package."""
+        if name not in self._links:
+            return []
+        path = join(self._path, name)
+        try:
+            inside = _inside(self._held, self._held.target(name), package)
+            leads = inside or self._tree.resolve(path).startswith(package.path + "/")
+        except InterdictError:
+            return []  # it vanished, or leads into the void
+        return [path] if leads else []
+
+
+def _inside(folder: HeldFolder, text: str, package: HeldFolder) -> bool:
+    """True if a link in a folder leads into a package by its text alone: no further link, nothing to resolve."""
+    up = text.split("/")
+    while up and up[0] == "..":
+        del up[0]
+    if text.startswith("/") or ".." in up:
+        return False
+    target = posixpath.normpath(join(folder.path, text))
+    return target.startswith(package.path + "/") and package.has(target[len(package.path) + 1 :])
+
+
+def _again(root: _Modules, machine: Machine) -> Iterator[_Seen]:
+    return _Walk(machine).modules(root)
+
+
+def _prefix(root: _Modules) -> str:
+    above = posixpath.dirname(root.path)
+    return posixpath.dirname(above) if posixpath.basename(above) == "lib" else above
 
 
 def shared_store(package: str) -> str:

@@ -12,11 +12,14 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from agent.errors import Denied, Gone, InterdictError
-from agent.host.files import Entry, Kind, Tree
+from agent.host.files import Entry, HeldFolder, Kind, Tree
 from agent.inventory.interface import Machine, Root, unknown
 from policy_schema.rules.observation import Unknown
 
 MAX_MATCHES = 5_000
+_LISTING = b"L"
+_LETTERS = {Kind.FILE: "f", Kind.FOLDER: "d", Kind.LINK: "l", Kind.OTHER: "o"}
+_KINDS = {letter: kind for kind, letter in _LETTERS.items()}
 _SKIPPED_IN_PROJECTS = frozenset({"node_modules", "site-packages", "__pycache__", "target", "vendor"})
 
 
@@ -76,6 +79,23 @@ def listed(tree: Tree, path: str) -> list[Entry] | Unknown:
         return []
     except InterdictError as error:
         return blocked(tree, path, error)
+
+
+def recalled(machine: Machine, held: HeldFolder) -> list[Entry]:
+    """What is in a folder; one that is as it was in a former look is not listed again.
+
+    Raises:
+        InterdictError: it cannot be listed.
+    """
+    facts = held.facts()
+    known = machine.recall.get(_LISTING, facts)
+    if known is not None:
+        rows = known.decode("utf-8", "surrogateescape").split("/") if known else []
+        return [Entry(row[1:], _KINDS[row[0]]) for row in rows]
+    entries = held.list()
+    text = "/".join([_LETTERS[entry.kind] + entry.name for entry in entries])
+    machine.recall.put(_LISTING, facts, text.encode("utf-8", "surrogateescape"))
+    return entries
 
 
 def blocked(tree: Tree, path: str, error: InterdictError) -> Unknown:
