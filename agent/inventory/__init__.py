@@ -15,6 +15,8 @@ SOURCES: dict[str, str] = {
     "executables": "agent.inventory.executables:Executables",
     "flatpak": "agent.inventory.flatpak:Flatpak",
     "jetbrains": "agent.inventory.jetbrains:Jetbrains",
+    "macos_apps": "agent.inventory.macos_apps:MacosApps",
+    "macos_receipts": "agent.inventory.macos_receipts:MacosReceipts",
     "npm": "agent.inventory.npm:Npm",
     "pacman": "agent.inventory.pacman:Pacman",
     "pypi": "agent.inventory.pypi:Pypi",

@@ -1,6 +1,6 @@
 """Which package a file belongs to: the nearest `package.json` below a `node_modules`, the distribution whose RECORD
-names it, or the editor's extension in whose folder it lies. Scripts that only start something (of pnpm, or written by
-an installer) belong to what they start.
+names it, the editor's extension in whose folder it lies, or the application of macOS that it is part of. Scripts that
+only start something (of pnpm, or written by an installer) belong to what they start.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from agent.errors import Gone, InterdictError
 from agent.host.files import Tree
+from agent.inventory.macos_formats import MAX_PLIST, parse_bundle
 from agent.inventory.npm_formats import package_purl as npm_purl
 from agent.inventory.npm_formats import parse_manifest
 from agent.inventory.places import glob, join, listed
@@ -33,10 +34,10 @@ _INTO_MODULES = re.compile(rb"[^\s\"'`;|&<>=()]*node_modules/[^\s\"'`;|&<>()]+")
 
 
 class Container(NamedTuple):
-    """A package or extension and where it is: its folder, or a `.dist-info`."""
+    """A package, extension or application and where it is: its folder, or a `.dist-info`."""
 
     purl: str
-    """Without version. Of an extension its key, such as `vscode:anthropic.claude-code`."""
+    """Without version. Of an extension or application its key, such as `vscode:anthropic.claude-code`."""
     path: str
 
 
@@ -49,6 +50,8 @@ def container_of(tree: Tree, path: str) -> Container | None:
             found = _distribution(tree, folder, path)
         if found is None and posixpath.basename(posixpath.dirname(folder)) == "extensions":
             found = _editor_extension(tree, folder)
+        if found is None and folder.casefold().endswith(".app"):
+            found = _application(tree, folder)
         if found is not None:
             return found
         folder = posixpath.dirname(folder)
@@ -105,6 +108,13 @@ def _editor_extension(tree: Tree, folder: str) -> Container | None:
     except (InterdictError, ValueError):
         extension = parse_extension_folder(posixpath.basename(folder))  # as the source `vscode` calls it
     return Container(extension.key, folder) if extension else None
+
+
+def _application(tree: Tree, folder: str) -> Container | None:
+    try:
+        return Container(parse_bundle(tree.read(join(folder, "Contents/Info.plist"), MAX_PLIST)).key, folder)
+    except (InterdictError, ValueError):
+        return None  # not told: what lies in it stands for itself
 
 
 def _distribution(tree: Tree, site: str, path: str) -> Container | None:
