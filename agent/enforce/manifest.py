@@ -117,6 +117,10 @@ class Record(NamedTuple):
     """Policy version under which it was restored; None: the first one that the daemon has in force afterwards."""
     note: str = ""
     """A code of `agent.enforce.interface.Detail` when something is worth knowing."""
+    act: str = ""
+    """Of what was taken in one act: the id of the first. They are given back together."""
+    signposts: tuple[tuple[str, str], ...] = ()
+    """(path, sha256) of each file that was put in the place of one of its commands."""
 
 
 def first_record(manifest: Manifest) -> Record:
@@ -183,6 +187,10 @@ def load_record(data: bytes, where: str) -> Record:
         if not isinstance(identity, list):
             raise TypeError("identity")
         state = HeldState(str(fields.pop("state")))
+        posts = fields.pop("signposts", [])
+        if not isinstance(posts, list):
+            raise TypeError("signposts")
+        fields["signposts"] = tuple((str(path), str(digest)) for path, digest in posts)
         return Record(state=state, identity=(int(identity[0]), int(identity[1])), **fields)  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise StateBroken(f"{where}: not a record of this version: {error}", _ADVICE) from error

@@ -102,9 +102,23 @@ def undo(cell: Cell, manifest: Manifest, holder: Folder | None) -> None:
         with cell.held() as held:
             if tree.copied:
                 trees.remove(held, tree.slot)
+    _undo_links(cell, manifest)
     if holder is not None:
         _tighten(holder, tree)
     cell.discard()
+
+
+def _undo_links(cell: Cell, manifest: Manifest) -> None:
+    """Copies of links that were kept ahead of time: one whose original is gone is put back."""
+    for piece in manifest.pieces[1:]:
+        if not cell.holds(piece.slot):
+            continue
+        with cell.held() as held:
+            with suppress(InterdictError):
+                holder, name = open_above(piece.path, cell.folder.before)
+                with holder:
+                    held.move(piece.slot, holder, name)
+            trees.remove(held, piece.slot)
 
 
 # ------------------------------------------------------------------------------------------------------- by renaming
@@ -171,6 +185,18 @@ def _tighten(holder: Folder, tree: Piece) -> None:
 
 # -------------------------------------------------------------------------------------------------------- by copying
 def _copy(cell: Cell, manifest: Manifest, record: Record, holder: Folder) -> tuple[Manifest, Record]:
+    manifest = copy_in(cell, manifest, holder)
+    record = cell.write(record, HeldState.COPIED)
+    return manifest, _remove_original(cell, manifest, record, holder)
+
+
+def copy_in(cell: Cell, manifest: Manifest, holder: Folder) -> Manifest:
+    """Copies the tree into the cell, whole and compared; the original stays as it is.
+
+    Raises:
+        CopyDiffers: somebody changed it meanwhile.
+        Gone, Denied, DiskFull, …: a part of a copy may lie in the cell; `undo` throws it away.
+    """
     tree, name = manifest.tree, os.path.basename(manifest.tree.path)
     with cell.held() as held:
         trees.remove(held, tree.slot)
@@ -184,8 +210,15 @@ def _copy(cell: Cell, manifest: Manifest, record: Record, holder: Folder) -> tup
         held.sync()
     manifest = _with_tree(manifest, tree._replace(lost=lost))
     cell.write_manifest(manifest)
-    record = cell.write(record, HeldState.COPIED)
-    return manifest, _remove_original(cell, manifest, record, holder)
+    return manifest
+
+
+def copy_link_in(cell: Cell, piece: Piece, holder: Folder) -> None:
+    """The same for a link, or for a hard link's name, that leads into the tree. Raises as `copy_in`."""
+    with cell.held() as held:
+        trees.remove(held, piece.slot)
+        copy_tree(holder, os.path.basename(piece.path), held, piece.slot, piece.entries)
+        held.sync()
 
 
 @contextmanager
@@ -273,6 +306,8 @@ def _take_link(held: Folder, piece: Piece, after: dict[str, int]) -> str:
             holder.sync()
             after[piece.slot] = holder.look_self().mtime_ns
         except Gone:
+            if held.exists(piece.slot):
+                after[piece.slot] = holder.look_self().mtime_ns  # kept ahead of time; its manager took the original
             return Detail.NONE
         except InterdictError:
             return Detail.UNFINISHED
