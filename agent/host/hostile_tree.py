@@ -154,8 +154,8 @@ class Tree:
 
     def head(self, path: str, length: int) -> bytes:
         """The first `length` bytes of a regular file of any size."""
-        with self.open(path) as (fd, _), translated(path):
-            return os.read(fd, length)
+        with self.open(path) as (fd, facts), translated(path):
+            return os.read(fd, min(length, facts.size + 1))
 
     def walk(self, path: str, depth: int, limit: int = 20_000) -> Iterator[tuple[str, Entry] | InterdictError]:
         """Everything below a folder but nothing behind links, upper before lower, at most `depth` levels down.

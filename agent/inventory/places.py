@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from agent.errors import Denied, Gone, InterdictError
@@ -96,6 +96,23 @@ def recalled(machine: Machine, held: HeldFolder) -> list[Entry]:
     text = "/".join([_LETTERS[entry.kind] + entry.name for entry in entries])
     machine.recall.put(_LISTING, facts, text.encode("utf-8", "surrogateescape"))
     return entries
+
+
+def said(
+    machine: Machine, held: HeldFolder, name: str, what: bytes, make: Callable[[bytes], bytes], limit: int
+) -> bytes:
+    """What `make` takes from the head of a file in a folder, at most `limit` bytes; one that is as it was is not read.
+
+    `what` is one letter for each `make`. Raises what `make` raises, and InterdictError: it cannot be read.
+    """
+    facts = held.look(name)
+    if facts.kind is Kind.LINK:
+        return make(machine.tree.head(join(held.path, name), limit))
+    known = machine.recall.get(what, facts)
+    if known is None:
+        known = make(held.head(name, limit))
+        machine.recall.put(what, facts, known)
+    return known
 
 
 def blocked(tree: Tree, path: str, error: InterdictError) -> Unknown:

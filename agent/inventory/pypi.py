@@ -8,15 +8,17 @@ and version, RECORD for the programs it brings, INSTALLER for who can uninstall 
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import posixpath
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from agent.errors import Gone, InterdictError
-from agent.host.files import Entry, Kind, Tree
+from agent.host.files import Entry, HeldFolder, Kind, Tree
 from agent.host.oserrors import reason_of
-from agent.inventory.interface import Found, Machine, Root, unknown
-from agent.inventory.places import Folder, expand, folder, glob, join, listed, projects
+from agent.inventory.interface import Found, Machine, Part, Root, unknown
+from agent.inventory.places import Folder, blocked, expand, folder, glob, join, listed, projects, recalled, said
 from agent.inventory.pypi_formats import (
     Distribution,
     package_purl,
@@ -24,6 +26,7 @@ from agent.inventory.pypi_formats import (
     parse_metadata,
     parse_record,
     scripts_of,
+    starts_of,
 )
 from policy_schema.rules.observation import Face, Observation, Unknown
 
@@ -31,6 +34,9 @@ HEAD_OF_METADATA = 64 * 1024
 MAX_RECORD = 8 << 20
 MAX_DISTRIBUTIONS = 50_000
 PROJECT_DEPTH = 3
+_MAX_PROGRAMS = 200
+_ABOUT, _RECORD, _INSTALLER = b"m", b"r", b"i"
+_Seen = Observation | Unknown | Root
 _SITES = ("lib/python*/site-packages", "lib64/python*/site-packages", "Lib/site-packages")
 """Below the prefix of an environment, an interpreter or `~/.local`."""
 _ENVIRONMENTS = (".venv", "venv", ".env", "env", ".virtualenv")
@@ -107,8 +113,8 @@ class Pypi:
                 yield found
             elif found.path not in seen:
                 seen.add(found.path)
-                yield Root(found.path)
-                yield from _look_through(machine, found)
+                again = functools.partial(_look_through, found)
+                yield Part(found.path, again(machine), again)
 
 
 # ---------------------------------------------------------------------------- where to look
@@ -185,82 +191,139 @@ def _is_project_env(machine: Machine, prefix: str) -> bool:
 
 
 # ---------------------------------------------------------------------------- looking through
-def _look_through(machine: Machine, site: _Site) -> Iterator[Observation | Unknown]:
-    entries = listed(machine.tree, site.path)
-    if isinstance(entries, Unknown):
-        yield entries
+def _look_through(site: _Site, machine: Machine) -> Iterator[_Seen]:
+    yield Root(site.path)
+    try:
+        with machine.tree.hold(site.path) as held:
+            entries = recalled(machine, held)
+            named = [entry for entry in entries if entry.name.endswith((".dist-info", ".egg-info"))]
+            if len(named) > MAX_DISTRIBUTIONS:
+                yield Unknown(site.path, f"more than {MAX_DISTRIBUTIONS} distributions")
+            starts = _Starts(machine, site.path)
+            for entry in named[:MAX_DISTRIBUTIONS]:
+                if machine.stopped():
+                    return
+                try:
+                    yield from _distribution(machine, site, held, entry, starts)
+                except Gone:
+                    continue  # uninstalled while we looked, or an empty folder left over
+                except InterdictError as error:
+                    yield unknown(join(site.path, entry.name), error)
+    except Gone:
         return
-    named = [(entry, parse_folder(entry.name)) for entry in entries if entry.name.endswith((".dist-info", ".egg-info"))]
-    if len(named) > MAX_DISTRIBUTIONS:
-        yield Unknown(site.path, f"more than {MAX_DISTRIBUTIONS} distributions")
-    for entry, guess in named[:MAX_DISTRIBUTIONS]:
-        if machine.stopped():
-            return
-        try:
-            yield from _distribution(machine, site, entry, guess)
-        except Gone:
-            continue  # uninstalled while we looked, or an empty folder left over
-        except InterdictError as error:
-            yield unknown(join(site.path, entry.name), error)
+    except InterdictError as error:
+        yield blocked(machine.tree, site.path, error)
 
 
 def _distribution(
-    machine: Machine, site: _Site, entry: Entry, guess: Distribution | None
+    machine: Machine, site: _Site, above: HeldFolder, entry: Entry, starts: _Starts
 ) -> Iterator[Observation | Unknown]:
-    tree, path = machine.tree, join(site.path, entry.name)
-    facts = tree.facts(path)
-    about = _about_file(facts.path, facts.kind, entry.name)
+    """One `.dist-info` or `.egg-info`: a folder, a link to one, or (old ones) a single file."""
+    path, is_file = join(above.path, entry.name), entry.kind is Kind.FILE
+    if entry.kind is Kind.LINK:
+        facts = machine.tree.facts(path)
+        path, is_file = facts.path, facts.kind is Kind.FILE
+    about = "METADATA" if entry.name.endswith(".dist-info") else "PKG-INFO"
+    with contextlib.ExitStack() as closing:
+        info = above
+        if is_file:
+            about = posixpath.basename(path)
+            facts = machine.tree.facts(path)
+            info = closing.enter_context(machine.tree.hold(posixpath.dirname(path)))
+        else:
+            info = closing.enter_context(machine.tree.hold(path) if entry.kind is Kind.LINK else above.step(entry.name))
+            facts = info.facts()
+        guess = parse_folder(entry.name)
+        try:
+            found = Distribution(*said(machine, info, about, _ABOUT, _about, HEAD_OF_METADATA).decode().split("\0"))
+        except (ValueError, InterdictError) as error:
+            if isinstance(error, Gone) and (is_file or not _has(info, "RECORD")):
+                raise
+            place = join(info.path, about)
+            yield Unknown(place, reason_of(error, place) if isinstance(error, InterdictError) else str(error))
+            if guess is None:
+                return
+            found = guess  # it can still be imported and started: the folder's name says what it is
+        yield Observation(
+            source=Pypi.name,
+            face=Face.PACKAGE,
+            path=facts.path,
+            owner=machine.owner(facts.uid),
+            uid=facts.uid,
+            name=found.name,
+            version=found.version,
+            purl=package_purl(found.name, found.version),
+            links=() if is_file else starts.of(info),
+            project=site.project,
+            manager=_manager(machine, site, None if is_file else info),
+            home=machine.home_of(facts.path),
+            inode=(facts.device, facts.inode),
+            prefix=site.prefix,
+        )
+
+
+def _about(data: bytes) -> bytes:
+    return "\0".join(parse_metadata(data)).encode()
+
+
+def _installer(data: bytes) -> bytes:
+    return data.strip()
+
+
+def _programs(data: bytes) -> bytes:
+    if len(data) > MAX_RECORD:
+        return b""
+    return "\n".join(starts_of(data)[:_MAX_PROGRAMS]).encode()
+
+
+def _has(held: HeldFolder, name: str) -> bool:
     try:
-        found = parse_metadata(tree.head(about, HEAD_OF_METADATA))
-    except (ValueError, InterdictError) as error:
-        if isinstance(error, Gone) and not _has_record(tree, facts.path):
-            raise
-        yield Unknown(about, reason_of(error, about) if isinstance(error, InterdictError) else str(error))
-        if guess is None:
-            return
-        found = guess  # it can still be imported and started: the folder's name says what it is
-    yield Observation(
-        source=Pypi.name,
-        face=Face.PACKAGE,
-        path=facts.path,
-        owner=machine.owner(facts.uid),
-        uid=facts.uid,
-        name=found.name,
-        version=found.version,
-        purl=package_purl(found.name, found.version),
-        links=tuple(_scripts(tree, facts.path, site.path)),
-        project=site.project,
-        manager=_manager(tree, site, facts.path),
-        home=machine.home_of(facts.path),
-        inode=(facts.device, facts.inode),
-        prefix=site.prefix,
-    )
-
-
-def _about_file(path: str, kind: Kind, name: str) -> str:
-    if name.endswith(".dist-info"):
-        return join(path, "METADATA")
-    return join(path, "PKG-INFO") if kind is Kind.FOLDER else path
-
-
-def _has_record(tree: Tree, path: str) -> bool:
-    return tree.exists(join(path, "RECORD"))
-
-
-def _scripts(tree: Tree, info: str, site: str) -> list[str]:
-    try:
-        found = scripts_of(parse_record(tree.read(join(info, "RECORD"), MAX_RECORD)), site)
+        held.look(name)
     except InterdictError:
-        return []  # the system's own packages have none; the distribution itself was found
-    return [path for path in found[:200] if tree.exists(path)]
+        return False
+    return True
 
 
-def _manager(tree: Tree, site: _Site, info: str) -> str:
+class _Starts:
+    """The programs that distributions of one folder have brought, as far as they are there."""
+
+    def __init__(self, machine: Machine, site: str) -> None:
+        self._machine = machine
+        self._site = site
+        self._there: dict[str, dict[str, Kind]] = {}
+
+    def of(self, info: HeldFolder) -> tuple[str, ...]:
+        """The paths of a distribution's programs, by its RECORD."""
+        try:
+            lines = said(self._machine, info, "RECORD", _RECORD, _programs, MAX_RECORD + 1)
+        except InterdictError:
+            return ()  # the system's own packages have none; the distribution itself was found
+        found = scripts_of(parse_record(lines), self._site) if lines else []
+        return tuple(path for path in found if self._is_there(path))
+
+    def _is_there(self, path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        if folder not in self._there:
+            self._there[folder] = self._names(folder)
+        kind = self._there[folder].get(name)
+        return kind is Kind.FILE or (kind is Kind.LINK and self._machine.tree.exists(path))
+
+    def _names(self, folder: str) -> dict[str, Kind]:
+        try:
+            with self._machine.tree.hold(folder) as held:
+                return {entry.name: entry.kind for entry in recalled(self._machine, held)}
+        except InterdictError:
+            return {}
+
+
+def _manager(machine: Machine, site: _Site, info: HeldFolder | None) -> str:
     """Who can uninstall it: the maker of the environment, else the one that INSTALLER names (PEP 376)."""
     if site.manager in ("pipx", "uv", "cache"):
         return site.manager.replace("cache", "")
+    if info is None:
+        return ""
     try:
-        name = tree.read(join(info, "INSTALLER"), 64).decode("ascii", "replace").strip()
+        name = said(machine, info, "INSTALLER", _INSTALLER, _installer, 64).decode("ascii", "replace")
     except InterdictError:
         return ""
     return {"pip": "pip", "uv": "uv-pip", "conda": "conda"}.get(name, "")

@@ -80,6 +80,12 @@ def scripts_of(record: Iterator[str], site: str) -> list[str]:
     return sorted(found)
 
 
+def starts_of(record: bytes) -> list[str]:
+    """The lines of a RECORD that can name a program (see `scripts_of`), the only ones of its thousands to parse."""
+    lines = record.decode("utf-8", "replace").splitlines()
+    return [line for line in lines if line.startswith(("..", '"..'))]
+
+
 def package_purl(name: str, version: str = "") -> str:
     """The purl of a distribution."""
     return make_purl("pypi", name, version)
