@@ -58,6 +58,8 @@ class Subject(NamedTuple):
     links: tuple[str, ...] = ()
     parts: tuple[tuple[str, tuple[int, int] | None], ...] = ()
     """What an act on the installation takes: each path with its (device, inode); its own path comes last."""
+    setting: str = ""
+    """What a settings file says (`model:…`, `mcp:…`); stays on this machine. `tool` is whose model it is, or what runs."""
 
 
 class Person(NamedTuple):

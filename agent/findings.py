@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -18,6 +18,7 @@ from policy_schema.rules.decision import Action, Decision, Identity
 from policy_schema.rules.identity import finding_id, installation_id
 from policy_schema.rules.instant import Instant, format_instant
 from policy_schema.rules.observation import Face, Observation
+from policy_schema.rules.rulebook import DeviceRules
 
 _SYSTEM = ("/usr/", "/opt/", "/bin/", "/sbin/", "/lib", "/var/", "/srv/", "/snap/", "/Applications/", "/Library/")
 
@@ -81,6 +82,40 @@ def process_subject(seen: Observation, identity: Identity, ban: str, installatio
     )
 
 
+def is_sign(seen: Observation) -> bool:
+    """Whether something seen is no software but speaks of some: a setting, or what a program left behind."""
+    return seen.face in (Face.SETTING, Face.RESIDUE)
+
+
+def sign_subject(seen: Observation, identity: Identity, ban: str) -> Subject:
+    """A setting or residue as the subject of a case: no installation, and nothing is ever done to it."""
+    return Subject(
+        finding=finding_id(ban, identity.tool, seen.face, seen.path, None, None),
+        installation="",
+        ban=ban,
+        tool=identity.tool,
+        face=seen.face,
+        path=seen.path,
+        uid=seen.uid,
+        owner=seen.owner,
+        project=seen.project,
+        setting=seen.setting,
+    )
+
+
+def sign_findings(
+    rules: DeviceRules, observations: Iterable[Observation], now: Instant
+) -> list[tuple[Subject, Decision]]:
+    """What the rules say about settings and residue: one finding for a file, tool and ban, however often it says so."""
+    found: dict[str, tuple[Subject, Decision]] = {}
+    for seen in observations:
+        decision = rules.decide(seen, now) if is_sign(seen) else None
+        if decision is not None:
+            subject = sign_subject(seen, decision.identity, decision.ban)
+            found.setdefault(subject.finding, (subject, decision))
+    return list(found.values())
+
+
 def finding_json(
     subject: Subject,
     decision: Decision,
@@ -100,6 +135,7 @@ def finding_json(
         "purl": subject.purl or None,
         "version": subject.version or None,
         "path": shown(subject.path),
+        "setting": subject.setting or None,
         "owner": subject.owner,
         "pid": subject.pid,
         "confidence": decision.identity.confidence.value,

@@ -39,7 +39,8 @@ def wanted_of(rules: DeviceRules | None) -> Wanted:
     signatures = tuple(compile_signature(key, fields) for key, fields in rules.signatures())
     hashes = any(tool.hashes for tool in rules.book.tools.values()) or any(b.allowed.hashes for b in rules.book.bans)
     signers = frozenset(signer for tool in rules.book.tools.values() for signer in tool.signers)
-    return Wanted(rules.wanted_names(), rules.wanted_folders(), signatures, hashes, signers)
+    residue = rules.wanted_residue()
+    return Wanted(rules.wanted_names(), rules.wanted_folders(), signatures, hashes, signers, residue)
 
 
 class Looker:

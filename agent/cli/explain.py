@@ -7,14 +7,22 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from agent.cli.look import ban_text, installation_finding, look_once, process_finding, rules_for
+from agent.cli.look import (
+    Sight,
+    ban_text,
+    installation_finding,
+    look_once,
+    process_finding,
+    rules_for,
+    sign_finding,
+)
 from agent.cli.output import print_json, say
 from agent.cli.policy_option import add_policy_arguments, choose_policy
 from agent.cli.shared import add_settings_argument, settings_or_default
 from agent.decider import Process
 from agent.deps import build_looking, observe_file
 from agent.errors import BadCommand, Gone
-from agent.findings import finding_json, identity_of, primary, pure_standing, shown, subject_of
+from agent.findings import finding_json, identity_of, primary, pure_standing, shown, sign_findings, subject_of
 from agent.host.clock import wall
 from agent.host.processes import details
 from agent.inventory.installations import Installation, group
@@ -23,11 +31,12 @@ from agent.settings import Settings
 from policy_schema.rules.decision import Identity
 from policy_schema.rules.identity import parse_purl
 from policy_schema.rules.instant import Instant
+from policy_schema.rules.models import MODEL
 from policy_schema.rules.observation import Face, Observation
 from policy_schema.rules.rulebook import DeviceRules
 
 NAME = "explain"
-HELP = "Says of a path, a process id or a purl which ban matches by what, or why nothing does."
+HELP = "Says of a path, a process id, a purl or a model which ban matches by what, or why nothing does."
 
 
 class Answer(NamedTuple):
@@ -43,7 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings_argument(parser)
     add_policy_arguments(parser)
     parser.add_argument(
-        "target", metavar="TARGET", help="a path, a process id, or a purl such as pkg:npm/%%40scope/name@1.2"
+        "target",
+        metavar="TARGET",
+        help="a path, a process id, a purl such as pkg:npm/%%40scope/name@1.2, or model:NAME",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
@@ -72,6 +83,8 @@ def explain(target: str, rules: DeviceRules, settings: Settings) -> Answer:
     """
     if target.startswith("pkg:"):
         return _purl(target, rules)
+    if target.startswith(MODEL):
+        return _setting(Observation("command line", Face.SETTING, "", name="a tool", setting=target), rules)
     if target.isascii() and target.isdigit():
         return _process(int(target), rules, settings)
     if not os.path.lexists(target):
@@ -88,12 +101,19 @@ def _purl(target: str, rules: DeviceRules) -> Answer:
     return _answer((seen,), seen, None, rules)
 
 
+def _setting(seen: Observation, rules: DeviceRules) -> Answer:
+    """What follows from a setting (or from what a program left behind)."""
+    now = Instant(wall())
+    found = [sign_finding(rules, subject, decision, now) for subject, decision in sign_findings(rules, [seen], now)]
+    return Answer((seen,), found[0] if found else None, rules.explain(seen, now))
+
+
 def _process(pid: int, rules: DeviceRules, settings: Settings) -> Answer:
     details(pid)
     process = build_looking(settings, rules, ()).recognise(pid)
     if process is None:
         return Answer((), None, (f"Process {pid} runs none of the tools that the policy names.",))
-    installation = _around(process.seen.path, rules, settings)
+    installation = _installation_at(process.seen.path, _everything(rules, settings))
     if installation is not None:
         process = Process(process.seen, identity_of(installation), installation.id)
     now = Instant(wall())
@@ -102,7 +122,13 @@ def _process(pid: int, rules: DeviceRules, settings: Settings) -> Answer:
 
 
 def _path(path: str, rules: DeviceRules, settings: Settings) -> Answer:
-    installation = _around(path, rules, settings)
+    sight = _everything(rules, settings)
+    if named := [seen for seen in sight.signs if seen.path == path]:
+        answers = [_setting(seen, rules) for seen in named]
+        finding = next((answer.finding for answer in answers if answer.finding), None)
+        sentences = dict.fromkeys(why for answer in answers for why in answer.why)
+        return Answer(tuple(named), finding, tuple(sentences))
+    installation = _installation_at(path, sight)
     if installation is not None:
         now = Instant(wall())
         seen = primary(installation)
@@ -112,10 +138,12 @@ def _path(path: str, rules: DeviceRules, settings: Settings) -> Answer:
     return _answer((seen,), seen, None, rules)
 
 
-def _around(path: str, rules: DeviceRules, settings: Settings) -> Installation | None:
+def _everything(rules: DeviceRules, settings: Settings) -> Sight:
+    return look_once(argparse.Namespace(root="/", home=[]), settings, rules.book)
+
+
+def _installation_at(path: str, sight: Sight) -> Installation | None:
     """The installation that a path belongs to, as a whole look sees it."""
-    everything = argparse.Namespace(root="/", home=[])
-    sight = look_once(everything, settings, rules.book)
     inside = [one for one in sight.installations if any(_inside(path, part) for part in (*one.parts, *_links(one)))]
     return max(inside, key=lambda one: len(one.path), default=None)
 
@@ -161,7 +189,12 @@ def _same(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
 
 def _show(target: str, answer: Answer, finding: Mapping[str, object] | None) -> None:
     for seen in answer.observations:
-        facts = [seen.purl, seen.content and f"content {seen.content}", seen.container and f"part of {seen.container}"]
+        facts = [
+            seen.setting,
+            seen.purl,
+            seen.content and f"content {seen.content}",
+            seen.container and f"part of {seen.container}",
+        ]
         say(
             f"{shown(seen.path) or target}: {', '.join(fact for fact in facts if fact) or seen.name or seen.face.value}"
         )
@@ -181,7 +214,20 @@ def _show(target: str, answer: Answer, finding: Mapping[str, object] | None) -> 
 
 
 def _observation_json(seen: Observation) -> dict[str, object]:
-    fields = ("source", "face", "name", "version", "purl", "content", "signer", "container", "owner", "pid", "project")
+    fields = (
+        "source",
+        "face",
+        "name",
+        "version",
+        "purl",
+        "setting",
+        "content",
+        "signer",
+        "container",
+        "owner",
+        "pid",
+        "project",
+    )
     row: dict[str, object] = {"path": shown(seen.path)}
     return {**row, **{name: value for name in fields if (value := getattr(seen, name)) not in ("", None, False)}}
 

@@ -16,7 +16,7 @@ from agent.inventory.machine import open_machine
 from agent.inventory.runner import look
 from agent.settings import Settings, os_name
 from agent.version import VERSION
-from policy_schema.rules.instant import format_instant
+from policy_schema.rules.instant import Instant, format_instant
 from policy_schema.rules.observation import Coverage, Observation
 
 NAME = "inventory"
@@ -62,11 +62,11 @@ def run(args: argparse.Namespace) -> int:
         found = look(machine, args.source, _show_progress)
     progress("")
     if args.json:
-        print_json(document(settings.kind, found))
+        print_json(document(settings, found))
     elif args.cyclonedx:
         from agent.inventory.cyclonedx import cyclonedx
 
-        print_json(cyclonedx(found, version=VERSION, os=os_name(), kind=settings.kind, now=wall()))
+        print_json(cyclonedx(found, version=VERSION, os=os_name(), kind=settings.kind, now=Instant(int(wall()))))
     else:
         _show(found)
     return INCOMPLETE if args.require_complete and not found.complete else 0
@@ -83,16 +83,23 @@ def reach_of(args: argparse.Namespace, settings: Settings) -> Reach:
     return Reach(root, homes or settings.homes, (*folders, *settings.path_folders), settings.roots, settings.system)
 
 
-def document(kind: str, found: Look) -> dict[str, object]:
-    """The JSON of an inventory."""
+def document(settings: Settings, found: Look) -> dict[str, object]:
+    """The JSON of an inventory; `interdict-policy simulate` takes it as the record of a device."""
     return {
         "schema": 1,
         "generated_at": format_instant(wall()),
         "complete": found.complete,
-        "device": {"os": os_name(), "kind": kind},
+        "device": _device(settings),
         "coverage": [_coverage(row) for row in found.coverage],
         "items": [_item(seen) for seen in _items(found)],
     }
+
+
+def _device(settings: Settings) -> dict[str, object]:
+    """What fleet management has said about this machine; null is what it has not said."""
+    groups = None if settings.groups is None else sorted(settings.groups)
+    about = {"os": os_name(), "kind": settings.kind, "ownership": settings.ownership}
+    return {**about, "region": settings.region, "groups": groups}
 
 
 def _items(found: Look) -> list[Observation]:
@@ -103,13 +110,21 @@ def _items(found: Look) -> list[Observation]:
 def _item(seen: Observation) -> dict[str, object]:
     return {
         "source": seen.source,
+        "face": seen.face,
         "purl": seen.purl or None,
         "name": printable(seen.name),
+        "setting": seen.setting or None,
         "version": seen.version,
         "path": printable(seen.path),
         "owner": printable(seen.owner),
         "project": seen.project,
+        **{key: printable(value) for key, value in _marks(seen) if value},
     }
+
+
+def _marks(seen: Observation) -> tuple[tuple[str, str], ...]:
+    """By what else it may be recognised; left out where there is nothing."""
+    return (("extension", seen.extension), ("app", seen.app), ("signer", seen.signer))
 
 
 def _coverage(row: Coverage) -> dict[str, object]:
@@ -123,7 +138,9 @@ def _coverage(row: Coverage) -> dict[str, object]:
 
 
 def _show(found: Look) -> None:
-    rows = [(seen.source, seen.name, seen.version or "?", seen.owner, seen.path) for seen in _items(found)]
+    rows = [
+        (seen.source, seen.name, seen.setting or seen.version or "?", seen.owner, seen.path) for seen in _items(found)
+    ]
     if rows:
         shown = [tuple(printable(cell) for cell in row) for row in rows]
         print_table(("SOURCE", "NAME", "VERSION", "OWNER", "PATH"), shown)

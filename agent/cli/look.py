@@ -5,13 +5,23 @@ from __future__ import annotations
 import argparse
 from typing import NamedTuple
 
+from agent.cases import Subject
 from agent.cli.output import progress
 from agent.cli.shared import refuse_missing_folders
 from agent.decider import Process
 from agent.deps import build_looking
 from agent.device_key import load_key
 from agent.errors import StateBroken
-from agent.findings import finding_json, identity_of, primary, process_subject, pure_standing, subject_of
+from agent.findings import (
+    finding_json,
+    identity_of,
+    is_sign,
+    primary,
+    process_subject,
+    pure_standing,
+    sign_findings,
+    subject_of,
+)
 from agent.host.clock import wall
 from agent.inventory.installations import Installation, group
 from agent.inventory.interface import Look
@@ -21,7 +31,7 @@ from agent.looker import wanted_of
 from agent.settings import Settings
 from policy_schema.rules.decision import Decision
 from policy_schema.rules.instant import Instant
-from policy_schema.rules.observation import Coverage
+from policy_schema.rules.observation import Coverage, Observation
 from policy_schema.rules.rulebook import DeviceRules, Rulebook
 
 
@@ -32,6 +42,8 @@ class Sight(NamedTuple):
     findings: tuple[dict[str, object], ...]
     coverage: tuple[Coverage, ...]
     installations: tuple[Installation, ...]
+    signs: tuple[Observation, ...]
+    """Settings and residue."""
     complete: bool
 
 
@@ -69,7 +81,9 @@ def look_once(args: argparse.Namespace, settings: Settings, book: Rulebook) -> S
         running = build_looking(settings, rules, installations).everything()
         rows += [row for process in running if (row := process_finding(rules, process, now))]
     progress("")
-    return Sight(device, tuple(rows), found.coverage, tuple(installations), found.complete)
+    signs = tuple(seen for seen in everything if is_sign(seen))
+    rows += [sign_finding(rules, subject, decision, now) for subject, decision in sign_findings(rules, signs, now)]
+    return Sight(device, tuple(rows), found.coverage, tuple(installations), signs, found.complete)
 
 
 def installation_finding(rules: DeviceRules, installation: Installation, now: Instant) -> dict[str, object] | None:
@@ -87,6 +101,11 @@ def process_finding(rules: DeviceRules, process: Process, now: Instant) -> dict[
     if decision is None:
         return None
     subject = process_subject(process.seen, process.identity, decision.ban, process.installation)
+    return finding_json(subject, decision, pure_standing(decision), ban_text(rules, decision), _since(decision, now))
+
+
+def sign_finding(rules: DeviceRules, subject: Subject, decision: Decision, now: Instant) -> dict[str, object]:
+    """The finding of a setting or of residue."""
     return finding_json(subject, decision, pure_standing(decision), ban_text(rules, decision), _since(decision, now))
 
 

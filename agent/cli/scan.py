@@ -14,6 +14,7 @@ from agent.reporter import coverage_json
 from agent.settings import os_name
 from policy_schema.rules.decision import Action
 from policy_schema.rules.instant import format_instant
+from policy_schema.rules.observation import Face
 
 NAME = "scan"
 HELP = "Looks once for what a policy bans, on this machine or in another tree. Changes nothing."
@@ -65,7 +66,8 @@ def document(policy: dict[str, object], kind: str, sight: Sight) -> dict[str, ob
 
 def _counts(finding: dict[str, object], limit: str | None) -> bool:
     if limit is None:
-        return finding["state"] not in ("excepted", "lifted")
+        # What a program left behind is no software; that it is there is told all the same.
+        return finding["state"] not in ("excepted", "lifted") and finding["face"] != Face.RESIDUE
     return Action(str(finding["action"])).rung >= Action(limit).rung
 
 

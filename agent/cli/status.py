@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         print_json({**machine, "findings": findings})
     else:
         _show(machine, findings)
-    return 1 if findings else 0
+    return 1 if any(row.get("face") != "residue" for row in findings) else 0
 
 
 def _show(machine: Mapping[str, object], findings: list[Mapping[str, object]]) -> None:
@@ -70,7 +70,7 @@ def show_findings(findings: list[Mapping[str, object]]) -> None:
         (
             str(f.get("tool")),
             str(f.get("version") or "?"),
-            str(f.get("face")) + (f" {f['pid']}" if f.get("pid") else ""),
+            " ".join(str(part) for part in (f.get("face"), f.get("pid"), f.get("setting")) if part),
             str(f.get("state")),
             str(f.get("action")),
             str(f.get("outcome") or "-"),

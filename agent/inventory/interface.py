@@ -27,6 +27,8 @@ class Wanted(NamedTuple):
     """True if a rule names hashes: then programs that are reported are hashed too."""
     signers: frozenset[str] = frozenset()
     """Signers of programs as an observation writes them: `apple:TEAM/IDENTIFIER`, `authenticode:SUBJECT/PRODUCT`."""
+    residue: tuple[str, ...] = ()
+    """What tools leave behind, `~` for every home."""
 
 
 class Root(NamedTuple):

@@ -84,7 +84,7 @@ class _Tally:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.seen: dict[tuple[str, str], Observation] = {}
+        self.seen: dict[tuple[str, str, str], Observation] = {}
         self.unknown: dict[Unknown, None] = {}
         self.roots: dict[str, None] = {}
         self.watch: set[str] = set()
@@ -95,7 +95,7 @@ class _Tally:
     def take(self, found: Observation | Unknown | Root) -> None:
         """Counts one thing, once."""
         if isinstance(found, Observation):
-            self.seen.setdefault((found.path, found.purl), found)
+            self.seen.setdefault((found.path, found.purl, found.setting), found)
         elif isinstance(found, Unknown):
             if len(self.unknown) < MAX_UNKNOWN:
                 self.unknown.setdefault(found)
