@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from agent import brake as braking
+from agent import findings as shaping
 from agent.cases import Case, Conditions, Kind, Standing, Subject, Wish, came_back, concluded, step, told
 from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode
 from agent.events import Event, EventLog
@@ -93,6 +94,8 @@ class Decider:
         self.counters = Counters()
         self.rules: DeviceRules | None = None
         self.installations: list[Installation] = []
+        self.signs: list[Observation] = []
+        """Settings and residue: what speaks of a tool and is none."""
         self.processes: dict[ProcessKey, Process] = {}
         self.restored: frozenset[str] = frozenset()
         """Paths that somebody restored under the policy version in force: held until it changes."""
@@ -218,6 +221,7 @@ class Decider:
         everything = [seen for rows in self._observations.values() for seen in rows if not self.is_ours(seen.path)]
         embeds = {tool.id: tool.embeds for tool in self.rules.book.tools.values()}
         self.installations = group(everything, self.rules.identify, embeds)
+        self.signs = [seen for seen in everything if shaping.is_sign(seen)]
 
     def _candidates(self, now: Instant) -> list[tuple[Subject, Decision]]:
         assert self.rules is not None
@@ -233,7 +237,8 @@ class Decider:
                 made.append(
                     (process_subject(process.seen, process.identity, decision.ban, process.installation), decision)
                 )
-        self.counters.decisions += len(self.installations) + len(self.processes)
+        made += shaping.sign_findings(self.rules, self.signs, now)
+        self.counters.decisions += len(self.installations) + len(self.processes) + len(self.signs)
         return made
 
     def _one(self, subject: Subject, decision: Decision, now: Now) -> list[Intent]:
@@ -421,7 +426,7 @@ class Decider:
         self._fresh_policy = False
         things: dict[str, dict[int, set[str]]] = {}
         for subject, decision in candidates:
-            if subject.pid is None and decision.state is not State.WEAK:
+            if subject.pid is None and subject.face is not Face.SETTING and decision.state is not State.WEAK:
                 # A package is one thing however often it lies in caches: a bad rule matches many different ones.
                 thing = subject.purl.partition("@")[0] or subject.path
                 things.setdefault(subject.ban, {}).setdefault(subject.uid, set()).add(thing)
