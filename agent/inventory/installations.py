@@ -146,7 +146,7 @@ def modules_folder(path: str) -> str:
     shared, links, _ = head.rpartition("/links/")
     if links and "/store/" in shared:
         return f"{shared}/links"
-    return store if posixpath.basename(store) == ".pnpm" else f"{head}/node_modules"
+    return store if posixpath.basename(store) in (".pnpm", ".deno") else f"{head}/node_modules"
 
 
 def _platform_of(part: Observation, main: Observation) -> bool:

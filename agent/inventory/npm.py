@@ -28,6 +28,8 @@ MAX_SETTINGS = 256 * 1024
 MAX_PACKAGES = 50_000
 """Of one home, and of everything outside of homes."""
 MAX_DEPTH = 24
+STORES = (".pnpm", ".deno")
+"""Folders in a `node_modules` where pnpm and deno keep the packages themselves."""
 PROJECT_DEPTH = 4
 
 SYSTEM = {
@@ -43,6 +45,8 @@ SYSTEM = {
         "home/linuxbrew/.linuxbrew/lib/node_modules",
         "Program Files/nodejs/node_modules",
     ),
+    "yarn": ("usr/local/share/.config/yarn/global/node_modules",),
+    "pnpm": ("usr/local/share/pnpm/global/*/node_modules",),
     "": ("tmp/bunx-*/node_modules",),
 }
 """Patterns below `/`, by the manager that can uninstall from there; empty where none can."""
@@ -67,6 +71,8 @@ OF_USERS = {
         "~/.n/lib/node_modules",
         "~/n/lib/node_modules",
         "~/n/n/versions/node/*/lib/node_modules",
+        "~/.nodebrew/node/*/lib/node_modules",
+        "~/.local/share/rtx/installs/node/*/lib/node_modules",
         "~/AppData/Roaming/npm/node_modules",
         "~/AppData/Roaming/nvm/*/node_modules",
         "~/AppData/Local/nvm/*/node_modules",
@@ -83,6 +89,7 @@ OF_USERS = {
     ),
     "yarn": ("~/.config/yarn/global/node_modules", "~/AppData/Local/Yarn/Data/global/node_modules"),
     "bun": ("~/.bun/install/global/node_modules",),
+    "deno": ("~/.deno/bin/.*/node_modules",),
     "": (
         "~/.npm/_npx/*/node_modules",
         "~/AppData/Local/npm-cache/_npx/*/node_modules",
@@ -261,8 +268,9 @@ class _Walk:
                 yield from self._within(held, entry.name, functools.partial(self._scope, root, around, depth))
             elif not entry.name.startswith(".") and entry.kind in (Kind.FOLDER, Kind.LINK):
                 yield from self._package(held, entry, root, around, depth)
-        if any(entry.name == ".pnpm" and entry.kind is Kind.FOLDER for entry in entries):
-            yield from self._within(held, ".pnpm", functools.partial(self._store, root, depth))
+        for entry in entries:
+            if entry.name in STORES and entry.kind is Kind.FOLDER:
+                yield from self._within(held, entry.name, functools.partial(self._store, root, depth))
 
     def _within(self, held: HeldFolder, name: str, look: Callable[[HeldFolder], Iterator[_Seen]]) -> Iterator[_Seen]:
         """A folder in an open one; what cannot be looked into is named."""
@@ -282,7 +290,7 @@ class _Walk:
                 yield from self._package(held, entry, root, around, depth)
 
     def _store(self, root: _Modules, depth: int, held: HeldFolder) -> Iterator[_Seen]:
-        """pnpm's virtual store: each package with its dependencies as links beside it."""
+        """The virtual store of pnpm or deno: each package with its dependencies as links beside it."""
         for entry in recalled(self._machine, held):
             inner = join(held.path, f"{entry.name}/node_modules")
             if entry.kind is Kind.FOLDER and inner not in self._seen:

@@ -1,0 +1,1 @@
+[ { meta = { }; name = "claude-code-2.1.197"; out = { outPath = "/nix/store/000341h6pk4fmkdm8mk2r8il2zbsqdsb-claude-code-2.1.197"; }; outPath = "/nix/store/000341h6pk4fmkdm8mk2r8il2zbsqdsb-claude-code-2.1.197"; outputs = [ "out" ]; system = "x86_64-linux"; type = "derivation"; } ]
