@@ -39,6 +39,7 @@ COMMANDS = {
     "renew": "policy_schema.authoring.cli.renew",
     "schema": "policy_schema.authoring.cli.schema",
     "sign": "policy_schema.authoring.cli.sign",
+    "simulate": "policy_schema.authoring.cli.simulate",
     "status": "policy_schema.authoring.cli.status",
     "verify": "policy_schema.authoring.cli.verify",
 }
