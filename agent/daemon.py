@@ -23,6 +23,7 @@ from agent.errors import BadSettings, InterdictError
 from agent.events import Event, EventLog
 from agent.examiner import Examiner
 from agent.file_content import FileContent
+from agent.guardian import Guardian
 from agent.host import processes
 from agent.host.clock import Clock
 from agent.inbox import Inbox
@@ -66,6 +67,7 @@ class Parts(NamedTuple):
     looker: Looker
     examiner: Examiner
     messenger: Messenger
+    guardian: Guardian
     supervisor: Supervisor
     ledger: Ledger
     content: FileContent
@@ -161,6 +163,9 @@ class Daemon:
                 self._report_at = self._p.reporter.answered(message, self._now(), self._p.clock.monotonic())
             case box.Enrolled():
                 self._report_at = self._p.reporter.enrolled(message, self._p.clock.monotonic())
+            case box.GateSaid():
+                self._p.guardian.said(message, self._now())
+                self._dirty = True
             case box.SettingsChanged():
                 self._settings_changed()
             case box.PolicyWanted():
@@ -207,6 +212,7 @@ class Daemon:
         intents = p.decider.judge(p.clock.now(), self._looked_everywhere)
         self._looked_everywhere = False
         p.examiner.know(p.decider.rules, tuple(p.decider.installations))
+        p.guardian.give_orders(self._now(), p.clock.floor)
         for intent in [*intents, *self._restores()]:
             p.actors.do(intent)
         p.reporter.changed()
@@ -226,10 +232,7 @@ class Daemon:
 
     def _looked(self, message: box.Looked) -> None:
         p = self._p
-        if p.policy.rules is not None:
-            p.ledger.refresh(p.policy.rules.book.version)
-            p.decider.restored = p.ledger.restored_paths()
-            p.decider.is_ours = lambda path: p.ledger.ours(path) is Ours.VAULT
+        self._look_at_vaults()
         p.decider.looked(message.observations, message.unknown)
         p.reporter.looked(message)
         p.watch_folders(p.looker.folders())
@@ -242,6 +245,14 @@ class Daemon:
             unknown=sum(len(rows) for rows in message.unknown.values()),
             ms=message.ms,
         )
+
+    def _look_at_vaults(self) -> None:
+        """What was given back is left alone, also by the gate: so this comes before the first orders."""
+        p = self._p
+        if p.policy.rules is not None:
+            p.ledger.refresh(p.policy.rules.book.version)
+            p.decider.restored = p.ledger.restored_paths()
+            p.decider.is_ours = lambda path: p.ledger.ours(path) is Ours.VAULT
 
     def _recognised(self, message: box.Recognised) -> None:
         """A process outside of every known installation shows a place that nobody looked at: it is looked at now."""
@@ -300,6 +311,7 @@ class Daemon:
         if fresh != self._p.settings:
             self._p.log.write(Event.SETTINGS_TAKEN, file=fresh.file)
             self.restart_wanted = True
+            self._p.guardian.leave()
             self._going = False
 
     restart_wanted = False
@@ -318,6 +330,7 @@ class Daemon:
         kept = p.policy.last_good(self._now())
         if kept is not None:
             self._want(kept)
+            self._look_at_vaults()
             p.examiner.know(kept, ())
         for part in p.threads:
             p.supervisor.start(part)

@@ -150,6 +150,11 @@ class Decider:
         if outcome.result in (OutcomeCode.STOPPED, OutcomeCode.KILLED, OutcomeCode.GONE) and intent.pid is not None:
             self.ended([(intent.pid, intent.started or 0.0)])
 
+    def note(self, finding: str, outcome: OutcomeCode, now: Instant) -> None:
+        """Something happened to a finding that was no act of ours."""
+        row = self.current[finding]
+        self.current[finding] = self._keep(row._replace(case=row.case._replace(outcome=outcome.value, outcome_at=now)))
+
     def remember_again(self) -> None:
         """A write failed: what is remembered is again what the journal says, and everything is judged anew."""
         self._memory.reload()
@@ -397,7 +402,7 @@ class Decider:
                 continue
             lifted = self.rules is not None and case.subject.ban in self.rules.book.lifted
             state = State.LIFTED if lifted else case.state
-            ended = ("", OutcomeCode.FINISHING.value, OutcomeCode.TOLD.value, OutcomeCode.NOT_SHOWN.value)
+            ended = ("", "finishing", "told", "not-shown", "refused")
             outcome = OutcomeCode.GONE.value if case.outcome in ended else case.outcome
             case = case._replace(gone_at=now, state=state, action=Action.REPORT, outcome=outcome)
             if case.line is not None:

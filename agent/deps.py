@@ -24,18 +24,21 @@ from agent.errors import InterdictError, StateBroken
 from agent.events import Event, EventLog
 from agent.examiner import Examiner
 from agent.file_content import FileContent
+from agent.guardian import Doors, Guardian
 from agent.host import processes
 from agent.host.child import weaknesses
 from agent.host.clock import BUILD_TIME, Clock, SystemClock
 from agent.host.files import Tree, file_mark, read_bounded, take_lock
+from agent.host.sessions import write_terminal_of
 from agent.host.users import own_uid, person_of
-from agent.inbox import Inbox
+from agent.inbox import GateSaid, Inbox
 from agent.inventory import SOURCES
 from agent.inventory.containers import container_of
 from agent.inventory.installations import Installation
 from agent.inventory.interface import Look
 from agent.inventory.machine import open_machine
 from agent.inventory.runner import look
+from agent.ipc.gate_start import Gate, open_gate
 from agent.looker import Looker, Order
 from agent.memory import Memory
 from agent.messenger import Messenger, PolicyDoor
@@ -110,6 +113,8 @@ def build_daemon(settings: Settings) -> Daemon:
         now=base.now,
         policy_version=lambda: base.policy.rules.book.version if base.policy.rules else 0,
     )
+    gate = open_gate(settings, lambda event: base.inbox.put(GateSaid(event)))
+    guardian = _guardian(base, watching, decider, actors, gate)
     sources = Sources(
         settings=settings,
         decider=decider,
@@ -122,7 +127,8 @@ def build_daemon(settings: Settings) -> Daemon:
         inbox=base.inbox,
         views=base.views,
         log=base.log,
-        watch_health=functools.partial(_health, settings, watching, supervisor),
+        watch_health=lambda: [*_health(settings, watching, supervisor), *guardian.health()],
+        guardian=guardian,
         homes=functools.partial(_owners, settings),
     )
     parts = Parts(
@@ -140,6 +146,7 @@ def build_daemon(settings: Settings) -> Daemon:
         looker=watching.looker,
         examiner=watching.examiner,
         messenger=messenger,
+        guardian=guardian,
         supervisor=supervisor,
         ledger=Ledger(state_dir=settings.state_dir, now=base.now, vault_dir=settings.vault_dir),
         content=watching.content,
@@ -147,7 +154,7 @@ def build_daemon(settings: Settings) -> Daemon:
         recover=functools.partial(_recover, base),
         settings_mark=lambda: file_mark(settings.file),
         reload=lambda: load_settings(settings.file),
-        threads=_threads(settings, watching, messenger, actors),
+        threads=(*_threads(settings, watching, messenger, actors), *guardian.parts(gate.run)),
         unlock=base.unlock,
     )
     return Daemon(parts)
@@ -211,6 +218,29 @@ def _messenger(base: _Base) -> Messenger:
         link=_console_link(base.settings),
         key=base.key,
         now=base.now,
+    )
+
+
+def _guardian(base: _Base, watching: _Watching, decider: Decider, actors: Actors, gate: Gate) -> Guardian:
+    words = Wording(settings=base.settings, rules=lambda: base.policy.rules, told=lambda *_: None, places=lambda *_: 1)
+    doors = Doors(
+        keeper=gate.keeper,
+        write=gate.write,
+        terminal=lambda event, text: write_terminal_of(event.tty, event.pid, event.uid, text),
+        words=words.refused,
+        act=actors.do,
+        look_at=watching.examiner.look_at,
+        looker=watching.looker,
+        people=lambda: _owners(base.settings).values(),
+    )
+    return Guardian(
+        doors=doors,
+        decider=decider,
+        memory=base.memory,
+        journal=base.journal,
+        inbox=base.inbox,
+        log=base.log,
+        clock=base.clock.monotonic,
     )
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from agent.decider import Process, ProcessKey
 from agent.enforce.interface import Outcome
+from agent.ipc.gate_events import GateEvent
 from agent.policy.refresh import Refresh
 from policy_schema.rules.observation import Coverage, Observation, Unknown
 
@@ -67,6 +68,12 @@ class Enrolled(NamedTuple):
     final: bool
 
 
+class GateSaid(NamedTuple):
+    """Something was heard from the gate, or of it."""
+
+    event: GateEvent
+
+
 class SettingsChanged(NamedTuple):
     """The settings file was changed, or somebody sent SIGHUP."""
 
@@ -79,7 +86,19 @@ class Stop(NamedTuple):
     """The agent shall end."""
 
 
-Message = Looked | Recognised | Ended | Acted | Refreshed | Answered | Enrolled | SettingsChanged | PolicyWanted | Stop
+Message = (
+    Looked
+    | Recognised
+    | Ended
+    | Acted
+    | Refreshed
+    | Answered
+    | Enrolled
+    | GateSaid
+    | SettingsChanged
+    | PolicyWanted
+    | Stop
+)
 
 
 class Inbox:

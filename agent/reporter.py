@@ -15,6 +15,7 @@ from agent import brake as braking
 from agent.decider import Decider
 from agent.events import Event, EventLog
 from agent.findings import shown
+from agent.guardian import Guardian
 from agent.inbox import Answered, Enrolled, Inbox, Looked
 from agent.memory import Memory
 from agent.messenger import Messenger
@@ -62,6 +63,7 @@ class Sources(NamedTuple):
     views: Views
     log: EventLog
     watch_health: Callable[[], list[tuple[str, str]]]
+    guardian: Guardian
     homes: Callable[[], Mapping[str, int]]
     """Every home of this machine, and whose it is (uid)."""
 
@@ -200,6 +202,7 @@ class Reporter:
 
     def _heartbeat(self, now: Instant) -> Heartbeat:
         s = self._s
+        gate = s.guardian.state()
         return Heartbeat(
             started_at=format_instant(self._started_at),
             uptime_s=max(0, now - self._started_at),
@@ -213,6 +216,9 @@ class Reporter:
             rss_kb=psutil.Process().memory_info().rss // 1024,
             mode=s.settings.mode,
             brake=bool(s.memory.brake.held) or braking.resting_until(s.memory.brake, now) > now,
+            gate=clean(gate.features if gate.stage == "alive" else gate.stage, 40),
+            gate_ends=gate.deaths,
+            refused=s.guardian.refused_on(now),
         )
 
     # Views
@@ -257,6 +263,7 @@ class Reporter:
             "notes": [*s.policy.notes(now), *(f"Ban {ban}: {why}" for ban, why in s.decider.guarded.items())],
             "counts": {"findings": len(s.decider.current), "unsent": s.journal.pending_count()},
             "brake": braking.held_bans(s.memory.brake),
+            "gate": s.guardian.view(now),
             "next_change": format_instant(s.decider.wake) if s.decider.wake is not None else None,
         }
 

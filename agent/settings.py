@@ -69,6 +69,12 @@ class Settings:
     """Look at the system's own places (`/usr/lib/node_modules`, …) too."""
     courier_user: str = "interdict-courier"
     adopter_user: str = "interdict-adopter"
+    gate: str = "auto"
+    """`auto`: the agent starts the gate itself (Linux, root). `systemd`: its own unit does. `off`: starts are not
+    refused; what runs is seen and ended."""
+    gate_user: str = "interdict-gate"
+    gate_only: tuple[str, ...] = ()
+    """Mount points: the gate watches these and nothing else (for trials and tests); empty means every local one."""
     process_poll: float = 0.25
     """Between two looks at the processes where the kernel does not tell of starts."""
     proxy: str = ""
@@ -90,15 +96,17 @@ _TEXTS = frozenset(
 ) | {
     "courier_user",
     "adopter_user",
+    "gate_user",
     "ca_file",
     "region",
 }
-_LISTS = frozenset({"roots", "homes", "path_folders", "groups"})
+_LISTS = frozenset({"roots", "homes", "path_folders", "groups", "gate_only"})
 _CHOICES = {
     "ownership": ("company", "personal"),
     "kind": ("workstation", "server", "ci", "kiosk"),
     "mode": ("enforce", "observe"),
     "notices": ("desktop", "stdout"),
+    "gate": ("auto", "systemd", "off"),
 }
 
 

@@ -54,6 +54,18 @@ class Wording:
         notice = compose(book.organisation, ban, entry, situation)
         return Words(notice.title, notice.body, terminal_text(book.organisation, ban, entry, situation))
 
+    def refused(self, ban_id: str, tool_id: str, now: Instant) -> Words:
+        """What is said about a start that was refused."""
+        rules = self._rules()
+        ban = next((one.text for one in rules.book.bans if one.id == ban_id), None) if rules else None
+        if rules is None or ban is None:
+            return Words()
+        organisation, entry = rules.book.organisation, rules.book.tool_entries.get(tool_id)
+        situation = Situation(occasion=Occasion.BLOCKED, now=now, reader=self._reader)
+        tool: Mapping[str, object] = entry if isinstance(entry, Mapping) else {"id": tool_id}
+        notice = compose(organisation, ban, tool, situation)
+        return Words(notice.title, notice.body, terminal_text(organisation, ban, tool, situation))
+
 
 def _occasion(row: Current, wish: Wish) -> Occasion:
     if wish.kind is Kind.QUARANTINE:

@@ -60,6 +60,43 @@ def write_terminal(path: str, uid: int, text: str) -> bool:
         os.close(fd)
 
 
+def write_terminal_of(number: int, pid: int, uid: int, text: str) -> bool:
+    """Writes to the terminal with this number, if the process that it was told of sees the same terminals as we do."""
+    terminal = terminal_of(number)
+    return bool(terminal) and same_namespaces(pid) and write_terminal(terminal, uid, text)
+
+
+def terminal_of(number: int) -> str:
+    """The device of a terminal by its number in `/proc/PID/stat`; empty for what is no terminal of a person.
+
+    Numbers of the kernel's `devices.txt`: 136 to 143 are pseudo-terminals, 4 the consoles and serial lines.
+    """
+    if sys.platform == "win32" or number <= 0:
+        return ""
+    major, minor = os.major(number), os.minor(number)
+    if 136 <= major <= 143:
+        return f"/dev/pts/{(major - 136) * 256 + minor}"
+    if major == 4:
+        return f"/dev/tty{minor}" if minor < 64 else f"/dev/ttyS{minor - 64}"
+    return ""
+
+
+def same_namespaces(pid: int) -> bool:
+    """Whether a process lives in our namespaces of processes and mounts: elsewhere terminals have other numbers.
+
+    True when the process is gone: whoever saw it has asked already.
+    """
+    for name in ("mnt", "pid"):
+        try:
+            if os.stat(f"/proc/{pid}/ns/{name}").st_ino != os.stat(f"/proc/self/ns/{name}").st_ino:
+                return False
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+    return True
+
+
 def plain(text: str) -> str:
     """Text without anything that a terminal or a reader could be misled by: controls, bidi and format characters."""
     return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from agent.errors import Denied, Gone, InterdictError
-from agent.host._linux_held import HeldProcess
-from agent.host._linux_packets import Connection, Listener
+from agent.host import _linux_held as held
+from agent.host import _linux_packets as packets
 from agent.ipc import gate_life as lives
 from agent.ipc.gate_events import GateCame, GateEnded, GateEvent, GateState
 from agent.ipc.gate_messages import (
@@ -68,9 +68,9 @@ class GateKeeper:
     def __init__(
         self,
         *,
-        listen: Callable[[], Listener],
+        listen: Callable[[], packets.Listener],
         start: Callable[[], Program] | None,
-        earlier: Callable[[], HeldProcess | None],
+        earlier: Callable[[], held.HeldProcess | None],
         note: Callable[[int], None],
         say: Callable[[GateEvent], None],
         clock: Callable[[], float] = time.monotonic,
@@ -81,9 +81,9 @@ class GateKeeper:
         self._say, self._clock = say, clock
         self._life = lives.Life()
         self._tally = Tally()
-        self._connections: dict[int, Connection] = {}
-        self._current: Connection | None = None
-        self._held: HeldProcess | None = None
+        self._connections: dict[int, packets.Connection] = {}
+        self._current: packets.Connection | None = None
+        self._held: held.HeldProcess | None = None
         self._program: Program | None = None
         self._why = ("", "")
         self._groups = 0
@@ -138,7 +138,7 @@ class GateKeeper:
         self._held = self._earlier()
         self._life = lives.expected(self._life, now, _FOR_EARLIER if self._held is not None else 0.0)
 
-    def _turn(self, listener: Listener) -> None:
+    def _turn(self, listener: packets.Listener) -> None:
         now = self._clock()
         starts = self._start is not None and self._wanted > 0
         for fd in self._ready(listener, lives.wait(self._life, now, starts=starts), now):
@@ -159,7 +159,7 @@ class GateKeeper:
         if act is not None:
             self._do(act, now)
 
-    def _ready(self, listener: Listener, wait: float, now: float) -> list[int]:
+    def _ready(self, listener: packets.Listener, wait: float, now: float) -> list[int]:
         poll = select.poll()
         if now >= self._deaf_until:
             poll.register(listener.fileno(), select.POLLIN)
@@ -191,7 +191,7 @@ class GateKeeper:
             self._drop_held()
         try:
             self._program = self._start()
-            self._held = HeldProcess.by_number(self._program.pid)
+            self._held = held.HeldProcess.by_number(self._program.pid)
         except InterdictError as error:
             self._problem = str(error)
             self._life = lives.ended(lives.started(self._life, now), now)
@@ -241,7 +241,7 @@ class GateKeeper:
 
     # Connections
 
-    def _let_in(self, listener: Listener) -> None:
+    def _let_in(self, listener: packets.Listener) -> None:
         try:
             connection = listener.accept()
         except Denied as error:
@@ -255,21 +255,19 @@ class GateKeeper:
                 self._drop(idle)
         self._connections[connection.fileno()] = connection
 
-    def _hear(self, connection: Connection) -> None:
+    def _hear(self, connection: packets.Connection) -> None:
         try:
             for _ in range(_MOST_AT_ONCE):
                 data = connection.receive()
                 if data is None:
                     return
-                self._take(connection, read_message(data))
+                with contextlib.suppress(ValueError):
+                    # What is no message is passed over: a gate of another version, or a path that nobody thought of.
+                    self._take(connection, read_message(data))
         except EOFError:
             self._drop(connection)
-        except ValueError as error:
-            self._say(Trouble(code="bad-message"))
-            self._problem = f"the gate said something that is no message: {str(error)[:100]}"
-            self._drop(connection)
 
-    def _take(self, connection: Connection, message: GateMessage) -> None:
+    def _take(self, connection: packets.Connection, message: GateMessage) -> None:
         now = self._clock()
         if isinstance(message, Hello):
             self._greet(connection, message, now)
@@ -293,16 +291,16 @@ class GateKeeper:
             case AllowedLate():
                 self._say(message)
 
-    def _greet(self, connection: Connection, hello: Hello, now: float) -> None:
+    def _greet(self, connection: packets.Connection, hello: Hello, now: float) -> None:
         """A gate says that it is there: from now on it is the gate."""
         try:
-            held = HeldProcess(connection.peer.pid, connection.hold_peer())
+            process = held.HeldProcess(connection.peer.pid, connection.hold_peer())
         except Denied as error:
             self._problem = str(error)
             return
         if self._current is not None and self._current is not connection:
             self._drop(self._current)
-        self._drop_held_only(held)
+        self._hold(process)
         self._current = connection
         self._life = lives.heard(self._life, now)
         self._features, self._in_force, self._problem = hello.features, hello.serial, ""
@@ -315,16 +313,16 @@ class GateKeeper:
         if self._current.send(read_orders_again(self._wanted)):
             self._told = self._wanted
 
-    def _drop(self, connection: Connection) -> None:
+    def _drop(self, connection: packets.Connection) -> None:
         self._connections.pop(connection.fileno(), None)
         connection.close()
         if connection is self._current:
             self._current = None
 
-    def _drop_held_only(self, held: HeldProcess) -> None:
+    def _hold(self, process: held.HeldProcess) -> None:
         if self._held is not None:
             self._held.close()
-        self._held = held
+        self._held = process
 
     def _drop_held(self) -> None:
         if self._held is not None:

@@ -38,6 +38,7 @@ class OutcomeCode(StrEnum):
 
     TOLD = "told"
     NOT_SHOWN = "not-shown"
+    REFUSED = "refused"
     FINISHING = "finishing"
     STOPPED = "stopped"
     KILLED = "killed"

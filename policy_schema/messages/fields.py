@@ -33,6 +33,9 @@ _HEARTBEAT: Final[dict[str, str]] = {
     "rss_kb": "to see the memory the agent takes",
     "mode": "whether the settings let the agent act or only watch",
     "brake": "whether the agent holds back because a ban matches far more than before",
+    "gate": "whether starts can be refused on the machine",
+    "gate_ends": "to see a gate that crashes or is made to",
+    "refused": "how many starts were refused that day; not which, and not whose",
 }
 _POLICY: Final[dict[str, str]] = {
     "id": "which policy is in force",

@@ -29,3 +29,10 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     """`enforce`, or `observe` when the settings forbid acting."""
     brake: bool = False
     """True while the brake holds acts back; reporting goes on."""
+    gate: Code = ""
+    """Whether starts are refused: `full` or `no-evictable` (what the kernel offers), `off`, or where a gate stands that
+    does not work: `absent`, `starting`, `killed`."""
+    gate_ends: Count = 0
+    """How often the gate came to an end."""
+    refused: Count = 0
+    """Starts that were refused on this day (UTC)."""
