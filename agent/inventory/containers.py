@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from agent.errors import Gone, InterdictError
 from agent.host.files import Tree
+from agent.inventory.language_containers import package_around
 from agent.inventory.macos_formats import MAX_PLIST, parse_bundle
 from agent.inventory.npm_formats import package_purl as npm_purl
 from agent.inventory.npm_formats import parse_manifest
@@ -55,9 +56,9 @@ def container_of(tree: Tree, path: str) -> Container | None:
         if found is not None:
             return found
         folder = posixpath.dirname(folder)
-    if posixpath.basename(posixpath.dirname(path)) in ("bin", "Scripts"):
-        return _of_script(tree, path)
-    return None
+    found = _of_script(tree, path) if posixpath.basename(posixpath.dirname(path)) in ("bin", "Scripts") else None
+    around = package_around(tree, path) if found is None else None
+    return Container(*around) if around else found
 
 
 def started_by(tree: Tree, path: str, script: bytes) -> Container | None:

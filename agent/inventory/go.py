@@ -38,7 +38,6 @@ OF_USERS = (
     "~/sdk/*/bin",
 )
 SETTINGS = (".config/go/env", "Library/Application Support/go/env", "AppData/Roaming/go/env")
-_OF_THE_SYSTEM = frozenset({"/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/games"})
 _TOOLCHAIN = "cmd/"
 """Go's own programs: `cmd/go` and the like."""
 
@@ -66,7 +65,7 @@ def _folders(machine: Machine) -> Iterator[str | Unknown | Root]:
     for found in _all_folders(machine):
         if not isinstance(found, str):
             yield found
-        elif found not in seen and found not in _OF_THE_SYSTEM:
+        elif found not in seen:
             seen.add(found)
             yield Root(found)
             yield found
