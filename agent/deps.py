@@ -353,9 +353,10 @@ def _look_run(settings: Settings) -> Callable[[Order], Look]:
             wanted=order.wanted,
             system=settings.system,
             cache=order.cache,
+            recall=order.recall,
             stopped=order.stopped,
         ) as machine:
-            found = look(machine, (order.source,))
+            found = look(machine, (order.source,), changed=order.changed)
         seen = {name: tuple(map(_of_person, rows)) for name, rows in found.observations.items()}
         return found._replace(observations=seen)
 
@@ -364,7 +365,8 @@ def _look_run(settings: Settings) -> Callable[[Order], Look]:
 
 def _of_person(seen: Observation) -> Observation:
     """What belongs to a subordinate user id belongs to the person who was given it."""
-    return seen._replace(uid=person_of(seen.uid))
+    person = person_of(seen.uid)
+    return seen if person == seen.uid else seen._replace(uid=person)
 
 
 def _actors(base: _Base, sight: Sight) -> Mapping[Kind, Callable[[], Actor]]:
