@@ -1,7 +1,7 @@
 """How a thread that is in no hurry leaves processor and disk to everybody else. One door for the three systems.
 
 What a system refuses is left out: the work is done all the same, only less politely. Linux: a nice value of the thread
-alone, and the idle class for its reads (which only some schedulers heed). macOS: the background quality of service, which
+alone, and the idle class for its reads, which some schedulers heed. macOS: the background quality of service, which
 covers both. Windows: the background mode of a thread, for as long as it lasts.
 """
 
