@@ -10,7 +10,16 @@ from collections.abc import Iterator
 from typing import NamedTuple, assert_never
 
 from policy_schema.notices.facts import Claim, Values
-from policy_schema.notices.telling import Found, Occasion, Situation, Telling, occasion_of, plain_ascii, telling
+from policy_schema.notices.telling import (
+    Found,
+    Occasion,
+    Situation,
+    Telling,
+    configured,
+    occasion_of,
+    plain_ascii,
+    telling,
+)
 from policy_schema.notices.times import clock, span, when, zone_name
 from policy_schema.notices.translate import Words
 
@@ -57,6 +66,8 @@ def _title(made: Telling) -> str:
             return words("{tool} is being put aside", tool=tool)
         case Occasion.REMOVED:
             return words("{tool} was put aside", tool=tool)
+        case Occasion.CONFIGURED:
+            return configured(made)
         case Occasion.IN_PROJECT:
             return words("{tool} is part of a project of yours", tool=tool)
         case Occasion.HELD:
@@ -85,7 +96,7 @@ def _body(made: Telling) -> Iterator[str]:
     yield _found(made)
     if made.occasion not in (Occasion.RESTORED, Occasion.EXCEPTED):
         yield _why(made)
-    if made.occasion in (Occasion.ANNOUNCED, Occasion.BLOCKED, Occasion.REMOVING):
+    if made.occasion in (Occasion.ANNOUNCED, Occasion.BLOCKED, Occasion.REMOVING, Occasion.CONFIGURED):
         yield from (claim_line(claim, words) for claim in ban.claims if claim.standing != "withdrawn")
     yield words.gap.join(line for line in _happens(made) if line)
     yield from _instead(made)
@@ -134,6 +145,10 @@ def _found(made: Telling) -> str:
     found, words = made.found, made.words
     if not found.path:
         return ""
+    if made.occasion is Occasion.CONFIGURED:
+        if found.model:
+            return words("Configured: {model} in {path}.", model=found.model, path=found.path)
+        return words("Configured in {path}.", path=found.path)
     version = found.version or words("unknown")
     line = words("Found: version {version} in {path}.", version=version, path=found.path)
     if found.places > 1:
@@ -147,6 +162,10 @@ def _happens(made: Telling) -> Iterator[str]:
     words, begins = made.words, made.begins
     if made.occasion is Occasion.IN_PROJECT:
         yield words("Nothing in a project is changed for you: please take it out of its dependencies.")
+        return
+    if made.occasion is Occasion.CONFIGURED:
+        change = words("Please choose another model there.") if made.found.model else words("Please take it out there.")
+        yield words.gap.join([change, words("Nothing is changed for you, and this says nothing about use.")])
         return
     if made.occasion is Occasion.ANNOUNCED and begins is not None:
         yield words("From {time} on it can no longer be started.", time=_date(begins, made))

@@ -54,6 +54,8 @@ class Ban(NamedTuple):
     update: bool
     after: str
     """For an entry under `lifted`: what happens to what was put aside (restore, offer, keep)."""
+    families: tuple[str, ...]
+    """Of a model ban."""
 
 
 def read_ban(organisation: Values, ban: Values, wanted: tuple[str, ...]) -> Ban:
@@ -83,6 +85,7 @@ def read_ban(organisation: Values, ban: Values, wanted: tuple[str, ...]) -> Ban:
         no_later_than=_instant(limit) if limit is not None else None,
         update=ban.get("cure") == "update",
         after=_text(ban, "quarantine"),
+        families=tuple(str(family) for family in _list(ban.get("families"))),
     )
 
 

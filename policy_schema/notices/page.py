@@ -68,7 +68,9 @@ def sections(made: Telling) -> Iterator[Section]:
     yield Section(
         words("What this says about you"),
         (
-            words("That a program is installed does not show that anybody used it."),
+            words("That a model is configured does not show that anybody used it.")
+            if ban.families
+            else words("That a program is installed does not show that anybody used it."),
             words("`interdict status` shows what was found on your machine, `interdict sent` every word that left it."),
         ),
     )
@@ -82,7 +84,9 @@ def _timetable(made: Telling) -> Iterator[str]:
     words, ban = made.words, made.ban
     sentences = {
         Action.REPORT: words("It is counted; nothing else happens."),
-        Action.NOTIFY: words("People who have it are told."),
+        Action.NOTIFY: words("People who have it configured are told.")
+        if ban.families
+        else words("People who have it are told."),
         Action.BLOCK: words("It can no longer be started; what runs may finish."),
         Action.REMOVE: words("It is put aside; nothing is deleted, and it can be put back."),
     }

@@ -24,6 +24,8 @@ class Occasion(StrEnum):
     REMOVING = "removing"
     """It is about to be put aside."""
     REMOVED = "removed"
+    CONFIGURED = "configured"
+    """Some program's settings name a model or start a tool: told, never more, and never called used."""
     IN_PROJECT = "in-project"
     """It lies in a project folder, which nobody but the person changes."""
     HELD = "held"
@@ -39,6 +41,8 @@ class Found(NamedTuple):
     path: str = ""
     version: str = ""
     places: int = 1
+    model: str = ""
+    """The model that a setting names; empty for everything else."""
 
 
 class Situation(NamedTuple):
@@ -118,6 +122,13 @@ def _begins(ban: Ban, admitted: int, told: int) -> int | None:
     if ban.no_later_than is not None:
         fair = min(fair, ban.no_later_than)
     return max(min(starts), admitted, fair)
+
+
+def configured(made: Telling) -> str:
+    """What a setting says: that something is configured, never that it was used."""
+    if made.found.model:
+        return made.words("{tool} is configured with a model that is not allowed", tool=made.tool)
+    return made.words("{tool} is configured to be started by another program", tool=made.tool)
 
 
 def plain_ascii(text: str) -> str:

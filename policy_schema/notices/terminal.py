@@ -7,7 +7,7 @@ At most 400 bytes, so that one non-blocking write takes it.
 from __future__ import annotations
 
 from policy_schema.notices.facts import Values
-from policy_schema.notices.telling import Occasion, Situation, Telling, plain_ascii, telling
+from policy_schema.notices.telling import Occasion, Situation, Telling, configured, plain_ascii, telling
 from policy_schema.notices.times import when
 
 MAX_BYTES = 400
@@ -59,6 +59,8 @@ def _what(made: Telling) -> str:
         what = words("{tool} was stopped.", tool=tool)
     elif made.occasion in (Occasion.REMOVING, Occasion.REMOVED):
         what = words("{tool} is put aside; it can be put back.", tool=tool)
+    elif made.occasion is Occasion.CONFIGURED:
+        what = words("{what}.", what=configured(made))
     else:
         what = words("{tool} may not be used here.", tool=tool)
     instead = [words("Use {name}: {url}", name=a.title, url=a.url) for a in made.ban.alternatives[:1]]

@@ -28,6 +28,11 @@ FOUND = Found(path="/home/li/.nvm/versions/node/v22.1.0/lib/node_modules/example
 """An invented place: a preview looks at no machine."""
 
 
+CONFIGURED = Found(path="/home/li/.aider.conf.yml")
+CONFIGURED_IN: dict[str, Json] = {"id": "aider", "name": "aider"}
+"""For a model ban: an invented setting, of a tool that can be configured with any model."""
+
+
 class View(NamedTuple):
     """What is shown of one ban for one tool, one language and one stage."""
 
@@ -104,7 +109,7 @@ def pages_html(document: dict[str, Json], ban: dict[str, Json], languages: Seque
 def views_of(document: dict[str, Json], ban: dict[str, Json], language: str, only: str | None) -> Iterator[View]:
     """Each stage that tells people something, and the countdown, for each tool of a ban."""
     organisation = _map(document["organisation"])
-    for tool in tools_of(document, ban):
+    for tool in [CONFIGURED_IN] if "families" in ban else tools_of(document, ban):
         for action in stages_of(ban):
             if action is Action.REPORT or only not in (None, action.value):
                 continue
@@ -131,22 +136,25 @@ def _situation(ban: dict[str, Json], action: Action, language: str) -> Situation
     """The stage has just begun, and the person was told when the first one did."""
     starts = {Action(str(s["action"])): parse_instant(str(s["from"])) for s in map(_map, _list(ban["stages"]))}
     first = min(starts.values())
+    families = [str(family) for family in _list(ban.get("families") or [])]
     return Situation(
-        occasion=occasion_of(action),
+        occasion=Occasion.CONFIGURED if families else occasion_of(action),
         now=starts.get(action, first),
-        found=FOUND,
+        found=CONFIGURED._replace(model=families[0]) if families else FOUND,
         reader=Reader((language,)),
         told=first,
     )
 
 
 def bans_of(document: dict[str, Json]) -> list[dict[str, Json]]:
-    """The bans of a closed document."""
-    return [_map(ban) for ban in _list(document["bans"])]
+    """The bans of a closed document, those of models behind those of tools."""
+    return [_map(ban) for kind in ("bans", "model_bans") for ban in _list(document[kind])]
 
 
 def tools_of(document: dict[str, Json], ban: dict[str, Json]) -> list[dict[str, Json]]:
-    """The tools that a ban aims at, each once."""
+    """The tools that a ban aims at, each once; for a model ban its families together."""
+    if "families" in ban:
+        return [{"id": ban["id"], "name": ", ".join(str(family) for family in _list(ban["families"]))}]
     names = dict.fromkeys(str(_map(target)["tool"]) for target in _list(ban["targets"]))
     return [_map(_map(document["tools"])[name]) for name in names]
 

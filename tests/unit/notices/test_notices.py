@@ -64,6 +64,7 @@ def test_an_announcement_says_it_all() -> None:
 TITLES = {
     Occasion.ANNOUNCED: "Claude Code may not be used from",
     Occasion.BLOCKED: "Claude Code may not be started any more",
+    Occasion.CONFIGURED: "Claude Code is configured to be started by another program",
     Occasion.EXCEPTED: "Claude Code: you have an exception until Fri 10 July 2026, 09:15",
     Occasion.FINISHING: "Claude Code ends at 09:15, in 15 minutes",
     Occasion.HELD: "Claude Code: your request holds the block until Fri 10 July 2026, 09:15",
@@ -101,6 +102,32 @@ def test_chinese_is_chinese(occasion: Occasion) -> None:
     assert chinese.language == "zh-Hans"
     assert chinese.title != english.title
     assert not {line for line in english.body.splitlines() if line in chinese.body.splitlines()}
+
+
+def test_a_model_is_configured_and_nobody_is_said_to_use_it() -> None:
+    found = Found("/home/li/.aider.conf.yml", model="anthropic/claude-sonnet-4.5")
+    situation = Situation(Occasion.CONFIGURED, BLOCKED, found, ENGLISH)
+    aider = {"id": "aider"}
+    made = compose(ORGANISATION, {**BAN, "claims": [], "links": []}, aider, situation)
+    assert made.title == "aider is configured with a model that is not allowed"
+    assert made.body.splitlines() == [
+        "Configured: anthropic/claude-sonnet-4.5 in /home/li/.aider.conf.yml.",
+        "Policy of Example Group: Information Security has assessed it as not allowed on company devices.",
+        "Please choose another model there. Nothing is changed for you, and this says nothing about use.",
+        "Use instead: Qoder, https://qoder.com",
+        "Questions, or a reason to keep it: https://help.example.com/ai-tools",
+    ]
+    brief = terminal_text(ORGANISATION, BAN, aider, situation)
+    assert "aider is configured with a model that is not allowed" in brief
+    assert "claude" not in brief, "a terminal shows no word that others can choose"
+
+
+@pytest.mark.parametrize("model", ["", "claude-opus-4-1"], ids=["a server", "a model"])
+def test_a_setting_never_promises_a_block(model: str) -> None:
+    found = Found("/home/li/.cursor/mcp.json", model=model)
+    made = compose(ORGANISATION, BAN, TOOL, Situation(Occasion.CONFIGURED, TOLD, found, ENGLISH))
+    text = f"{made.title} {made.body}".lower()
+    assert not [word for word in ("started any more", "put aside", "may finish", " was used") if word in text]
 
 
 FAIR = {
