@@ -13,6 +13,8 @@ from policy_schema.notices.language import Reader
 from policy_schema.notices.terminal import terminal_text
 from policy_schema.rules.decision import State
 from policy_schema.rules.instant import Instant
+from policy_schema.rules.models import MODEL
+from policy_schema.rules.observation import Face
 from policy_schema.rules.rulebook import DeviceRules
 
 Person = Callable[[str, str, int], Instant | None]
@@ -44,7 +46,7 @@ class Wording:
         situation = Situation(
             occasion=_occasion(row, wish),
             now=now,
-            found=Found(shown(subject.path), subject.version, max(1, self._places(subject.ban, subject.tool))),
+            found=_found(row, self._places(subject.ban, subject.tool)),
             reader=self._reader,
             told=self._told(subject.ban, subject.tool, subject.uid),
             admitted=rules.admitted(subject.ban) or 0,
@@ -67,7 +69,15 @@ class Wording:
         return Words(notice.title, notice.body, terminal_text(organisation, ban, tool, situation))
 
 
+def _found(row: Current, places: int) -> Found:
+    subject = row.subject
+    model = subject.setting.removeprefix(MODEL) if subject.setting.startswith(MODEL) else ""
+    return Found(shown(subject.path), subject.version, max(1, places), model)
+
+
 def _occasion(row: Current, wish: Wish) -> Occasion:
+    if row.subject.face is Face.SETTING:
+        return Occasion.CONFIGURED
     if wish.kind is Kind.QUARANTINE:
         return Occasion.REMOVED
     if row.standing.state is State.AWAITING_NOTICE:

@@ -73,7 +73,8 @@ def test_a_preview_never_shows_the_classification(capsys: pytest.CaptureFixture[
 
 
 def test_a_ban_of_a_vendor_is_shown_for_each_tool(capsys: pytest.CaptureFixture[str]) -> None:
-    text = shown(capsys, "--language", "de", file=str(SAMPLES / "good" / "own-tool-vendor-models-lifted.yaml"))
+    file = str(SAMPLES / "good" / "own-tool-vendor-models-lifted.yaml")
+    text = shown(capsys, "--language", "de", "--ban", "anthropic-tools", file=file)
     assert [title.split(", ")[1] for title in titles(text) if title.endswith("notify")] == [
         "Acme Linter", "Claude Code", "Claude Desktop",
     ]  # fmt: skip
