@@ -5,7 +5,7 @@ Rules: the purl specification (percent-encoded segments, PyPI names lower case),
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from _blake2 import blake2b  # hashlib is the same and brings OpenSSL: 4 MB in the gate
 from typing import NamedTuple
 
 _PURL_BOUND = 512
