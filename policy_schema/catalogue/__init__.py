@@ -15,6 +15,6 @@ VERSION = "2026.11.21"
 def entry_texts() -> Iterator[tuple[str, str]]:
     """File name and text of each entry, alphabetically."""
     folder = files(__name__).joinpath("tools")
-    for entry in sorted(folder.iterdir(), key=lambda item: item.name):
+    for entry in sorted(folder.iterdir(), key=lambda item: item.name.removesuffix(".yaml")):
         if entry.name.endswith(".yaml"):
             yield entry.name, entry.read_text(encoding="utf-8")

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from policy_schema.document.base import Part
 from policy_schema.document.catalogue import parse_tool, tool_places
+from policy_schema.document.categories import CATEGORIES
 from policy_schema.document.checks.tools import folder_wrong
 from policy_schema.document.problems import Path, Places, Problem
 from policy_schema.document.tool import Content, FaceName, Magic, Mark, Tool
 from policy_schema.errors import BadDocument
 from policy_schema.rules.guard import protected_name, protected_package
-from policy_schema.rules.identity import parse_purl
+from policy_schema.rules.identity import executable_name, parse_purl
 from policy_schema.rules.signature import compile_signature
+
+SHORTEST_NAME: Final = 3
+"""Letters. A program called `q` or `cn` is anybody's: as a face it would only cry wolf."""
+WITHOUT_NAMESPACE: Final = frozenset({"brew", "choco", "pypi", "scoop", "snap", "winget"})
+"""purl types under which sources report a bare name: a tap or a bucket is not known from what lies on the disk."""
 
 
 class Entry(NamedTuple):
@@ -55,6 +61,9 @@ def _names(entry: Entry, by_id: Mapping[str, Entry]) -> Iterator[Problem]:
     for position, name in enumerate(entry.tool.aliases):
         if name in by_id:
             yield entry.problem(("aliases", position), f"{name!r} is a tool of its own", "leave it out")
+    if entry.tool.category not in CATEGORIES:
+        mend = f"write one of {', '.join(CATEGORIES)}"
+        yield entry.problem(("category",), f"{entry.tool.category!r} is no category", mend)
 
 
 def _marks(entry: Entry) -> Iterator[Problem]:
@@ -64,8 +73,9 @@ def _marks(entry: Entry) -> Iterator[Problem]:
     for name in sorted(set(entry.tool.marks) - filled):
         yield entry.problem(("marks", name.value), "marks a face that is empty", "remove the mark")
     for name, mark in entry.tool.marks.items():
-        if mark is Mark.DOCUMENTED and not entry.tool.sources.get(name):
-            yield entry.problem(("marks", name.value), "is documented, and no page is named", "add it under `sources:`")
+        if mark is not Mark.SEEN and not entry.tool.sources.get(name):
+            message = f"is {mark.value}, and no page is named"
+            yield entry.problem(("marks", name.value), message, "add it under `sources:`")
     for name in sorted(set(entry.tool.sources) - filled):
         yield entry.problem(("sources", name.value), "is about a face that is empty", "remove it")
 
@@ -84,9 +94,16 @@ def _faces(entry: Entry) -> Iterator[Problem]:
     for position, name in enumerate(faces.executables.names):
         if protected_name(name):
             yield entry.problem(("faces", "executables", "names", position), f"{name!r} is protected", "remove it")
+        if len(executable_name(name)) < SHORTEST_NAME:
+            message = f"{name!r} is too short to say anything"
+            yield entry.problem(("faces", "executables", "names", position), message, "leave it out")
     for position, purl in enumerate(faces.packages):
         if protected_package(parse_purl(purl).key):
             yield entry.problem(("faces", "packages", position), f"{purl} is protected", "remove it")
+        kind, _, name = parse_purl(purl).key.partition("/")
+        if kind in WITHOUT_NAMESPACE and "/" in name:
+            mend = f"write pkg:{kind}/{name.rpartition('/')[2]}"
+            yield entry.problem(("faces", "packages", position), f"{purl} names more than the package", mend)
     for position, signature in enumerate(faces.content):
         yield from _content(entry, position, signature)
 
@@ -104,7 +121,7 @@ def _content(entry: Entry, position: int, signature: Content) -> Iterator[Proble
 
 
 def _shared(entries: Iterable[Entry]) -> Iterator[Problem]:
-    """A package, app, extension, signer or folder belongs to one tool. Names may be shared: they are weak."""
+    """Whatever identifies a tool belongs to one tool. Names of programs may be shared: they are weak."""
     owners: dict[str, str] = {}
     for entry in entries:
         for path, key in _identities(entry.tool):
@@ -116,13 +133,23 @@ def _shared(entries: Iterable[Entry]) -> Iterator[Problem]:
 
 def _identities(tool: Tool) -> Iterator[tuple[Path, str]]:
     faces = tool.faces
+    for position, alias in enumerate(tool.aliases):
+        yield ("aliases", position), f"the alias {alias}"
     for position, purl in enumerate(faces.packages):
         yield ("faces", "packages", position), parse_purl(purl).key
     for position, folder in enumerate(faces.executables.folders):
-        yield ("faces", "executables", "folders", position), folder
+        yield ("faces", "executables", "folders", position), folder.casefold()
     for kind, ids in (*faces.extensions, *faces.apps):
         face = "extensions" if kind in type(faces.extensions).model_fields else "apps"
         for position, name in enumerate(ids):
-            yield ("faces", face, kind, position), f"{face} {kind} {name}"
+            yield ("faces", face, kind, position), f"{face} {kind} {name.casefold()}"
     for position, apple in enumerate(faces.signers.apple):
         yield ("faces", "signers", "apple", position), f"{apple.team} {apple.identifier}"
+    for position, signer in enumerate(faces.signers.authenticode):
+        yield ("faces", "signers", "authenticode", position), f"{signer.subject} {signer.product}"
+    for position, signature in enumerate(faces.content):
+        yield ("faces", "content", position), f"the texts {' and '.join(sorted(signature.all))[:80]!r}"
+    for position, file in enumerate(faces.hashes):
+        yield ("faces", "hashes", position), f"sha256 {file.sha256}"
+    for position, left in enumerate(faces.residue):
+        yield ("faces", "residue", position), f"residue {left}"

@@ -35,7 +35,7 @@ def included_tools(policy: Policy, catalogue: Catalogue) -> tuple[Tool, ...]:
     alternatives = [*(b.alternatives for b in policy.bans), *(b.alternatives for b in policy.model_bans)]
     named += [other.tool for others in alternatives for other in others if other.tool]
     wanted = {tool.id for name in named if (tool := known.find(name))}
-    around = {tool.id for tool in known.tools.values() if wanted & set(tool.embeds)}
+    around = {head.id for head in known.heads.values() if wanted.intersection(head.embeds)}
     return tuple(known.tools[name] for name in sorted(wanted | around))
 
 

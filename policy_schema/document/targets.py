@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import difflib
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from policy_schema.document.catalogue import Catalogue
 from policy_schema.document.policy import Ban, Policy, Target
@@ -11,6 +13,8 @@ from policy_schema.document.scalars import Wrong
 
 APPROVED = "approved"
 """In `except`: the ids of the policy's `approved` list."""
+FEW: Final = 12
+"""So many names are listed; of more, only the one that looks alike is named."""
 
 
 class Aim(NamedTuple):
@@ -35,13 +39,11 @@ def expand_target(target: Target, policy: Policy, catalogue: Catalogue) -> tuple
             raise Wrong("has `except` beside one tool", "leave `except` out, or name a vendor or category")
         return (known_id(target.tool, catalogue),)
     spared = set(spared_ids(target, policy, catalogue))
-    wanted = target.vendor if target.vendor is not None else target.category
-    found = [
-        t.id for t in catalogue.tools.values() if wanted == (t.vendor if target.vendor is not None else t.category)
-    ]
+    wanted = target.vendor or target.category or ""
+    by_id = {id: head.vendor if target.vendor is not None else head.category for id, head in catalogue.heads.items()}
+    found = [id for id, value in by_id.items() if value == wanted]
     if not found:
-        known = {t.vendor if target.vendor is not None else t.category for t in catalogue.tools.values()}
-        raise Wrong(f"{wanted!r} is no {given[0]} of the catalogue", f"write one of {', '.join(sorted(known))}")
+        raise Wrong(f"{wanted!r} is no {given[0]} of the catalogue", _nearest(wanted, sorted(set(by_id.values()))))
     return tuple(sorted(set(found) - spared))
 
 
@@ -65,6 +67,14 @@ def known_id(name: str, catalogue: Catalogue) -> str:
     if tool is None:
         raise Wrong(f"{name!r} is not a tool of the catalogue", catalogue.nearest(name))
     return tool.id
+
+
+def _nearest(wanted: str, known: Sequence[str]) -> str:
+    folded = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(wanted.casefold(), folded, n=1)
+    if near:
+        return f"did you mean {folded[near[0]]}?"
+    return f"write one of {', '.join(known)}" if len(known) <= FEW else "see `interdict-policy catalogue list`"
 
 
 def aims(ban: Ban, number: int, policy: Policy, catalogue: Catalogue) -> tuple[Aim, ...]:

@@ -84,7 +84,7 @@ def questions(catalogue: Catalogue, today: date) -> tuple[Question, ...]:
         Question("language", "Language of the texts, such as en or zh-Hans", always("en"), _like(Language)),
         Question("help", "Where people can ask (https or mailto)", always("https://help.example.com"), _like(Link)),
         Question("decided_by", "Who decided the ban", always("Information Security"), _like(Line)),
-        Question("tool", f"Tool to ban ({', '.join(catalogue.tools)})", always("claude-code"), tool),
+        Question("tool", "Tool to ban (its id in `interdict-policy catalogue list`)", always("claude-code"), tool),
         Question("reason", "Why, in a sentence", always("Assessed as not allowed on company devices."), _like(Line)),
         Question("alternative", "Tool to use instead", always("qoder"), tool),
         Question("alternative_url", "Its address", always("https://qoder.com"), _like(Link)),

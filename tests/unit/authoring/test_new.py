@@ -59,7 +59,7 @@ def test_somebody_is_asked_and_asked_again(
     assert (policy.organisation.name, policy.organisation.time_zone) == ("Acme", "Asia/Shanghai")
     err = capsys.readouterr().err
     assert "'Nowhere/City' is not a time zone that this machine knows; write a name such as" in err
-    assert "Tool to ban (anthropic-sdk, " in err
+    assert "Tool to ban (its id in `interdict-policy catalogue list`)" in err
 
 
 def test_nobody_to_ask_is_one_line(

@@ -75,8 +75,9 @@ def test_a_preview_never_shows_the_classification(capsys: pytest.CaptureFixture[
 def test_a_ban_of_a_vendor_is_shown_for_each_tool(capsys: pytest.CaptureFixture[str]) -> None:
     file = str(SAMPLES / "good" / "own-tool-vendor-models-lifted.yaml")
     text = shown(capsys, "--language", "de", "--ban", "anthropic-tools", file=file)
-    assert [title.split(", ")[1] for title in titles(text) if title.endswith("notify")] == [
-        "Acme Linter", "Claude Code", "Claude Desktop",
+    ours = [title for title in titles(text) if title.startswith("anthropic-tools, ") and title.endswith("notify")]
+    assert [title.split(", ")[1] for title in ours] == [
+        "Acme Linter", "Claude Code", "Claude Desktop", "LiteLLM", "Portkey Gateway",
     ]  # fmt: skip
     assert "Nicht erlaubt." in text
 

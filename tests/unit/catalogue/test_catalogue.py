@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from policy_schema.catalogue import entry_texts
-from policy_schema.document.catalogue import load_catalogue
+from policy_schema.document.catalogue import head_of, load_catalogue, parse_tool, read_head
 from policy_schema.document.catalogue_check import check_entries
 from policy_schema.document.tool import FaceName, Mark
 from policy_schema.rules.match import Tables, tool_faces
@@ -102,6 +102,33 @@ SEEN = {
     "the library on npm": (package("pkg:npm/%40anthropic-ai/sdk@1.11.0"), "anthropic-sdk", Confidence.EXACT),
     "the library on PyPI": (package("pkg:pypi/anthropic@2.11.0"), "anthropic-sdk", Confidence.EXACT),
     "qoder's command line": (package("pkg:npm/%40qoder-ai/qodercli@1.1.52"), "qoder", Confidence.EXACT),
+    "cline's extension, whose id holds the word claude, is cline's": (
+        Observation("x", Face.EXTENSION, "/x", extension="vscode:saoudrizwan.claude-dev"),
+        "cline",
+        Confidence.EXACT,
+    ),
+    "codex's own program in a package of the same name": (
+        package("pkg:npm/%40openai/codex@0.169.0-linux-x64"),
+        "codex",
+        Confidence.EXACT,
+    ),
+    "the browser's way to claude-code": (
+        Observation("x", Face.EXTENSION, "/x", extension="native_host:com.anthropic.claude_code_browser_extension"),
+        "claude-code",
+        Confidence.EXACT,
+    ),
+    "copilot in vim": (
+        Observation("x", Face.EXTENSION, "/x", extension="vim:copilot.vim"),
+        "github-copilot",
+        Confidence.EXACT,
+    ),
+    "zed from flathub": (package("pkg:flatpak/dev.zed.Zed@1.16.1"), "zed", Confidence.EXACT),
+    "a tool built by go": (package("pkg:golang/github.com/charmbracelet/crush@v0.96.1"), "crush", Confidence.EXACT),
+    "the vendor's own debian package": (
+        package("pkg:deb/debian/cursor@3.12.10?arch=amd64"),
+        "cursor",
+        Confidence.EXACT,
+    ),
     "qoder's editor on Linux": (program("/usr/share/qoder-ide/bin/code"), "qoder", Confidence.STRONG),
 }
 
@@ -112,10 +139,31 @@ def test_what_was_seen_of_a_tool_is_recognised(seen: Observation, tool: str, con
 
 
 NOT_OURS = {
-    "codex": package("pkg:npm/%40openai/codex@0.169.0"),
-    "an extension whose id holds the word claude": Observation(
-        "x", Face.EXTENSION, "/x", extension="vscode:saoudrizwan.claude-dev"
+    **{
+        f"a stranger's {purl}": package(purl)
+        for purl in (
+            "pkg:pypi/aider@0.2.6",
+            "pkg:pypi/aichat@0.0.5",
+            "pkg:pypi/codebuddy@0.0.4",
+            "pkg:pypi/codegeex@1.0",
+            "pkg:pypi/codex@2.5.6",
+            "pkg:pypi/cursor@1.3.5",
+            "pkg:pypi/devin@1.0.0",
+            "pkg:pypi/fabric@3.2.2",
+            "pkg:pypi/goose-ai@0.1.0",
+            "pkg:pypi/tabby@0.4.0",
+            "pkg:npm/cursor-agent@1.0.3",
+            "pkg:npm/openai-agents@1.1.0",
+            "pkg:npm/openai-api@1.3.1",
+            "pkg:brew/goose@3.26.0",
+            "pkg:deb/debian/warp@1.0",
+        )
+    },
+    "an extension that comes from nobody known": Observation(
+        "x", Face.EXTENSION, "/x", extension="vscode:claude.claude-code"
     ),
+    "a program called q": program("/usr/local/bin/q"),
+    "a program called goose, as the one for databases": program("/usr/local/bin/goose"),
     "a library that uses the library": package("pkg:pypi/llm-anthropic@0.30"),
     "a program in somebody's own bin": program("/home/li/.local/bin/notes"),
     "another program of the same team": program("/x", signer="apple:Q6L2SF6YDW/com.anthropic.other"),
@@ -129,7 +177,7 @@ def test_what_is_no_tool_of_the_catalogue_is_nothing(seen: Observation) -> None:
 
 def test_the_engine_belongs_to_what_carries_it() -> None:
     carrying = {tool.id for tool in load_catalogue().tools.values() if "claude-code" in tool.embeds}
-    assert carrying == {"claude-agent-sdk", "claude-desktop"}
+    assert carrying == {"claude-agent-sdk", "claude-code-acp", "claude-desktop"}
 
 
 def test_the_catalogue_is_sound() -> None:
@@ -153,6 +201,40 @@ WRONG = {
     "a tool that embeds itself": (
         CODE.replace("embeds: []", 'embeds: ["claude-code"]'),
         "embeds[0]: 'claude-code' is not",
+    ),
+    "a category that nobody knows": (
+        CODE.replace('category: "ai-coding-assistant"', 'category: "ai-toy"'),
+        "category: 'ai-toy' is no category; write one of ai-assistant, ai-coding-assistant,",
+    ),
+    "an alias of another tool": (
+        CODE.replace("aliases: []", 'aliases: ["claude-dev"]'),
+        "the alias claude-dev stands under claude-code already",
+    ),
+    "a program called by two letters": (
+        CODE.replace('names: ["claude"]', 'names: ["cc"]'),
+        "names[0]: 'cc' is too short to say anything",
+    ),
+    "a formula with its tap": (
+        CODE.replace('"pkg:brew/claude-code"', '"pkg:brew/anthropic/tap/claude-code"'),
+        "faces.packages[9]: pkg:brew/anthropic/tap/claude-code names more than the package; write pkg:brew/claude-code",
+    ),
+    "unverified, and from nowhere": (
+        CODE.replace('residue: "seen"', 'residue: "unverified"'),
+        "marks.residue: is unverified, and no page is named",
+    ),
+    "an extension of another tool in other letters": (
+        CODE.replace('vscode: ["anthropic.claude-code"]', 'vscode: ["SaoudRizwan.Claude-Dev"]'),
+        "extensions vscode saoudrizwan.claude-dev stands under claude-code already",
+    ),
+    "texts of another tool": (
+        TEXTS["qoder.yaml"].replace(
+            "embeds: []",
+            """  content:
+    - {magic: ["text"], min_size: "5MB", max_size: "9MB",
+       all: ["You are Claude Code, Anthropic's official CLI for Claude"]}
+embeds: []""",
+        ),
+        "stands under claude-code already",
     ),
     "an alias that is a tool": (
         CODE.replace("aliases: []", 'aliases: ["qoder"]'),
@@ -196,8 +278,41 @@ WRONG = {
 
 @pytest.mark.parametrize(("text", "says"), WRONG.values(), ids=WRONG)
 def test_a_wrong_entry_is_named(text: str, says: str) -> None:
-    shown = [problem.line_of_text() for problem in check_entries({**TEXTS, "claude-code.yaml": text}.items())]
+    file = "qoder.yaml" if 'id: "qoder"' in text else "claude-code.yaml"
+    shown = [problem.line_of_text() for problem in check_entries({**TEXTS, file: text}.items())]
     assert [line for line in shown if says in line], shown
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_quick_look_at_an_entry_says_what_reading_it_says(name: str) -> None:
+    tool = parse_tool(TEXTS[name], name)
+    assert read_head(TEXTS[name], name) == head_of(tool)
+
+
+OTHER_WAYS = {
+    "without quotes": ('vendor: "Anthropic"', "vendor: Anthropic"),
+    "a list over several lines": ("aliases: []", "aliases:\n  - cc"),
+    "without a line": ("embeds: []\n", ""),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), OTHER_WAYS.values(), ids=OTHER_WAYS)
+def test_an_entry_that_is_written_in_another_way_is_read(old: str, new: str) -> None:
+    text = TEXTS["claude-code.yaml"].replace(old, new)
+    head = read_head(text, "claude-code.yaml")
+    assert head == head_of(parse_tool(text, "claude-code.yaml"))
+    assert head.vendor == "Anthropic"
+
+
+def test_a_search_reads_no_entry_but_the_one_it_finds() -> None:
+    fresh = load_catalogue.__wrapped__()
+    assert fresh.find("claude-dev") is fresh.find("cline")
+    assert {head.id for head in fresh.heads.values() if head.vendor == "Anysphere"} == {
+        "cursor",
+        "cursor-cli",
+        "supermaven",
+    }
+    assert fresh.tools.entries_read() == ("cline",)
 
 
 def test_every_entry_lies_in_the_package() -> None:

@@ -51,10 +51,11 @@ TARGETS = {
         ['vendor: "Anthropic", except: ["anthropic-sdk", "claude-agent-sdk"]'],
         [("claude-code", None), ("claude-desktop", None)],
     ),
-    "a category but the approved": (
-        ['category: "ai-coding-assistant", except: "approved"'],
-        [("claude-code", None)],
+    "a vendor but the approved": (
+        ['vendor: "Alibaba", except: "approved"'],
+        [("iflow-cli", None), ("qoder-cn", None), ("qwen-code", None)],
     ),
+    "a category but one": (['category: "model-gateway", except: ["litellm"]'], [("portkey-gateway", None)]),
     "a tool twice counts once": (
         ['tool: "claude-code"', 'vendor: "Anthropic", except: ["claude-desktop", "anthropic-sdk", "claude-agent-sdk"]'],
         [("claude-code", None)],
@@ -127,7 +128,7 @@ def test_every_optional_field_is_there() -> None:
 
 def test_the_tools_that_are_meant_offered_or_carry_one_are_included() -> None:
     tools: Any = closed().document["tools"]
-    assert sorted(tools) == ["claude-agent-sdk", "claude-code", "claude-desktop", "qoder"]
+    assert sorted(tools) == ["claude-agent-sdk", "claude-code", "claude-code-acp", "claude-desktop", "qoder"]
     native = tools["claude-code"]["faces"]["content"][0]
     assert (native["min_size"], native["tail"]) == (50 * 1024 * 1024, 32 * 1024 * 1024)
 
@@ -190,7 +191,7 @@ def _claude(version: str) -> Observation:
 UNRESOLVED = {
     "a tool that does not exist": (with_targets('tool: "nothing"'), "bans[0].targets[0]: 'nothing' is not a tool"),
     "a target that means nothing": (
-        with_targets('vendor: "Alibaba", except: "approved"'),
+        with_targets('vendor: "Cline Bot", except: ["cline"]'),
         "bans[0].targets[0]: means no tool",
     ),
     "a time that the clocks skip": (
