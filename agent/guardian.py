@@ -176,8 +176,8 @@ class Guardian:
                 # What started while there was none is seen by the watcher; what it missed is looked for.
                 self._journal.add_event(now, -1, {"event": "gate-ended", "why": event.why, "uid": event.uid})
             case OrdersTaken():
-                if not event.ok:
-                    self._log.write(Event.GATE, what="orders-not-taken", serial=event.serial, why=event.why)
+                what = "orders-taken" if event.ok else "orders-not-taken"
+                self._log.write(Event.GATE, what=what, serial=event.serial, why=event.why)
             case Trouble():
                 self._log.write(Event.GATE, what="trouble", code=event.code, uid=event.uid)
             case _:
@@ -202,9 +202,9 @@ class Guardian:
             "text": words.brief if told else "",
         }
         self._journal.add_event(now, event.uid, body)
-        self._log.write(
-            Event.REFUSED, **{**body, "path": shown(event.path)}, uid=event.uid, version=event.version, told=told
-        )
+        rest = {key: value for key, value in body.items() if key not in ("event", "kind", "text")}
+        rest |= {"path": shown(event.path), "uid": event.uid, "version": event.version, "told": told}
+        self._log.write(Event.REFUSED, **rest)
         if row is None:
             # Nobody knew of this place: it is looked at now.
             if self._d.looker.hint(event.path):

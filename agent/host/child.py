@@ -179,7 +179,9 @@ def gate_command(arguments: Sequence[str], user: str | None) -> list[str]:
     if getattr(sys, "frozen", False):
         program = [os.path.join(os.path.dirname(sys.executable), GATE_PROGRAM)]
     else:
-        program = [sys.executable, "-I", "-B", "-m", "agent.gate"]
+        # -S and -I: nothing of the site is loaded, which saves 4 MB; the gate finds itself by its own path.
+        place = os.path.join(os.path.dirname(os.path.abspath(agent.__file__)), "gate", "__main__.py")
+        program = [sys.executable, "-SIEB", place]
     return [*_as_user(user), *program, *arguments]
 
 

@@ -306,6 +306,8 @@ class GateKeeper:
         self._features, self._in_force, self._problem = hello.features, hello.serial, ""
         self._told = hello.serial
         self._say(GateCame(connection.peer.pid, hello.features))
+        if hello.serial:
+            self._say(OrdersTaken(serial=hello.serial, ok=True))
 
     def _tell_orders(self) -> None:
         if self._current is None or self._told == self._wanted or not self._wanted:

@@ -48,7 +48,7 @@ class Refused(_Message, frozen=True, kw_only=True, tag="refused"):
     at: float
     uid: _Uid
     pid: _Pid
-    tty: _Pid = 0
+    tty: _Number = 0
     """The terminal's number as in `/proc/PID/stat`; 0 for none, or for one of another namespace."""
     path: _Path
     tool: _Word

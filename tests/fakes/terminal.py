@@ -22,9 +22,15 @@ class Talk(NamedTuple):
     shown: str
 
 
-def converse(command: Sequence[str], answers: Sequence[tuple[str, str]], cwd: Path) -> Talk:
-    """Runs a program with a controlling terminal; each answer is typed when its question has appeared."""
+def converse(command: Sequence[str], answers: Sequence[tuple[str, str]], cwd: Path, uid: int | None = None) -> Talk:
+    """Runs a program with a controlling terminal; each answer is typed when its question has appeared.
+
+    With `uid` it is that person's program, and their terminal, open to messages (`mesg y`), as after a login.
+    """
     ours, theirs = pty.openpty()
+    if uid is not None:
+        os.fchown(theirs, uid, -1)
+        os.fchmod(theirs, 0o620)
     process = subprocess.Popen(
         list(command),
         stdin=theirs,
@@ -33,6 +39,9 @@ def converse(command: Sequence[str], answers: Sequence[tuple[str, str]], cwd: Pa
         cwd=cwd,
         start_new_session=True,
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        user=uid,
+        group=uid,
+        extra_groups=None if uid is None else [],
     )
     os.close(theirs)
     try:
