@@ -26,6 +26,7 @@ from agent.file_content import FileContent
 from agent.guardian import Guardian
 from agent.host import processes
 from agent.host.clock import Clock
+from agent.host.service_manager import ServiceManager
 from agent.inbox import Inbox
 from agent.looker import Looker
 from agent.memory import Memory
@@ -46,6 +47,8 @@ _SETTINGS_EVERY = 30.0
 """Seconds between two looks at the settings file's times."""
 _STUCK_WAIT = 1.0
 """Seconds until the next try when the state folder cannot be written."""
+_START_TIME = 300
+"""Seconds that a service manager is asked for: what a kill interrupted in a vault may be gigabytes."""
 _CLEAN = "clean-end"
 FLOOR = "clock-floor"
 
@@ -69,6 +72,7 @@ class Parts(NamedTuple):
     messenger: Messenger
     guardian: Guardian
     supervisor: Supervisor
+    service: ServiceManager
     ledger: Ledger
     content: FileContent
     watch_folders: Callable[[frozenset[str]], None]
@@ -126,6 +130,7 @@ class Daemon:
             self._p.decider.remember_again()
             self._p.reporter.changed()
             self._dirty = True
+            self._p.service.status(f"waiting: {error}")
             threading.Event().wait(_STUCK_WAIT)
             return
         if self._stuck:
@@ -134,6 +139,7 @@ class Daemon:
 
     def _turn(self) -> None:
         """One turn: everything that waits in the inbox, then whatever is due."""
+        self._p.service.alive()
         message = self._unhandled or self._p.inbox.get(self._patience())
         while message is not None:
             self._unhandled = message
@@ -192,12 +198,13 @@ class Daemon:
         if self._p.reporter.views_due and at >= self._views_at:
             self._views_at = at + _VIEW_EVERY
             self._p.reporter.write_views(self._now())
+            self._p.service.status(self._p.reporter.sentence())
 
     def _patience(self) -> float:
         """Seconds until something is due by itself."""
         clock = self._p.clock
         at = clock.monotonic()
-        waits = [self._look_at - at, 60.0]
+        waits = [self._look_at - at, self._p.service.patience, 60.0]
         if self._p.reporter.ready():
             waits.append(self._report_at - at)
         if self._p.reporter.views_due:
@@ -252,7 +259,7 @@ class Daemon:
         if p.policy.rules is not None:
             p.ledger.refresh(p.policy.rules.book.version)
             p.decider.restored = p.ledger.restored_paths()
-            p.decider.is_ours = lambda path: p.ledger.ours(path) is Ours.VAULT
+            p.decider.is_ours = lambda path: p.ledger.ours(path) in (Ours.VAULT, Ours.SIGNPOST)
 
     def _recognised(self, message: box.Recognised) -> None:
         """A process outside of every known installation shows a place that nobody looked at: it is looked at now."""
@@ -326,6 +333,7 @@ class Daemon:
         p.journal.set_meta(_CLEAN, running)
         p.memory.keep_brake(braking.started(p.memory.brake, clean, self._now()))
         p.log.write(Event.STARTED, settings=p.settings.file, clean=clean, mode=p.settings.mode)
+        p.service.starting(_START_TIME)
         p.recover()
         kept = p.policy.last_good(self._now())
         if kept is not None:
@@ -334,9 +342,11 @@ class Daemon:
             p.examiner.know(kept, ())
         for part in p.threads:
             p.supervisor.start(part)
+        p.service.ready()
 
     def _end(self) -> None:
         p = self._p
+        p.service.stopping()
         late = p.supervisor.stop()
         try:
             p.reporter.write_views(self._now())

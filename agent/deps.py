@@ -29,6 +29,7 @@ from agent.host import processes
 from agent.host.child import weaknesses
 from agent.host.clock import BUILD_TIME, Clock, SystemClock
 from agent.host.files import Tree, file_mark, read_bounded, take_lock
+from agent.host.service_manager import ServiceManager
 from agent.host.sessions import write_terminal_of
 from agent.host.users import own_uid, person_of
 from agent.inbox import GateSaid, Inbox
@@ -148,6 +149,7 @@ def build_daemon(settings: Settings) -> Daemon:
         messenger=messenger,
         guardian=guardian,
         supervisor=supervisor,
+        service=ServiceManager(),
         ledger=Ledger(state_dir=settings.state_dir, now=base.now, vault_dir=settings.vault_dir),
         content=watching.content,
         watch_folders=watching.folders.watch,

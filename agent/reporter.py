@@ -223,6 +223,12 @@ class Reporter:
 
     # Views
 
+    def sentence(self) -> str:
+        """How it stands, for the service manager: no finding is named there."""
+        rules, gate = self._s.policy.rules, self._s.guardian.state()
+        policy = f"policy {rules.book.policy_id} version {rules.book.version}" if rules else "no policy"
+        return f"{policy}, {len(self._s.decider.current)} findings, gate {gate.stage}"
+
     def write_views(self, now: Instant) -> None:
         """Replaces what others may read."""
         self.views_due = False

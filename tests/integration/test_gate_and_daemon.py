@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +23,8 @@ def station() -> Iterator[Guarded]:
 
 def test_a_refused_start_tells_its_reason_once_on_the_terminal_it_came_from(station: Guarded) -> None:
     station.ban_now()
-    script = f"{station.claude} --version; echo first=$?; {station.claude} --version; echo second=$?; {station.echo} fine; read x"
+    twice = [f"{station.claude} --version; echo {time}=$?" for time in ("first", "second")]
+    script = "; ".join([*twice, f"{station.echo} fine", "read x"])
     talk = converse(["/bin/sh", "-c", script], [(SECOND_LINE, "")], Path("/"), uid=UID)
     assert "first=126" in talk.shown and "second=126" in talk.shown and "\nfine\n" in talk.shown
     assert "2.1.197 (Claude Code)" not in talk.shown
