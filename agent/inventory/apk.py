@@ -11,7 +11,16 @@ from agent.errors import Gone, InterdictError
 from agent.host.files import Tree
 from agent.inventory.interface import Found, Machine, Root, unknown
 from agent.inventory.places import folder, join
-from agent.inventory.system_packages import MAX_PACKAGES, Manager, Observer, SystemPackage, entry_of, stanzas, usable
+from agent.inventory.system_packages import (
+    MAX_PACKAGES,
+    RELEASES,
+    Manager,
+    Observer,
+    SystemPackage,
+    entry_of,
+    stanzas,
+    usable,
+)
 from policy_schema.rules.observation import Unknown
 
 FOLDERS = ("/lib/apk/db", "/usr/lib/apk/db")
@@ -49,6 +58,11 @@ class Apk:
     """The source `apk`."""
 
     name = "apk"
+
+    def rests_on(self, machine: Machine) -> Iterator[str]:
+        """See `Source.collect`."""
+        if machine.system:
+            yield from (*RELEASES, *(join(place, DATABASE) for place in FOLDERS))
 
     def collect(self, machine: Machine) -> Iterator[Found]:
         """See `Source.collect`."""

@@ -13,7 +13,16 @@ from agent.errors import Gone, InterdictError
 from agent.host.files import Kind
 from agent.inventory.interface import Found, Machine, Root, unknown
 from agent.inventory.places import join, listed
-from agent.inventory.system_packages import MAX_PACKAGES, Manager, Observer, SystemPackage, entry_of, stanzas, usable
+from agent.inventory.system_packages import (
+    MAX_PACKAGES,
+    RELEASES,
+    Manager,
+    Observer,
+    SystemPackage,
+    entry_of,
+    stanzas,
+    usable,
+)
 from policy_schema.rules.observation import Unknown
 
 FOLDER = "/var/lib/dpkg"
@@ -43,6 +52,13 @@ class Deb:
     """The source `deb`."""
 
     name = "deb"
+
+    def rests_on(self, machine: Machine) -> Iterator[str]:
+        """See `Source.collect`. dpkg replaces its files; those of `status.d` are asked one by one."""
+        if machine.system:
+            yield from (STATUS, INFO, STATUS_FOLDER, *RELEASES)
+            entries = listed(machine.tree, STATUS_FOLDER)
+            yield from (join(STATUS_FOLDER, e.name) for e in ([] if isinstance(entries, Unknown) else entries))
 
     def collect(self, machine: Machine) -> Iterator[Found]:
         """See `Source.collect`."""

@@ -19,14 +19,14 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from agent.errors import Gone, InterdictError
-from agent.host.files import Facts, Kind
+from agent.host.files import Facts, HeldFolder, Kind
 from agent.host.oserrors import translated
 from agent.host.program_file import is_settled
 from agent.inventory.containers import MAX_SHIM, Container, container_of, started_by
 from agent.inventory.content_cache import Content
 from agent.inventory.interface import Found, Machine, Root, unknown
 from agent.inventory.owners import owner_of
-from agent.inventory.places import Folder, expand, join, listed, projects
+from agent.inventory.places import Folder, blocked, expand, join, projects, recalled
 from agent.inventory.signed_files import MIN_SIZE, SignedFiles, has_signed_programs, signer_or_reason
 from agent.inventory.signers import Signer
 from policy_schema.rules.content import look
@@ -142,15 +142,29 @@ class _Search:
             yield from (candidate for candidate in turn if candidate is not None)
 
     def _files_in(self, folder: str, by_name: bool = True, project: bool = False) -> Iterator[Unknown]:
-        entries = listed(self._tree, folder)
-        if isinstance(entries, Unknown):
-            yield entries
+        try:
+            with self._tree.hold(folder) as held:
+                for entry in recalled(self._machine, held):
+                    if self._machine.stopped():
+                        return
+                    path = join(folder, entry.name)
+                    if entry.kind is Kind.FILE:
+                        yield from self._look_in(held, entry.name, path, by_name, project)
+                    elif entry.kind is Kind.LINK and by_name:
+                        yield from self._consider(path, project=project)
+        except Gone:
             return
-        for entry in entries:
-            if self._machine.stopped():
-                return
-            if entry.kind in (Kind.FILE, Kind.LINK) and (by_name or entry.kind is Kind.FILE):
-                yield from self._consider(join(folder, entry.name), by_name=by_name, project=project)
+        except InterdictError as error:
+            yield blocked(self._tree, folder, error)
+
+    def _look_in(self, held: HeldFolder, name: str, path: str, by_name: bool, project: bool) -> Iterator[Unknown]:
+        """A file in an open folder: one question tells that most are none of ours."""
+        try:
+            facts = held.look(name)
+        except Gone:
+            return
+        if self._is_worth(facts.size) or (by_name and executable_name(name) in self._wanted.names):
+            yield from self._consider(path, by_name=by_name, project=project)
 
     def _consider(
         self, path: str, in_folder: bool = False, by_name: bool = True, project: bool = False
@@ -166,8 +180,7 @@ class _Search:
         names = {executable_name(path), executable_name(facts.path)}
         named = by_name and bool(names & self._wanted.names) and _startable(facts)
         in_folder = in_folder and (_startable(facts) or facts.size >= _LARGE)
-        fits = self._fits(facts.size) or (self.signed_programs and facts.size >= MIN_SIZE)
-        if facts.kind is not Kind.FILE or not (named or in_folder or fits):
+        if facts.kind is not Kind.FILE or not (named or in_folder or self._is_worth(facts.size)):
             return
         home = self._machine.home_of(facts.path)
         if self._count[home] >= MAX_FILES:
@@ -182,6 +195,10 @@ class _Search:
         candidate.project |= project
         if path != candidate.facts.path:
             candidate.links.add(path)
+
+    def _is_worth(self, size: int) -> bool:
+        """True if a file of this size may be known by its content or its signer."""
+        return self._fits(size) or (self.signed_programs and size >= MIN_SIZE)
 
     def _fits(self, size: int) -> bool:
         return 0 <= self._smallest <= size
@@ -217,7 +234,7 @@ class _Search:
     def _observation(self, candidate: _Candidate, content: Content, signer: Signer) -> Observation:
         facts = candidate.facts
         container, manager = self._container(facts), ""
-        if container is None and (owner := owner_of(self._tree, facts.path)):
+        if container is None and (owner := owner_of(self._machine, facts.path)):
             container, manager = owner
         container = container or Container("", "")
         name = posixpath.basename(facts.path)

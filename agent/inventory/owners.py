@@ -9,13 +9,22 @@ from agent.errors import InterdictError
 from agent.host.files import Tree
 from agent.inventory import apk, deb, pacman, rpm
 from agent.inventory.containers import Container
-from agent.inventory.places import join, listed
+from agent.inventory.interface import Machine
+from agent.inventory.places import join, listed, marks_of
 from agent.inventory.system_packages import Manager, SystemPackage
 from policy_schema.rules.identity import make_purl
 from policy_schema.rules.observation import Unknown
 
 MAX_LIST = 16 << 20
 MAX_LISTS = 20_000
+_MAX_KNOWN = 1_000
+_RECORDS = (
+    deb.INFO,
+    *(join(place, rpm.DATABASE) for place in rpm.FOLDERS),
+    *(join(place, apk.DATABASE) for place in apk.FOLDERS),
+    pacman.FOLDER,
+)
+"""What changes with every package that comes or goes."""
 _PLACES = ("/usr/", "/opt/", "/bin/", "/sbin/", "/lib/", "/lib64/")
 _NEVER = "/usr/local/"
 """Where a distribution's packages put nothing."""
@@ -32,14 +41,24 @@ class Owner(NamedTuple):
     manager: str
 
 
-def owner_of(tree: Tree, path: str) -> Owner | None:
-    """The system's package that brought a program, by its canonical path; None if none did or it cannot be told."""
+def owner_of(machine: Machine, path: str) -> Owner | None:
+    """The system's package that brought a program, by its canonical path; None if none did or it cannot be told.
+
+    The same answer stands while none of the managers' records changes.
+    """
     if not path.startswith(_PLACES) or path.startswith(_NEVER):
         return None
     names = [path.encode("utf-8", "surrogateescape")]
     if path.startswith("/usr/"):
         names.append(names[0].removeprefix(b"/usr"))  # packages from before /bin became a link to /usr/bin
-    return next((found for ask in _ASKED if (found := ask(tree, names))), None)
+    marks = marks_of(machine, _RECORDS)
+    known = machine.recall.owners.get(path)
+    if known is not None and marks is not None and known[0] == marks:
+        return known[1] if isinstance(known[1], Owner) else None
+    found = next((found for ask in _ASKED if (found := ask(machine.tree, names))), None)
+    if marks is not None and (len(machine.recall.owners) < _MAX_KNOWN or path in machine.recall.owners):
+        machine.recall.owners[path] = (marks, found)
+    return found
 
 
 def _deb(tree: Tree, names: list[bytes]) -> Owner | None:

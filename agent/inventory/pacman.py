@@ -12,7 +12,7 @@ from agent.host.files import Kind, Tree
 from agent.host.oserrors import reason_of
 from agent.inventory.interface import Found, Machine, Root
 from agent.inventory.places import join, listed
-from agent.inventory.system_packages import MAX_PACKAGES, Manager, Observer, SystemPackage, usable
+from agent.inventory.system_packages import MAX_PACKAGES, RELEASES, Manager, Observer, SystemPackage, usable
 from policy_schema.rules.observation import Unknown
 
 FOLDER = "/var/lib/pacman/local"
@@ -50,6 +50,13 @@ class Pacman:
     """The source `pacman`."""
 
     name = "pacman"
+
+    def rests_on(self, machine: Machine) -> Iterator[str]:
+        """See `Source.collect`."""
+        if machine.system:
+            yield from (*RELEASES, FOLDER)
+            entries = listed(machine.tree, FOLDER)
+            yield from (join(FOLDER, f"{e.name}/desc") for e in ([] if isinstance(entries, Unknown) else entries))
 
     def collect(self, machine: Machine) -> Iterator[Found]:
         """See `Source.collect`."""

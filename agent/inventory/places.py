@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import NamedTuple
 
 from agent.errors import Denied, Gone, InterdictError
@@ -113,6 +113,23 @@ def said(
         known = make(held.head(name, limit))
         machine.recall.put(what, facts, known)
     return known
+
+
+def marks_of(machine: Machine, paths: Iterable[str]) -> Hashable:
+    """What changes when one of these files or folders does; None where nobody can tell, or it changed just now."""
+    marks: list[Hashable] = []
+    for path in paths:
+        try:
+            facts = machine.tree.facts(path)
+        except Gone:
+            marks.append(path)
+            continue
+        except InterdictError:
+            return None
+        if machine.recall.is_young(facts):
+            return None
+        marks.append(facts)
+    return tuple(marks)
 
 
 def blocked(tree: Tree, path: str, error: InterdictError) -> Unknown:

@@ -14,7 +14,7 @@ from agent.host.foreign_database import ForeignDatabase, open_database, unfinish
 from agent.inventory.interface import Found, Machine, Root, unknown
 from agent.inventory.places import folder, join
 from agent.inventory.rpm_formats import TooShort, file_of, parse_header
-from agent.inventory.system_packages import MAX_PACKAGES, Manager, Observer, SystemPackage, entry_of
+from agent.inventory.system_packages import MAX_PACKAGES, RELEASES, Manager, Observer, SystemPackage, entry_of
 from policy_schema.rules.observation import Unknown
 
 FOLDERS = ("/usr/lib/sysimage/rpm", "/usr/share/rpm", "/var/lib/rpm")
@@ -23,6 +23,7 @@ OLDER = {
     "Packages": "the Berkeley DB form of rpm's database is not read",
     "Packages.db": "the ndb form of rpm's database is not read",
 }
+_BESIDE = (f"{DATABASE}-wal", f"{DATABASE}-journal")
 MANAGER = Manager("rpm", "rpm", "dnf")
 HEAD_OF_HEADER = 16 * 1024
 """Name, version and architecture stand before what is long."""
@@ -34,6 +35,13 @@ class Rpm:
     """The source `rpm`."""
 
     name = "rpm"
+
+    def rests_on(self, machine: Machine) -> Iterator[str]:
+        """See `Source.collect`."""
+        if machine.system:
+            yield from RELEASES
+            for place in FOLDERS:
+                yield from (place, *(join(place, name) for name in (DATABASE, *_BESIDE, *OLDER)))
 
     def collect(self, machine: Machine) -> Iterator[Found]:
         """See `Source.collect`."""

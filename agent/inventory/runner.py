@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Collection, Hashable, Iterator
 from typing import NamedTuple, cast
 
-from agent.errors import BadCommand, Gone, InterdictError
+from agent.errors import BadCommand, InterdictError
 from agent.inventory import SOURCES
 from agent.inventory.interface import Look, Machine, Part, Root, Source, unknown
+from agent.inventory.places import marks_of
 from policy_schema.rules.observation import Coverage, Observation, Unknown
 
 MAX_SECONDS = 300.0
@@ -102,6 +103,15 @@ class _Tally:
         else:
             self._root(found)
 
+    def take_all(self, rows: list[Observation | Unknown | Root]) -> None:
+        """Counts many things; thousands of observations that still stand are the rule."""
+        seen = self.seen
+        for found in rows:
+            if type(found) is Observation:
+                seen.setdefault((found.path, found.purl, found.setting), found)
+            else:
+                self.take(found)
+
     def note(self, found: Observation | Unknown | Root) -> None:
         """Counts a thing that belongs to no part, and keeps it for the next look."""
         if not self.segments or self.segments[-1].again is not None:
@@ -156,8 +166,7 @@ def _renew(segments: list[_Segment], machine: Machine, tally: _Tally, changed: f
         if segment.path in changed and segment.again is not None:
             segment = segment._replace(found=list(segment.again(machine)))
         tally.segments.append(segment)
-        for found in segment.found:
-            tally.take(found)
+        tally.take_all(segment.found)
 
 
 def _collect(source: Source, machine: Machine, tally: _Tally, clockwork: _Clockwork, start: float) -> None:
@@ -206,8 +215,7 @@ def _circumstances(machine: Machine) -> Hashable:
         machine.project_roots,
         machine.hints,
         machine.system,
-        machine.wanted.names,
-        machine.wanted.folders,
+        machine.wanted,
     )
 
 
@@ -216,16 +224,4 @@ def _marks(source: Source, machine: Machine) -> Hashable:
     paths = getattr(source, "rests_on", None)
     if paths is None:
         return None
-    marks: list[Hashable] = []
-    for path in paths(machine):
-        try:
-            facts = machine.tree.facts(path)
-        except Gone:
-            marks.append(path)
-            continue
-        except InterdictError:
-            return None
-        if machine.recall.is_young(facts):
-            return None
-        marks.append(facts)
-    return tuple(marks)
+    return marks_of(machine, paths(machine))

@@ -21,6 +21,7 @@ from policy_schema.rules.observation import Face, Observation
 MAX_DATABASE = 512 << 20
 MAX_STANZA = 4 << 20
 MAX_PACKAGES = 100_000
+RELEASES = ("/etc/os-release", "/usr/lib/os-release")
 _CHUNK = 1 << 20
 _OS_RELEASE = 64 * 1024
 _NAME = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_@.+-]{0,149}", re.ASCII)
@@ -67,7 +68,7 @@ def usable(name: str, version: str, arch: str) -> SystemPackage:
 
 def distribution_of(tree: Tree) -> Distribution:
     """What os-release(5) says; nothing where there is none or it cannot be read: purls then name no distribution."""
-    for path in ("/etc/os-release", "/usr/lib/os-release"):
+    for path in RELEASES:
         try:
             return parse_os_release(tree.read(path, _OS_RELEASE))
         except InterdictError:

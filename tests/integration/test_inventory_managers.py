@@ -115,8 +115,8 @@ def test_every_file_of_an_rpm_package_is_owned_as_rpm_says(tmp_path: Path) -> No
     rpm(root, "--install", str(rpm_package(tmp_path, "two", "2", files[2:])))
     said = {path: rpm(root, "--query", "--file", path, "--queryformat", "pkg:rpm/%{NAME}") for path in files}
     with open_machine(root=str(root)) as machine:
-        owners = {path: owner_of(machine.tree, path) for path in files}
-        assert owner_of(machine.tree, "/opt/c/a") is None
+        owners = {path: owner_of(machine, path) for path in files}
+        assert owner_of(machine, "/opt/c/a") is None
     assert {path: owner.container.purl for path, owner in owners.items() if owner} == said
 
 
