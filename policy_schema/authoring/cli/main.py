@@ -30,6 +30,7 @@ PROGRAM = "interdict-policy"
 COMMANDS = {
     "catalogue": "policy_schema.authoring.cli.catalogue",
     "diff": "policy_schema.authoring.cli.diff",
+    "evidence": "policy_schema.authoring.cli.evidence",
     "init": "policy_schema.authoring.cli.init",
     "keys": "policy_schema.authoring.cli.keys",
     "lint": "policy_schema.authoring.cli.lint",
