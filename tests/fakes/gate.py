@@ -7,7 +7,6 @@ machine is ever asked about.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import select
@@ -80,10 +79,10 @@ class Gate:
         if first is not None:
             self.write(first)
         words = ["--socket", os.fspath(folder / "gate.sock"), "--orders", os.fspath(self.orders_file)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-SIE", os.fspath(PROGRAM), *words, "--only", *map(os.fspath, mounts)],
-            stderr=(folder / "gate.log").open("wb"),
-        )
+        with (folder / "gate.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-SIE", os.fspath(PROGRAM), *words, "--only", *map(os.fspath, mounts)], stderr=log
+            )
 
     def accept(self) -> Message:
         """Takes the gate's call; its hello."""
@@ -210,6 +209,3 @@ def call(*words: str) -> str:
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
     return done.stdout
-
-
-libc = ctypes.CDLL(None, use_errno=True)
