@@ -1,0 +1,53 @@
+"""The systemd units say what the code relies on. That the gate works so is shown in tests/integration."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from agent.host.child import GATE_RIGHTS
+from agent.ipc.gate_start import FOLDER, ORDERS, SOCKET
+from agent.settings import Settings
+from tests.architecture.source import ROOT
+from tests.fakes.caged import read_unit
+
+UNITS = ROOT / "installers" / "systemd"
+AGENT, GATE = read_unit(UNITS / "interdict.service"), read_unit(UNITS / "interdict-gate.service")
+OWN_MOUNTS = ("Protect", "Private", "ReadOnly", "Inaccessible", "RootDirectory", "TemporaryFileSystem", "BindPaths")
+
+
+def test_the_gate_has_the_three_rights_that_the_agent_gives_it_too() -> None:
+    named = {right.removeprefix("CAP_").lower() for right in GATE["AmbientCapabilities"].split()}
+    assert named == set(GATE_RIGHTS)
+    assert GATE["CapabilityBoundingSet"] == GATE["AmbientCapabilities"]
+
+
+def test_gate_and_agent_meet_where_the_code_makes_the_folder() -> None:
+    folder = os.path.join(Settings().state_dir, FOLDER)
+    assert f"--socket {folder}/{SOCKET} --orders {folder}/{ORDERS}" in GATE["ExecStart"]
+    assert AGENT["StateDirectory"] == "interdict"
+    assert GATE["User"] == Settings().gate_user
+
+
+def test_the_users_that_the_settings_name_are_made() -> None:
+    rows = (UNITS / "interdict.sysusers.conf").read_text().splitlines()
+    made = {row.split()[1] for row in rows if row.startswith("u ")}
+    assert made == {Settings().gate_user, Settings().courier_user, Settings().adopter_user}
+
+
+@pytest.mark.parametrize("line", ["CPUQuota", "MemoryMax", "MemoryHigh", "CPUWeight"])
+def test_nothing_slows_the_gate_down_or_ends_it_for_its_size(line: str) -> None:
+    assert line not in GATE
+
+
+@pytest.mark.parametrize("unit", [AGENT, GATE], ids=["the agent", "the gate"])
+def test_neither_has_mounts_of_its_own(unit: dict[str, str]) -> None:
+    """Terminals, homes and events of the kernel are those of the people's own mounts."""
+    assert [key for key in unit if key.startswith(OWN_MOUNTS)] == []
+
+
+def test_the_agent_tells_that_it_is_ready_and_lives() -> None:
+    assert AGENT["Type"] == "notify" and int(AGENT["WatchdogSec"]) >= 60
+    assert GATE["Restart"] == AGENT["Restart"] == "always"
+    assert int(GATE["OOMScoreAdjust"]) < int(AGENT["OOMScoreAdjust"]) < 0
