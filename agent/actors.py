@@ -20,7 +20,7 @@ from agent.supervise import Part
 from policy_schema.rules.instant import Instant
 
 _IDLE = 2.0
-_BY_POLICY = (Kind.QUARANTINE, Kind.STOP)
+_BY_POLICY = (Kind.UNINSTALL, Kind.QUARANTINE, Kind.STOP)
 """What is done only because the policy in force says so."""
 
 

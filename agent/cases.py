@@ -33,6 +33,7 @@ class Kind(StrEnum):
     """What an intent asks an actor to do."""
 
     NOTIFY = "notify"
+    UNINSTALL = "uninstall"
     QUARANTINE = "quarantine"
     RESTORE = "restore"
     STOP = "stop"
@@ -60,6 +61,12 @@ class Subject(NamedTuple):
     """What an act on the installation takes: each path with its (device, inode); its own path comes last."""
     setting: str = ""
     """What a settings file says (`model:…`, `mcp:…`); stays on this machine. `tool` is whose model it is, or what runs."""
+    prefix: str = ""
+    """Its manager's prefix or environment."""
+    home: str = ""
+    """The home below which it lies; empty elsewhere."""
+    extension: str = ""
+    """The key of an extension, such as `vscode:publisher.name`."""
 
 
 class Person(NamedTuple):
@@ -92,6 +99,8 @@ class Case(NamedTuple):
     """Nothing more is done about it under this policy version (left in a project, refused by the guard)."""
     line: FindingLine | None = None
     """The last line that was queued for the console, that it is gone included."""
+    by_hand: bool = False
+    """Its manager could not uninstall it: it is quarantined."""
 
 
 class Wish(NamedTuple):
@@ -266,8 +275,14 @@ def _act(
     if case.subject.pid is not None:
         return _act_on_process(case, decision, person, action, at.now)
     if action is Action.REMOVE and not at.running:
-        return case, [Wish(Kind.QUARANTINE, case.subject, action)], None
+        return case, [Wish(_removal(case), case.subject, action)], None
     return case, [], None
+
+
+def _removal(case: Case) -> Kind:
+    """By the manager that installed it, else by moving it away; in a project nobody but the person changes anything."""
+    subject = case.subject
+    return Kind.UNINSTALL if subject.manager and not subject.project and not case.by_hand else Kind.QUARANTINE
 
 
 def _act_on_process(

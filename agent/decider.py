@@ -12,9 +12,18 @@ from typing import NamedTuple
 from agent import brake as braking
 from agent import findings as shaping
 from agent.cases import Case, Conditions, Kind, Standing, Subject, Wish, came_back, concluded, step, told
-from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode
+from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode, Words
 from agent.events import Event, EventLog
-from agent.findings import finding_json, finding_line, gone_line, identity_of, primary, process_subject, subject_of
+from agent.findings import (
+    finding_json,
+    finding_line,
+    gone_line,
+    identity_of,
+    intent_of,
+    primary,
+    process_subject,
+    subject_of,
+)
 from agent.host.clock import Now
 from agent.inventory.installations import Installation, group
 from agent.memory import Memory
@@ -29,7 +38,6 @@ from policy_schema.rules.rulebook import DeviceRules
 
 ProcessKey = tuple[int, float]
 _Key = tuple[str, Kind, str]
-_FOLDERS = (Face.PACKAGE, Face.EXTENSION, Face.APP)
 
 
 class Process(NamedTuple):
@@ -48,14 +56,6 @@ class Current(NamedTuple):
     decision: Decision
     standing: Standing
     case: Case
-
-
-class Words(NamedTuple):
-    """What a person reads: a notice's title and body, and the same in two lines for a terminal."""
-
-    title: str = ""
-    body: str = ""
-    brief: str = ""
 
 
 Compose = Callable[[Current, Wish, Instant], Words]
@@ -146,7 +146,8 @@ class Decider:
             return
         self._remember(outcome, now)
         if outcome.result in (OutcomeCode.QUARANTINED, OutcomeCode.UNINSTALLED):
-            self._forget_below(intent.path, intent.links)
+            for path in {intent.path, *(path for path, _ in intent.parts)}:
+                self._forget_below(path, intent.links)
         if outcome.result in (OutcomeCode.STOPPED, OutcomeCode.KILLED, OutcomeCode.GONE) and intent.pid is not None:
             self.ended([(intent.pid, intent.started or 0.0)])
 
@@ -268,7 +269,7 @@ class Decider:
         if case.gone_at is not None:
             case = came_back(case, now) if case.outcome in removed else case._replace(gone_at=None, outcome="")
         if case.policy_version != version:
-            case = case._replace(policy_version=version, tries=0, settled=False)
+            case = case._replace(policy_version=version, tries=0, settled=False, by_hand=False)
         return case
 
     def _conditions(self, subject: Subject, now: Now) -> Conditions:
@@ -298,38 +299,11 @@ class Decider:
         """What an actor shall do for one wish: for a quarantine one intent for each part of the installation."""
         subject = wish.subject
         words = self._compose(row, wish, now) if wish.kind is not Kind.STOP else Words()
-        parts = subject.parts if wish.kind is not Kind.NOTIFY and subject.parts else ((subject.path, None),)
-        made = [self._intent(wish, words, path, inode) for path, inode in parts]
+        apart = wish.kind in (Kind.QUARANTINE, Kind.STOP) and subject.parts
+        parts = subject.parts if apart else ((subject.path, dict(subject.parts).get(subject.path)),)
+        version = self.rules.book.version if self.rules else 0
+        made = [intent_of(wish, words, path, inode, version) for path, inode in parts]
         return [intent for intent in made if _key(intent) not in self._inflight]
-
-    def _intent(self, wish: Wish, words: Words, path: str, inode: tuple[int, int] | None) -> Intent:
-        subject = wish.subject
-        return Intent(
-            kind=wish.kind,
-            finding_id=subject.finding,
-            installation_id=subject.installation,
-            case=subject.finding,
-            action=wish.action,
-            ban=subject.ban,
-            tool=subject.tool,
-            path=path,
-            identity=inode,
-            pid=subject.pid,
-            started=subject.started,
-            uid=subject.uid,
-            links=subject.links if path == subject.path else (),
-            purl=subject.purl,
-            package=subject.face in _FOLDERS,
-            project=subject.project,
-            reason=words.body,
-            policy_version=self.rules.book.version if self.rules else 0,
-            let_finish_until=wish.finish_until,
-            kill_after=wish.kill_after,
-            title=words.title,
-            body=words.body,
-            brief=words.brief,
-            countdown=wish.countdown,
-        )
 
     def _admit(self, intents: list[Intent], now: Instant) -> list[Intent]:
         """The brake's share: notices always, acts up to its measure; what is left waits for the next minute."""
@@ -366,6 +340,9 @@ class Decider:
             case = concluded(case, outcome.result.value, now, worked)
             settled = outcome.result in (OutcomeCode.LEFT_IN_PROJECT, OutcomeCode.REFUSED_BY_GUARD)
             case = case._replace(settled=case.settled or settled)
+            if intent.kind is Kind.UNINSTALL and outcome.result is OutcomeCode.FAILED:
+                # Not to be waited for: what its manager cannot do is done by moving it away, now.
+                case = case._replace(by_hand=True, tries=0)
             if row is not None:
                 self.current[intent.finding_id] = self._keep(row._replace(case=case))
             else:
@@ -419,7 +396,7 @@ class Decider:
     def _being_taken(self, subject: Subject) -> bool:
         """Whether it is a remainder of what an act on another finding is taking away just now."""
         return any(
-            kind is Kind.QUARANTINE and finding != subject.finding and _inside(subject.path, path)
+            kind in (Kind.QUARANTINE, Kind.UNINSTALL) and finding != subject.finding and _inside(subject.path, path)
             for finding, kind, path in self._inflight
         )
 

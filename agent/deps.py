@@ -20,6 +20,7 @@ from agent.decider import Decider
 from agent.device_key import DeviceKey, ensure_key
 from agent.enforce.interface import Actor, Intent
 from agent.enforce.ledger import Ledger
+from agent.enforce.making import actor_makers
 from agent.errors import InterdictError, StateBroken
 from agent.events import Event, EventLog
 from agent.examiner import Examiner
@@ -53,7 +54,6 @@ from agent.report.views import Views
 from agent.reporter import Reporter, Sources
 from agent.settings import Settings, load_settings
 from agent.supervise import Part, Supervisor
-from agent.version import VERSION
 from agent.watch.choose import choose_watcher
 from agent.watch.files import FilesWatcher
 from agent.watch.interface import ProcessWatcher
@@ -372,38 +372,12 @@ def _of_person(seen: Observation) -> Observation:
 
 
 def _actors(base: _Base, sight: Sight) -> Mapping[Kind, Callable[[], Actor]]:
-    """Made when first needed: a daemon that only reports loads nothing that acts."""
-    settings, now = base.settings, base.now
-
-    def notify() -> Actor:
-        from agent.enforce.notify import NotifyActor
-
-        return NotifyActor(channel=settings.notices, now=now)
-
-    def quarantine() -> Actor:
-        from agent.enforce.quarantine import Quarantiner
-
-        homes = tuple(_homes(settings))
-        return Quarantiner(
-            state_dir=settings.state_dir,
-            now=now,
-            vault_dir=settings.vault_dir,
-            homes=homes,
-            own=(settings.file,),
-            version=VERSION,
-        )
-
-    def give_back() -> Actor:
-        from agent.enforce.restore import Restorer
-
-        return Restorer(state_dir=settings.state_dir, now=now, vault_dir=settings.vault_dir)
-
-    def stop() -> Actor:
-        from agent.enforce.stop import StopActor
-
-        return StopActor(now=now, still_runs=functools.partial(_still_runs, sight))
-
-    return {Kind.NOTIFY: notify, Kind.QUARANTINE: quarantine, Kind.RESTORE: give_back, Kind.STOP: stop}
+    return actor_makers(
+        base.settings,
+        base.now,
+        functools.partial(_homes, base.settings),
+        functools.partial(_still_runs, sight),
+    )
 
 
 def _still_runs(sight: Sight, intent: Intent) -> bool:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from agent.cases import Case, Standing, Subject
+from agent.cases import Case, Kind, Standing, Subject, Wish
+from agent.enforce.interface import Intent, Words
 from agent.inventory.installations import Installation
 from policy_schema.messages.codes import ScopeOfPath
 from policy_schema.messages.report import FindingLine, MoveLine, NextLine
@@ -53,6 +54,9 @@ def subject_of(installation: Installation, ban: str) -> Subject:
         manager=seen.manager,
         links=tuple(sorted({link for one in installation.observations for link in one.links})),
         parts=_parts(installation),
+        prefix=seen.prefix,
+        home=seen.home,
+        extension=seen.extension,
     )
 
 
@@ -61,6 +65,43 @@ def _parts(installation: Installation) -> tuple[tuple[str, tuple[int, int] | Non
     inodes = {seen.path: seen.inode for seen in installation.observations}
     own, *beside = installation.parts
     return tuple((path, inodes.get(path)) for path in (*beside, own))
+
+
+def intent_of(wish: Wish, words: Words, path: str, inode: tuple[int, int] | None, policy_version: int) -> Intent:
+    """What an actor is asked to do for a wish, at one path of its subject."""
+    subject = wish.subject
+    return Intent(
+        kind=wish.kind,
+        finding_id=subject.finding,
+        installation_id=subject.installation,
+        case=subject.finding,
+        action=wish.action,
+        ban=subject.ban,
+        tool=subject.tool,
+        path=path,
+        identity=inode,
+        pid=subject.pid,
+        started=subject.started,
+        uid=subject.uid,
+        links=subject.links if path == subject.path else (),
+        purl=subject.purl,
+        package=subject.face in (Face.PACKAGE, Face.EXTENSION, Face.APP),
+        project=subject.project,
+        reason=words.body,
+        policy_version=policy_version,
+        let_finish_until=wish.finish_until,
+        kill_after=wish.kill_after,
+        title=words.title,
+        body=words.body,
+        brief=words.brief,
+        countdown=wish.countdown,
+        manager=subject.manager,
+        prefix=subject.prefix,
+        home=subject.home,
+        extension=subject.extension,
+        parts=subject.parts if wish.kind is Kind.UNINSTALL else (),
+        signpost=words.signpost,
+    )
 
 
 def process_subject(seen: Observation, identity: Identity, ban: str, installation: str) -> Subject:

@@ -14,8 +14,8 @@ from typing import NamedTuple, Protocol, assert_never
 
 from agent import brake as braking
 from agent.cases import Kind
-from agent.decider import Current, Decider, Words
-from agent.enforce.interface import Intent
+from agent.decider import Current, Decider
+from agent.enforce.interface import Intent, Words
 from agent.events import Event, EventLog
 from agent.findings import shown
 from agent.inbox import GateSaid, Inbox

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from agent.cases import Kind, Wish
-from agent.decider import Current, Words
+from agent.decider import Current
+from agent.enforce.interface import Words
 from agent.findings import shown
 from agent.settings import Settings
 from policy_schema.notices.compose import Found, Occasion, Situation, compose, occasion_of
 from policy_schema.notices.language import Reader
+from policy_schema.notices.signpost import signpost
 from policy_schema.notices.terminal import terminal_text
 from policy_schema.rules.decision import State
 from policy_schema.rules.instant import Instant
@@ -54,7 +56,10 @@ class Wording:
         )
         entry: Mapping[str, object] = tool if isinstance(tool, Mapping) else {"id": subject.tool}
         notice = compose(book.organisation, ban, entry, situation)
-        return Words(notice.title, notice.body, terminal_text(book.organisation, ban, entry, situation))
+        brief = terminal_text(book.organisation, ban, entry, situation)
+        takes = wish.kind in (Kind.QUARANTINE, Kind.UNINSTALL) and not subject.project
+        stub = signpost(book.organisation, ban, entry, now) if takes else ""
+        return Words(notice.title, notice.body, brief, stub)
 
     def refused(self, ban_id: str, tool_id: str, now: Instant) -> Words:
         """What is said about a start that was refused."""
@@ -78,7 +83,7 @@ def _found(row: Current, places: int) -> Found:
 def _occasion(row: Current, wish: Wish) -> Occasion:
     if row.subject.face is Face.SETTING:
         return Occasion.CONFIGURED
-    if wish.kind is Kind.QUARANTINE:
+    if wish.kind in (Kind.QUARANTINE, Kind.UNINSTALL):
         return Occasion.REMOVED
     if row.standing.state is State.AWAITING_NOTICE:
         return Occasion.ANNOUNCED

@@ -2,7 +2,7 @@
 
 `ACTIONS` is the table of contents; modules are loaded when first used, so that a daemon which only reports never
 loads the code that acts. Each module has `KIND` and an actor class (see `agent.enforce.interface`).
-Not here: `report`, which is no act, and `uninstall`, which asks the installing package manager.
+Not here: `report`, which is no act.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ ACTIONS: dict[str, str] = {
     "quarantine": "agent.enforce.quarantine",
     "restore": "agent.enforce.restore",
     "stop": "agent.enforce.stop",
+    "uninstall": "agent.enforce.uninstall",
 }
 
 

@@ -15,7 +15,7 @@ from policy_schema.messages.codes import OutcomeCode
 from policy_schema.rules.decision import Action
 from policy_schema.rules.instant import Instant
 
-__all__ = ["Actor", "Detail", "Intent", "Kind", "Occupant", "Outcome", "OutcomeCode"]
+__all__ = ["Actor", "Detail", "Intent", "Kind", "Occupant", "Outcome", "OutcomeCode", "Words"]
 
 
 class Detail(StrEnum):
@@ -42,6 +42,14 @@ class Detail(StrEnum):
     DISK_FULL = "disk-full"
     IMMUTABLE = "immutable"
     NO_DESKTOP = "no-desktop"
+    NO_MANAGER = "no-manager"
+    """Nobody is known who could uninstall it, or their program is not there: it is quarantined instead."""
+    MANAGER_FAILED = "manager-failed"
+    """The manager could not, or did not say what it would do."""
+    TAKES_OTHERS = "takes-others"
+    """The manager would have taken, or brought in, something else as well."""
+    UNSAFE_PREFIX = "unsafe-prefix"
+    """Root would have run something that others can change."""
     NEEDS_UNINSTALL = "needs-uninstall"
     """Its files lie among those of others (a PyPI package, one of the system): only its own manager can take it out."""
     NO_VAULT = "no-vault"
@@ -115,6 +123,28 @@ class Intent(NamedTuple):
     """For `notify`: the same in at most two lines, for a terminal."""
     countdown: int = 0
     """For `notify`: which mark of the countdown this is, in seconds before the end; 0 for a stage's own notice."""
+    manager: str = ""
+    """For `uninstall`: who installed it (`npm`, `pip`, …)."""
+    prefix: str = ""
+    """For `uninstall`: the manager's prefix or environment that holds it."""
+    home: str = ""
+    """For `uninstall`: the home below which it lies; empty elsewhere."""
+    extension: str = ""
+    """For `uninstall`: the key of an extension (`vscode:publisher.name`)."""
+    parts: tuple[tuple[str, tuple[int, int] | None], ...] = ()
+    """For `uninstall`: every path of the installation with its (device, inode); its own comes last."""
+    signpost: str = ""
+    """What to leave in the place of its commands; empty: nothing."""
+
+
+class Words(NamedTuple):
+    """What a person reads: a notice's title and body, and the same in two lines for a terminal."""
+
+    title: str = ""
+    body: str = ""
+    brief: str = ""
+    signpost: str = ""
+    """What stands in the place of its commands when it is gone."""
 
 
 class Outcome(NamedTuple):

@@ -7,18 +7,20 @@ by itself is counted by the cases, not here.
 There is no channel between the `quarantine` command and the daemon: the records in the vaults are it. The command
 writes `state: restored`, by whom and when; the daemon calls `refresh` at each look and sees it. A restore on the
 command line does not know which policy version is in force, so it writes `restored_under: null`, and the first
-refresh afterwards puts the daemon's version there. The agent makes no stubs in place of what it takes.
+refresh afterwards puts the daemon's version there. Signposts stand in the records as well.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from enum import StrEnum
 from typing import NamedTuple
 
 from agent.enforce.cell import Cell, Now, open_cell
 from agent.enforce.manifest import HeldState, Record
+from agent.enforce.signposts import still_there, take_away
 from agent.errors import InterdictError
 from agent.host.folders import open_above
 from agent.host.vault import Vault, find_vaults
@@ -29,6 +31,7 @@ class Ours(StrEnum):
 
     VAULT = "vault"
     RESTORED = "restored"
+    SIGNPOST = "signpost"
 
 
 class Entry(NamedTuple):
@@ -47,6 +50,7 @@ class Ledger:
         self._now = now
         self._vaults: tuple[str, ...] = ()
         self._restored: dict[str, tuple[int, int]] = {}
+        self._signposts: frozenset[str] = frozenset()
         self.entries: tuple[Entry, ...] = ()
         """Every quarantine of this machine, oldest state change first."""
         self.unreadable: tuple[str, ...] = ()
@@ -67,6 +71,7 @@ class Ledger:
         self._vaults = tuple(paths)
         self.entries = tuple(sorted(found, key=lambda entry: (entry.record.at, entry.record.id)))
         self.unreadable = tuple(unreadable)
+        self._signposts = still_there(entry.record for entry in found)
         self._restored = dict(_still_there(e.record for e in found if e.record.restored_under == policy_version))
 
     def ours(self, path: str, identity: tuple[int, int] | None = None) -> Ours | None:
@@ -74,6 +79,8 @@ class Ledger:
         # By place and owner (`find_vaults`), never by name: anybody can call a folder of theirs like a vault.
         if any(_inside(path, vault) for vault in self._vaults):
             return Ours.VAULT
+        if path in self._signposts:
+            return Ours.SIGNPOST
         for place, was in self._restored.items():
             if _inside(path, place) and (path != place or identity is None or identity == was):
                 return Ours.RESTORED
@@ -84,9 +91,20 @@ class Ledger:
         return frozenset(self._restored)
 
     def held(self, ban: str = "") -> tuple[Record, ...]:
-        """What the vaults hold now, of one ban or of all: what a lifted ban gives back."""
+        """What the vaults hold now, of one ban or of all: what a lifted ban gives back. What was taken in one act comes
+        back with one of it."""
         records = (entry.record for entry in self.entries)
-        return tuple(r for r in records if r.state.holds and ban in ("", r.ban))
+        held = [r for r in records if r.state.holds and ban in ("", r.ban)]
+        return tuple({r.act or r.id: r for r in reversed(held)}.values())[::-1]
+
+    def sweep_signposts(self, wanted: Callable[[Record], bool]) -> None:
+        """Takes away those of what is no longer taken: its ban was lifted, or made narrower."""
+        stale = {e.record.id for e in self.entries if e.record.signposts and not wanted(e.record)}
+        for vault in find_vaults(self._state_dir, self._vault_dir) if stale else ():
+            with vault, vault.locked():
+                for name in stale & set(vault.ids()):
+                    with suppress(InterdictError), open_cell(vault, name, self._now) as cell:
+                        cell.rewrite(take_away(cell.record()))
 
     def _read(self, vault: Vault, policy_version: int, unreadable: list[str]) -> list[Entry]:
         found: list[Entry] = []

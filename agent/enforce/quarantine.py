@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 
 import agent
 from agent.cases import Kind
-from agent.enforce import guard, project
+from agent.enforce import guard, project, signposts
 from agent.enforce.cell import Cell, Now
 from agent.enforce.faults import detail_of
 from agent.enforce.interface import Detail, Intent, Occupant, Outcome, OutcomeCode
-from agent.enforce.manifest import Manifest, Piece
+from agent.enforce.manifest import HeldState, Manifest, Piece
 from agent.enforce.plan import plan_links, plan_tree
 from agent.enforce.recovery import recover_cell
 from agent.enforce.taking import MAX_ENTRIES, Swapped, finish, prepare, take
@@ -29,6 +30,7 @@ from policy_schema.rules.instant import Instant, format_instant
 KIND = Kind.QUARANTINE
 _AMONG_OTHERS = (".dist-info", ".egg-info")
 """The record of a PyPI package, whose files lie among those of others in `site-packages`: taken alone it is half."""
+PROGRAM_FOLDERS = frozenset({"bin", "sbin", "shims"})
 _OF_A_MANAGER = frozenset(f"pkg:{kind}" for kind in (*DISTRIBUTION_TYPES, "flatpak", "snap"))
 """What such a manager installed is spread over the system, or mounted: only the manager itself can take it out."""
 
@@ -61,7 +63,7 @@ class Quarantiner:
             return self._left_in_project(intent)
         if intent.path.endswith(_AMONG_OTHERS) or intent.purl.partition("/")[0] in _OF_A_MANAGER:
             return self._outcome(intent, OutcomeCode.REFUSED_BY_GUARD, Detail.NEEDS_UNINSTALL)
-        refused = self._refuse(intent.path)
+        refused = self.refuse(intent.path)
         if refused is not None:
             return self._outcome(intent, OutcomeCode.REFUSED_BY_GUARD, refused)
         try:
@@ -91,7 +93,8 @@ class Quarantiner:
         where = f"{printable(line[0])}:{line[1]}" if line else ""
         return Outcome(intent, OutcomeCode.LEFT_IN_PROJECT, Detail.IN_PROJECT, Instant(self._now()), where=where)
 
-    def _refuse(self, path: str) -> Detail | None:
+    def refuse(self, path: str) -> Detail | None:
+        """Why this path must not be taken, or None."""
         mounts = list_mounts()
         refused = guard.refuse(path, self._homes, self._own, (mount.point for mount in mounts))
         mount = mount_of(path, mounts)
@@ -102,7 +105,7 @@ class Quarantiner:
     def _take(self, intent: Intent) -> Outcome:
         holder, name = open_above(intent.path, self._before)
         with holder:
-            vault, copied = self._vault(holder)
+            vault, copied = self.vault_for(holder)
             with vault:
                 limit = MAX_ENTRIES if intent.package else guard.MAX_LOOSE_ENTRIES
                 tree = plan_tree(holder, name, intent.path, limit, copied)
@@ -113,7 +116,8 @@ class Quarantiner:
                 with vault.locked():
                     return self._carry_out(intent, vault, pieces, holder)
 
-    def _vault(self, holder: Folder) -> tuple[Vault, bool]:
+    def vault_for(self, holder: Folder) -> tuple[Vault, bool]:
+        """Where something goes from there, and whether it must be copied."""
         near = vault_near(holder, self._state_dir, self._vault_dir, furniture())
         if near is not None:
             return near, False
@@ -122,7 +126,7 @@ class Quarantiner:
     def _carry_out(self, intent: Intent, vault: Vault, pieces: tuple[Piece, ...], holder: Folder) -> Outcome:
         name, folder = vault.make()
         with Cell(vault, name, folder, self._now) as cell:
-            manifest = self._manifest(intent, name, pieces)
+            manifest = self.manifest_of(intent, name, pieces)
             try:
                 record = prepare(cell, manifest)
                 manifest, record = take(cell, manifest, record, holder)
@@ -138,6 +142,7 @@ class Quarantiner:
             return self._quarantined(intent, cell, pieces, Detail(record.note))
 
     def _quarantined(self, intent: Intent, cell: Cell, pieces: tuple[Piece, ...], detail: Detail) -> Outcome:
+        leave_signposts(cell, intent, (piece.path for piece in pieces), self._before)
         return Outcome(
             intent,
             OutcomeCode.QUARANTINED,
@@ -148,7 +153,8 @@ class Quarantiner:
             occupants=tuple(Occupant(*one) for one in occupants(cell.held_path)),
         )
 
-    def _manifest(self, intent: Intent, name: str, pieces: tuple[Piece, ...]) -> Manifest:
+    def manifest_of(self, intent: Intent, name: str, pieces: tuple[Piece, ...]) -> Manifest:
+        """The manifest of a quarantine that has not begun yet."""
         return Manifest(
             id=name,
             made_at=format_instant(self._now()),
@@ -168,6 +174,26 @@ class Quarantiner:
     def _outcome(self, intent: Intent, result: OutcomeCode, detail: Detail) -> Outcome:
         above = (os.path.dirname(intent.path),) if intent.path else ()
         return Outcome(intent, result, detail, Instant(self._now()), look_again=above)
+
+
+def leave_signposts(cell: Cell, intent: Intent, taken: Iterable[str], before: Before = nothing) -> None:
+    """Puts signposts in the place of the commands among what was taken. A comfort: nothing fails for its sake."""
+    with suppress(InterdictError):
+        record = cell.record()
+        posts = signposts.planned(intent.signpost, (path for path in taken if is_command(path)))
+        if not posts or record.state is not HeldState.SEALED:
+            return
+        record = record._replace(signposts=posts)
+        cell.rewrite(record)
+        times = signposts.put(intent.signpost, posts, before)
+        slots = {piece.slot: os.path.dirname(piece.path) for piece in cell.manifest().pieces}
+        after = {slot: times.get(slots[slot], mtime) for slot, mtime in record.after.items() if slot in slots}
+        cell.rewrite(record._replace(after=after))
+
+
+def is_command(path: str) -> bool:
+    """Whether something is started by this name: it stands in a folder of programs."""
+    return os.path.basename(os.path.dirname(path)) in PROGRAM_FOLDERS
 
 
 def _is_held(cell: Cell) -> bool:

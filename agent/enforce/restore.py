@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from agent.cases import Kind
+from agent.enforce import signposts
 from agent.enforce.cell import Cell, Now, open_cell
 from agent.enforce.faults import detail_of
 from agent.enforce.giving import give
@@ -51,18 +53,53 @@ class Restorer:
         """
         vaults = find_vaults(self._state_dir, self._vault_dir, self._before)
         try:
-            for vault in vaults:
-                if quarantine_id in vault.ids():
-                    return self._restore(vault, quarantine_id, to, by, under)
+            places = self._together(vaults, quarantine_id)
+            done: dict[str, Record] = {}
+            errors: list[InterdictError] = []
+            for vault, name in places:
+                try:
+                    done[name] = self._restore(vault, name, to, by, under)
+                except InterdictError as error:
+                    errors.insert(0 if name == quarantine_id else len(errors), error)
+            if errors:
+                raise errors[0]
+            return done[quarantine_id]
         finally:
             for vault in vaults:
                 vault.folder.close()
-        raise Gone(f"there is no quarantine {quarantine_id!r} here", "See `interdict quarantine list`.")
+
+    def _together(self, vaults: Iterable[Vault], quarantine_id: str) -> list[tuple[Vault, str]]:
+        """It and what else was taken in the same act, the first of them first: its record knows the signposts.
+
+        Raises:
+            Gone: there is none of that id.
+        """
+        mine = next((vault for vault in vaults if quarantine_id in vault.ids()), None)
+        if mine is None:
+            raise Gone(f"there is no quarantine {quarantine_id!r} here", "See `interdict quarantine list`.")
+        act = self._act_of(mine, quarantine_id)[0]
+        found = [(mine, quarantine_id)]
+        for vault in vaults if act else ():
+            names = [name for name in vault.ids() if name != quarantine_id]
+            found += [(vault, name) for name in names if self._act_of(vault, name) == (act, True)]
+        return sorted(found, key=lambda place: (place[1] != act, place[1]))
+
+    def _act_of(self, vault: Vault, name: str) -> tuple[str, bool]:
+        """(the act it belongs to, whether it is still held); nothing for one whose record cannot be read."""
+        try:
+            with open_cell(vault, name, self._now) as cell:
+                record = cell.record()
+        except InterdictError:
+            return "", False
+        return record.act, record.state.holds
 
     def _restore(self, vault: Vault, quarantine_id: str, to: str | None, by: str, under: int | None) -> Record:
         with vault.locked(), open_cell(vault, quarantine_id, self._now) as cell:
             self._settle(cell)
             manifest, record = cell.manifest(), cell.record()
+            if record.signposts:
+                record = signposts.take_away(record, self._before)
+                cell.rewrite(record)
             try:
                 return give(cell, manifest, record, to, by, under)[0]
             except InterdictError:

@@ -63,14 +63,41 @@ def show(here: str) -> int:
 
 def attempt(here: str, name: str, to: str | None) -> int:
     """Restores one quarantine and says where it is now."""
-    try:
-        place, notes = restore(here, name, to)
-    except (OSError, ValueError, KeyError) as error:
-        return fail(f"{name}: {error}")
-    print(f"{name} is back at {shown(place)}")
-    for note in notes:
-        print(note)
+    for one in together(here, name):
+        try:
+            place, notes = restore(here, one, to)
+        except (OSError, ValueError, KeyError) as error:
+            return fail(f"{one}: {error}")
+        print(f"{one} is back at {shown(place)}")
+        for note in notes:
+            print(note)
     return 0
+
+
+def together(here: str, name: str) -> list[str]:
+    """This one and what was taken in the same act; the first of them first, whose record knows the signposts."""
+    found = [name]
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        act = load(os.path.join(here, name, "record.json")).get("act")
+        for other in sorted(os.listdir(here)) if act else []:
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                record = load(os.path.join(here, other, "record.json"))
+                if other != name and record.get("act") == act and record["state"] in HELD_STATES:
+                    found.append(other)
+        found.sort(key=lambda one: (one != act, one))
+    return found
+
+
+def take_signposts_away(record: Facts) -> None:
+    """The files that say what happened, in the place of commands: only while they are byte for byte ours."""
+    for path, digest in record.get("signposts", []):
+        with contextlib.suppress(OSError):
+            folder, leaf = open_folder(os.path.dirname(path)), os.path.basename(path)
+            with open(os.open(leaf, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder), "rb") as file:
+                if hashlib.sha256(file.read(8192)).hexdigest() == digest:
+                    os.unlink(leaf, dir_fd=folder)
+            os.close(folder)
+    record["signposts"] = []
 
 
 def restore(here: str, name: str, to: str | None) -> tuple[str, list[str]]:
@@ -91,6 +118,7 @@ def restore(here: str, name: str, to: str | None) -> tuple[str, list[str]]:
         tree = manifest["pieces"][0]
         if tree["copied"] and record["state"] == "prepared":
             raise ValueError("its copy was not finished; the original is still at " + shown(tree["path"]))
+        take_signposts_away(record)
         notes = [] if tree["entries"][0]["kind"] == "link" else compare(held, tree)
         around = [] if to else untouched(manifest["pieces"], record)
         place, moved = put(held, tree, name, to, record, cell)
@@ -182,7 +210,8 @@ def untouched(pieces: list[Facts], record: Facts) -> list[tuple[int, Facts]]:
     for piece in pieces:
         with contextlib.suppress(OSError):
             fd = open_folder(os.path.dirname(piece["path"]))
-            if os.fstat(fd).st_mtime_ns == record.get("after", {}).get(piece["slot"]):
+            expected = (record.get("after", {}).get(piece["slot"]), piece["above"][0]["mtime_ns"])
+            if os.fstat(fd).st_mtime_ns in expected:
                 found.append((fd, piece["above"][0]))
     return found
 

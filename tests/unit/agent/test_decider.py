@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.cases import Kind
-from agent.decider import Decider, Process, Words
-from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode
+from agent.decider import Decider, Process
+from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode, Words
 from agent.events import EventLog
 from agent.host.clock import Now
 from agent.memory import KEEP_ENDED, MOST_GONE, Memory
@@ -81,7 +81,7 @@ class Workstation:
                 worked = {
                     Kind.NOTIFY: OutcomeCode.TOLD,
                     Kind.STOP: OutcomeCode.STOPPED,
-                    Kind.QUARANTINE: OutcomeCode.QUARANTINED,
+                    Kind.UNINSTALL: OutcomeCode.UNINSTALLED,
                 }
                 self.done(intent, worked[intent.kind])
             wake = self.decider.wake
@@ -109,7 +109,7 @@ def test_the_whole_life_of_a_ban(workstation: Workstation) -> None:
         (NOTIFY, "notify"),
         (BLOCK, "notify"),
         (REMOVE, "notify"),
-        (REMOVE, "quarantine"),
+        (REMOVE, "uninstall"),
     ]
     assert [line.gone for line in workstation.lines if isinstance(line, FindingLine)][-1] is True
 
@@ -132,7 +132,7 @@ def test_one_notice_for_several_installations(workstation: Workstation) -> None:
 def test_what_is_under_way_is_not_asked_for_twice(workstation: Workstation) -> None:
     workstation.now = REMOVE
     workstation.see(PACKAGE)
-    assert sorted(intent.kind.value for intent in workstation.judge()) == ["notify", "quarantine"]
+    assert sorted(intent.kind.value for intent in workstation.judge()) == ["notify", "uninstall"]
     assert workstation.judge() == []
 
 
@@ -149,7 +149,7 @@ def test_what_a_look_misses_while_an_act_takes_it_away_is_reported_as_taken(
 ) -> None:
     workstation.now = REMOVE
     workstation.see(PACKAGE)
-    acts = [intent for intent in workstation.judge() if intent.kind is Kind.QUARANTINE]
+    acts = [intent for intent in workstation.judge() if intent.kind is Kind.UNINSTALL]
     workstation.see(*left)
     workstation.judge()
     assert workstation.events("finding-gone") == []
@@ -167,7 +167,7 @@ def test_what_a_look_misses_while_an_act_takes_it_away_is_reported_as_taken(
 
 def test_a_failed_act_is_tried_again_later(workstation: Workstation) -> None:
     workstation.now = REMOVE
-    workstation.see(PACKAGE)
+    workstation.see(PACKAGE._replace(manager=""))
     for intent in workstation.judge():
         workstation.done(intent, OutcomeCode.TOLD if intent.kind is Kind.NOTIFY else OutcomeCode.FAILED)
     assert workstation.judge() == []
@@ -183,7 +183,7 @@ def test_what_the_guard_refused_is_left_alone_until_the_policy_changes(workstati
     workstation.now += 7200
     assert workstation.judge() == []
     workstation.adopt(version=2)
-    assert [intent.kind for intent in workstation.judge()] == [Kind.QUARANTINE]
+    assert [intent.kind for intent in workstation.judge()] == [Kind.UNINSTALL]
 
 
 def test_not_looked_is_not_gone(workstation: Workstation) -> None:
@@ -209,14 +209,33 @@ def test_a_restart_remembers_what_was_told_and_reports_nothing_again(workstation
     assert workstation.lines == []
 
 
+@pytest.mark.parametrize(
+    ("manager", "project", "first", "then"),
+    [
+        pytest.param(
+            "npm", False, Kind.UNINSTALL, Kind.QUARANTINE, id="by its manager, which fails: moved away at once"
+        ),
+        pytest.param("", False, Kind.QUARANTINE, None, id="without one it is moved away; that failed, so it waits"),
+        pytest.param("npm", True, Kind.QUARANTINE, None, id="in a project its manager is not asked"),
+    ],
+)
+def test_who_removes(workstation: Workstation, manager: str, project: bool, first: Kind, then: Kind | None) -> None:
+    workstation.now = REMOVE
+    workstation.see(PACKAGE._replace(manager=manager, project=project))
+    (act,) = [intent for intent in workstation.judge() if intent.kind is not Kind.NOTIFY]
+    assert (act.kind, act.manager, bool(act.parts)) == (first, manager, first is Kind.UNINSTALL)
+    workstation.done(act, OutcomeCode.FAILED, Detail.TAKES_OTHERS)
+    assert [i.kind for i in workstation.judge() if i.kind is not Kind.NOTIFY] == ([then] if then else [])
+
+
 def test_what_comes_back_three_times_is_no_longer_removed(workstation: Workstation) -> None:
     workstation.now = REMOVE
     removed = 0
     for _ in range(6):
         workstation.see(PACKAGE)
         for intent in workstation.judge():
-            removed += intent.kind is Kind.QUARANTINE
-            workstation.done(intent, OutcomeCode.QUARANTINED if intent.kind is Kind.QUARANTINE else OutcomeCode.TOLD)
+            removed += intent.kind is Kind.UNINSTALL
+            workstation.done(intent, OutcomeCode.UNINSTALLED if intent.kind is Kind.UNINSTALL else OutcomeCode.TOLD)
         workstation.judge()
         workstation.now += 60
     assert removed == 3
@@ -255,12 +274,12 @@ def test_a_running_process_holds_the_removal_until_it_ended(workstation: Worksta
     )
     identity, installation = workstation.decider.identify_running(seen) or pytest.fail("not recognised")
     workstation.decider.running((42, REMOVE - 100.0), Process(seen, identity, installation))
-    assert Kind.QUARANTINE not in [intent.kind for intent in workstation.judge()]
+    assert Kind.UNINSTALL not in [intent.kind for intent in workstation.judge()]
     workstation.now += 4 * 3600
     intents = workstation.judge()
     assert [intent.kind for intent in intents] == [Kind.STOP]
     workstation.done(intents[0], OutcomeCode.STOPPED)
-    assert [intent.kind for intent in workstation.judge()] == [Kind.QUARANTINE]
+    assert [intent.kind for intent in workstation.judge()] == [Kind.UNINSTALL]
 
 
 def test_a_flood_of_matches_under_a_new_policy_is_held_and_reported(workstation: Workstation) -> None:
@@ -268,7 +287,7 @@ def test_a_flood_of_matches_under_a_new_policy_is_held_and_reported(workstation:
     copy = PACKAGE._replace(face=Face.EXECUTABLE, purl="", content="claude-code/0")
     workstation.see(*(copy._replace(path=f"/home/li/bin/p{i}", name=f"p{i}") for i in range(50)))
     workstation.judge()
-    assert Kind.QUARANTINE not in [intent.kind for intent in workstation.judge()]
+    assert Kind.UNINSTALL not in [intent.kind for intent in workstation.judge()]
     assert len(workstation.events("brake")) == 1
     assert len([line for line in workstation.lines if isinstance(line, FindingLine)]) >= 50
 
@@ -279,7 +298,7 @@ def test_many_copies_of_one_package_are_no_flood(workstation: Workstation) -> No
     cache = "/home/li/.npm/_npx"
     workstation.see(*(PACKAGE._replace(path=f"{cache}/{i}/node_modules/@anthropic-ai/claude-code") for i in range(15)))
     workstation.judge()
-    assert [intent.kind for intent in workstation.judge()].count(Kind.QUARANTINE) == 15 or workstation.events(
+    assert [intent.kind for intent in workstation.judge()].count(Kind.UNINSTALL) == 15 or workstation.events(
         "brake"
     ) == []
 
@@ -328,10 +347,10 @@ def test_an_act_that_waited_through_a_change_of_policy_is_asked_for_anew(worksta
     workstation.see(PACKAGE)
     intents = workstation.judge()
     for intent in intents:
-        waited = intent.kind is Kind.QUARANTINE
+        waited = intent.kind is Kind.UNINSTALL
         workstation.done(
             intent,
             OutcomeCode.FAILED if waited else OutcomeCode.TOLD,
             Detail.POLICY_CHANGED if waited else Detail.NONE,
         )
-    assert [intent.kind for intent in workstation.judge()] == [Kind.QUARANTINE]
+    assert [intent.kind for intent in workstation.judge()] == [Kind.UNINSTALL]
