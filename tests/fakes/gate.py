@@ -166,10 +166,12 @@ class Gate:
             self.process.kill()
             self.process.wait()
             raise
-        finally:
-            self.hang_up()
-            self._listener.close()
         return code
+
+    def close(self) -> None:
+        """Closes the daemon's end."""
+        self.hang_up()
+        self._listener.close()
 
 
 @contextlib.contextmanager
@@ -202,6 +204,7 @@ def gate_before(folder: Path, *mounts: Path, first: Mapping[str, object] | None 
     finally:
         if made.process.poll() is None:
             made.end()
+        made.close()
 
 
 def call(*words: str) -> str:
