@@ -1,239 +1,90 @@
-"""npm and PyPI as `catalogue check` asks them: through the author's own clients, as those are configured.
+"""Archives of packages, one for each package and version: from a folder of the author's, else from the registry.
 
-The only place in `policy_schema` that starts programs. Nothing of a package is ever run: npm only fetches the archive,
-pip installs wheels alone and without their dependencies, and both get a folder that is thrown away.
+An archive is only fetched, never installed: `npm pack` and `pip download` write the file that was published.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import os
-import platform
 import re
-import shutil
-import subprocess
-import sys
-import tarfile
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple
 
-TIMEOUT: Final = 300.0
-"""Seconds for one call of npm or pip."""
-MAX_PACKAGE: Final = 512 << 20
-"""Bytes of one unpacked package; a larger one is not fetched."""
-MAX_FILES: Final = 100_000
-_MANIFEST: Final = 4 << 20
-_NPM_NAME = re.compile(r"(@[a-z0-9._~-]+/)?[a-z0-9._~-]+", re.ASCII)
-_PYPI_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+from policy_schema.authoring.offers import CannotFetch, NoPackage, checked, npm, pip
+from policy_schema.rules.identity import normal_name, parse_purl
+
+KINDS = ("npm", "pypi")
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+!_-]{0,63}", re.ASCII)
 
 
-class NoPackage(Exception):
-    """The registry offers no package of this name."""
+class NotFetched(Exception):
+    """There is no archive of this version to look into; the text says why."""
 
 
-class CannotFetch(Exception):
-    """It may be there, and could not be had on this machine: the client is missing, failed, or it does not fit."""
+class Package(NamedTuple):
+    """A package of npm or PyPI."""
 
-
-class Installed(NamedTuple):
-    """A package on the disk, as its own manifest describes it."""
-
-    folder: Path
+    kind: str
     name: str
-    version: str
-    programs: tuple[str, ...]
 
-
-class Registry(Protocol):
-    """Where packages of one purl type come from."""
-
-    def versions(self, name: str) -> tuple[str, ...]:
-        """Every version that is offered.
+    @classmethod
+    def of(cls, purl: str) -> Package:
+        """The package that a purl names.
 
         Raises:
-            NoPackage: there is no such package.
-            CannotFetch: the registry could not be asked.
+            ValueError: it is none, or of another registry.
         """
+        kind, _, name = parse_purl(purl).key.partition("/")
+        if kind not in KINDS:
+            raise ValueError(f"{purl}: only archives of npm and PyPI can be looked into")
+        return cls(kind, name)
 
-    def install(self, name: str, folder: Path) -> Installed:
-        """Puts the newest version into an empty folder.
+
+class Archives:
+    """Hands out archives. With a folder no registry is asked; else each is fetched once, into `scratch`."""
+
+    def __init__(self, folder: Path | None, scratch: Path) -> None:
+        self._folder = folder
+        self._scratch = scratch
+
+    def get(self, package: Package, version: str) -> Path:
+        """The archive of one version.
 
         Raises:
-            NoPackage: there is no such package.
-            CannotFetch: it cannot be had here.
+            NotFetched: there is none.
         """
-
-
-class Npm:
-    """npm's registry."""
-
-    def versions(self, name: str) -> tuple[str, ...]:
-        """Every version that is offered."""
-        listed = _json(self._npm(["view", _checked(name, _NPM_NAME), "versions", "--json"]))
-        return tuple(str(version) for version in (listed if isinstance(listed, list) else [listed]))
-
-    def install(self, name: str, folder: Path) -> Installed:
-        """The archive, unpacked. Scripts are not run, dependencies are not fetched."""
-        facts = _json(self._npm(["view", f"{_checked(name, _NPM_NAME)}@latest", *_NPM_FACTS, "--json"]))
-        if not isinstance(facts, dict):
-            raise CannotFetch("npm does not say which version is the latest")
-        _check_fits(facts)
-        folder.mkdir(parents=True)
-        self._npm(["pack", f"{name}@{facts['version']}", "--silent", "--pack-destination", str(folder)])
-        archives = list(folder.glob("*.tgz"))
-        if len(archives) != 1:
-            raise CannotFetch("npm fetched no archive")
-        _unpack(archives[0], folder)
-        archives[0].unlink()
-        return read_npm(next(path for path in folder.iterdir() if path.is_dir()))
-
-    def _npm(self, arguments: Sequence[str]) -> str:
-        program = shutil.which("npm")
-        if program is None:
-            raise CannotFetch("npm is not installed here")
-        settings = {"npm_config_ignore_scripts": "true", "npm_config_audit": "false", "npm_config_fund": "false"}
-        return _run([program, *arguments], {**settings, "npm_config_update_notifier": "false"}, ("E404", "ETARGET"))
-
-
-class PyPI:
-    """The Python package index."""
-
-    def versions(self, name: str) -> tuple[str, ...]:
-        """Every version that is offered, for any Python."""
-        text = self._pip(["index", "versions", _checked(name, _PYPI_NAME), "--pre", "--ignore-requires-python"])
-        found = re.search(r"^\s*Available versions: (.+)$", text, re.MULTILINE)
+        if not _VERSION.fullmatch(version):
+            raise NotFetched(f"{version[:40]!r} is no version")
+        here = self._folder or self._scratch
+        found = _find(here, package, version)
+        if found is None and self._folder is not None:
+            raise NotFetched(f"no archive of it is in {self._folder}")
         if found is None:
-            raise CannotFetch("pip does not list versions")
-        return tuple(version.strip() for version in found[1].split(","))
+            self._fetch(package, version)
+            found = _find(here, package, version)
+        if found is None:
+            raise NotFetched("the registry gave no archive of it")
+        return found
 
-    def install(self, name: str, folder: Path) -> Installed:
-        """A wheel, installed beside nothing else. What exists as a source archive only is not built."""
-        self.versions(name)
-        fixed = ["--no-deps", "--only-binary=:all:", "--no-compile", "--no-warn-script-location", "--quiet"]
+    def _fetch(self, package: Package, version: str) -> None:
         try:
-            self._pip(["install", *fixed, "--target", str(folder), _checked(name, _PYPI_NAME)])
-        except NoPackage:
-            raise CannotFetch(f"no wheel fits Python {platform.python_version()} here") from None
-        return read_wheel(folder)
-
-    def _pip(self, arguments: Sequence[str]) -> str:
-        if not getattr(sys, "frozen", False) and importlib.util.find_spec("pip"):
-            command = [sys.executable, "-m", "pip"]
-        elif program := shutil.which("pip3") or shutil.which("pip"):
-            command = [program]
-        else:
-            raise CannotFetch("pip is not installed here")
-        settings = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
-        return _run([*command, *arguments], settings, ("No matching distribution",))
+            name = checked(package.kind, package.name)
+            if package.kind == "npm":
+                npm(["pack", f"{name}@{version}", "--silent", "--pack-destination", str(self._scratch)])
+            else:
+                wheel = ["--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--quiet"]
+                pip(["download", *wheel, "--dest", str(self._scratch), f"{name}=={version}"])
+        except (NoPackage, CannotFetch) as refused:
+            raise NotFetched(str(refused)) from refused
 
 
-REGISTRIES: Final[Mapping[str, Registry]] = {"npm": Npm(), "pypi": PyPI()}
-"""By purl type. What else a catalogue entry names has no client that would run on every author's machine."""
-_NPM_FACTS: Final = ("name", "version", "os", "cpu", "libc", "dist.unpackedSize")
+def _find(folder: Path, package: Package, version: str) -> Path | None:
+    if package.kind == "npm":
+        # As `npm pack` calls it: @scope/name becomes scope-name.
+        path = folder / f"{package.name.removeprefix('@').replace('/', '-')}-{version}.tgz"
+        return path if path.is_file() else None
+    return next((path for path in sorted(folder.glob("*.whl")) if _is_wheel_of(path, package, version)), None)
 
 
-def read_npm(folder: Path) -> Installed:
-    """An unpacked npm package, by its `package.json`.
-
-    Raises:
-        CannotFetch: the manifest is none.
-    """
-    facts = _json(_text(folder / "package.json"))
-    if not isinstance(facts, dict) or not isinstance(facts.get("name"), str):
-        raise CannotFetch("its package.json cannot be used")
-    programs = facts.get("bin") or {}
-    names = [str(facts["name"]).rpartition("/")[2]] if isinstance(programs, str) else [str(name) for name in programs]
-    return Installed(folder, facts["name"], str(facts.get("version") or ""), tuple(sorted(names)))
-
-
-def read_wheel(folder: Path) -> Installed:
-    """A wheel in a folder of its own, by its `METADATA`.
-
-    Raises:
-        CannotFetch: there is not exactly one.
-    """
-    infos = list(folder.glob("*.dist-info"))
-    if len(infos) != 1:
-        raise CannotFetch(f"{len(infos)} packages in a folder for one")
-    head = _text(infos[0] / "METADATA").split("\n\n", 1)[0]
-    fields = dict(re.findall(r"^(Name|Version): *(.+?)\s*$", head, re.MULTILINE))
-    if len(fields) != 2:
-        raise CannotFetch("its METADATA cannot be used")
-    programs = folder / "bin"
-    names = [path.name for path in programs.iterdir()] if programs.is_dir() else []
-    return Installed(folder, fields["Name"], fields["Version"], tuple(sorted(names)))
-
-
-def fits(wanted: object, mine: Iterable[str]) -> bool:
-    """Whether npm's `os`, `cpu` or `libc` mean a machine that calls itself one of `mine`; `!x` means all but x."""
-    names = [wanted] if isinstance(wanted, str) else [str(name) for name in wanted] if isinstance(wanted, list) else []
-    own = set(mine)
-    refused = {name[1:] for name in names if name.startswith("!")}
-    meant = {name for name in names if not name.startswith("!")}
-    return not refused & own and (not meant or bool(meant & own))
-
-
-def _check_fits(facts: Mapping[str, object]) -> None:
-    system = {"win32": "win32", "darwin": "darwin"}.get(sys.platform, "linux")
-    machine = {"x86_64": "x64", "AMD64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    libc = ["glibc"] if platform.libc_ver()[0] == "glibc" else ["musl"]
-    for field, mine in (("os", [system]), ("cpu", [machine]), ("libc", libc if system == "linux" else ["glibc", "musl"])):
-        if not fits(facts.get(field), mine):
-            wanted = facts.get(field)
-            shown = ", ".join(map(str, wanted)) if isinstance(wanted, list) else str(wanted)
-            raise CannotFetch(f"{facts.get('version')} is offered, for {shown} only")
-    size = facts.get("dist.unpackedSize")
-    if isinstance(size, int) and size > MAX_PACKAGE:
-        raise CannotFetch(f"{facts.get('version')} is offered, and too large to fetch ({size >> 20} MB)")
-
-
-def _unpack(archive: Path, folder: Path) -> None:
-    with tarfile.open(archive) as tar:
-        size = 0
-        for count, member in enumerate(tar):
-            size += member.size
-            if size > MAX_PACKAGE or count > MAX_FILES:
-                raise CannotFetch("its archive is larger than it says")
-        tar.extractall(folder, filter="data")
-
-
-def _checked(name: str, form: re.Pattern[str]) -> str:
-    # A name becomes an argument of a program: it must never begin with a dash or hold a version or an address.
-    if not form.fullmatch(name):
-        raise NoPackage(f"{name[:80]!r} is no name of a package")
-    return name
-
-
-def _run(command: Sequence[str], settings: Mapping[str, str], missing: Sequence[str]) -> str:
-    try:
-        done = subprocess.run(
-            command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=TIMEOUT, check=False,
-            stdin=subprocess.DEVNULL, errors="replace",
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise CannotFetch(f"{Path(command[0]).name} did not end within {TIMEOUT:.0f} s") from None
-    except OSError as error:
-        raise CannotFetch(f"{command[0]}: {error.strerror}") from error
-    if done.returncode and any(code in done.stderr + done.stdout for code in missing):
-        raise NoPackage("the registry offers no such package")
-    if done.returncode:
-        said = next((line.strip() for line in reversed(done.stderr.splitlines()) if line.strip()), "it said nothing")
-        raise CannotFetch(f"{Path(command[0]).name} failed: {said[:200]}")
-    return done.stdout
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return file.read(_MANIFEST).decode("utf-8", "replace")
-    except OSError as error:
-        raise CannotFetch(f"{path.name}: {error.strerror}") from error
-
-
-def _json(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise CannotFetch("what came is not JSON") from None
+def _is_wheel_of(path: Path, package: Package, version: str) -> bool:
+    name, _, rest = path.name.partition("-")
+    return normal_name("pypi", name) == package.name and rest.partition("-")[0] == version

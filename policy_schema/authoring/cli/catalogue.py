@@ -5,13 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from policy_schema.authoring.offers import REGISTRIES
+from policy_schema.authoring.proof import Proof, Verdict, prove, rules_of
+from policy_schema.authoring.published import unmatched_ranges
 from policy_schema.catalogue import VERSION, entry_texts
 from policy_schema.document.catalogue import load_catalogue
 from policy_schema.document.catalogue_check import check_entries
+from policy_schema.document.load import load_policy
+from policy_schema.document.problems import Level, Problem
 from policy_schema.document.tool import FaceName, Tool
-from policy_schema.errors import BadCommand
+from policy_schema.errors import BadCommand, BadFile
 
 NAME = "catalogue"
 HELP = "Lists the tools that a policy can name, shows one, or checks them all."
@@ -25,7 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show = verbs.add_parser("show", help="one tool with all its faces and how each is known")
     show.add_argument("id", metavar="ID", help="the id or a former id")
     show.add_argument("--json", action="store_true", help="print the entry as JSON")
-    verbs.add_parser("check", help="form, cross references and doubles of all entries")
+    check = verbs.add_parser("check", help="is every entry sound, and does it find what npm and PyPI offer")
+    check.add_argument("ids", nargs="*", metavar="ID", help="fetch what the registries offer of these tools, and prove")
+    check.add_argument("--all", action="store_true", help="the same for every tool: gigabytes, and many minutes")
+    check.add_argument("--folder", type=Path, metavar="DIR", help="keep what is fetched in this new folder")
+    check.add_argument(
+        "--policy", type=Path, metavar="FILE", help="name ranges in it that no published version matches"
+    )
+    check.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         BadCommand: there is no tool of that id.
     """
     if args.verb == "check":
-        return check()
+        return check(args)
     if args.verb == "show":
         return show(args.id, args.json)
     tools = load_catalogue().tools.values()
@@ -63,15 +77,85 @@ def show(name: str, as_document: bool) -> int:
     return 0
 
 
-def check() -> int:
-    """Names every problem of the catalogue that came with this release."""
+def check(args: argparse.Namespace) -> int:
+    """Form, cross references and doubles of all entries; for the tools that are named, what the registries offer.
+
+    Raises:
+        BadCommand: there is no tool of that id.
+        BadFile: the folder is there already, or the policy cannot be read.
+    """
     texts = list(entry_texts())
     problems = check_entries(texts)
+    proofs: list[Proof] = []
+    if not problems:
+        tools = named_tools(args.ids, args.all)
+        if args.policy is not None:
+            problems += unmatched_ranges(load_policy(args.policy), load_catalogue(), REGISTRIES)
+        proofs = prove_all(tools, args.folder, quiet=args.json)
+    failed = any(problem.level is Level.ERROR for problem in problems)
+    failed = failed or any(proof.verdict is Verdict.NOT_PROVED for proof in proofs)
+    if args.json:
+        document = {"problems": [p.as_json() for p in problems], "proofs": [p.as_json() for p in proofs]}
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        say(problems, proofs, len(texts))
+    return 1 if failed else 0
+
+
+def named_tools(ids: Sequence[str], every: bool) -> list[Tool]:
+    """The tools whose packages are fetched.
+
+    Raises:
+        BadCommand: there is no tool of that id, or ids stand beside `--all`.
+    """
+    catalogue = load_catalogue()
+    if every and ids:
+        raise BadCommand("--all stands beside ids", "leave one of them out")
+    if every:
+        return list(catalogue.tools.values())
+    found: dict[str, Tool] = {}
+    for name in ids:
+        tool = catalogue.find(name)
+        if tool is None:
+            raise BadCommand(f"{name!r} is not a tool of the catalogue", catalogue.nearest(name))
+        found[tool.id] = tool
+    return list(found.values())
+
+
+def prove_all(tools: Sequence[Tool], folder: Path | None, *, quiet: bool) -> list[Proof]:
+    """Fetches and proves one tool after another; each folder is thrown away before the next, unless it is kept.
+
+    Raises:
+        BadFile: the folder is there already.
+    """
+    if folder is not None and folder.exists():
+        raise BadFile(f"{folder}: is there already", "name a new folder")
+    if not tools:
+        return []
+    rules = rules_of(load_catalogue().tools.values())
+    proofs: list[Proof] = []
+    for tool in tools:
+        with tempfile.TemporaryDirectory(prefix="interdict-catalogue-") as work:
+            place = Path(work) if folder is None else folder / tool.id
+            for proof in prove(tool, rules, REGISTRIES, place):
+                proofs.append(proof)
+                if not quiet:
+                    print(proof.line(), flush=True)
+    return proofs
+
+
+def say(problems: Sequence[Problem], proofs: Sequence[Proof], count: int) -> None:
+    """What is wrong to stderr, and a line that sums up."""
     for problem in problems:
         print(problem.line_of_text(), file=sys.stderr)
+    for proof in proofs:
+        if proof.verdict is Verdict.NOT_PROVED:
+            print(f"{proof.line()}; mend the entry", file=sys.stderr)
+    if proofs:
+        counts = [(verdict, sum(proof.verdict is verdict for proof in proofs)) for verdict in Verdict]
+        print(", ".join(f"{number} {verdict.replace('-', ' ')}" for verdict, number in counts))
     if not problems:
-        print(f"catalogue {VERSION}: {len(texts)} tools, nothing to mend")
-    return 1 if problems else 0
+        print(f"catalogue {VERSION}: {count} tools, nothing to mend")
 
 
 def as_json(tool: Tool) -> dict[str, object]:
