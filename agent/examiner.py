@@ -182,15 +182,17 @@ class Examiner:
         return True
 
     def _recognise(self, seen: Seen, known: _Known, rules: DeviceRules) -> Process | None:
-        if seen.runs.kind is Kind.NOTHING or seen.process.foreign:
-            # Below another root (a container) the paths are not ours: nothing there is taken for anything here.
+        foreign = seen.process.foreign
+        if seen.runs.kind is Kind.NOTHING or (foreign and not processes.is_ours_too(seen.process)):
+            # Below another root (a container) the paths are not ours: nothing there is taken for anything here. The
+            # source `containers` looks into its files, or says that it could not.
             return None
         # An interpreter is known by its file's name only, and anybody can call a file `node`.
         program = seen if seen.runs.kind is Kind.PROGRAM else as_program(seen)
         itself = self._recognise_file(program, known, rules)
         if itself is not None:
             return itself._replace(seen=itself.seen._replace(inode=processes.program_inode(seen.process)))
-        if seen.runs.kind in (Kind.PROGRAM, Kind.CODE, Kind.SETTLING):
+        if foreign or seen.runs.kind in (Kind.PROGRAM, Kind.CODE, Kind.SETTLING):
             return None
         return self._recognise_file(seen, known, rules)
 

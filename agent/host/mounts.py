@@ -36,9 +36,14 @@ def parse_mountinfo(text: str) -> tuple[Mount, ...]:
         left, _, right = line.partition(" - ")
         fields, kinds = left.split(" "), right.split(" ")
         if len(fields) >= 5 and kinds[0]:
-            point = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[4])
+            point = unescaped(fields[4])
             found[point] = Mount(point, kinds[0])
     return tuple(found.values())
+
+
+def unescaped(text: str) -> str:
+    """A path out of the kernel's list of mounts: blanks and the like stand there as octal numbers."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
 def list_mounts() -> tuple[Mount, ...]:
