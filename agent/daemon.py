@@ -18,11 +18,13 @@ from agent.actors import Actors
 from agent.decider import Decider
 from agent.enforce.interface import Detail, Intent
 from agent.enforce.ledger import Ledger, Ours
+from agent.enforce.manifest import Record
 from agent.enforce.restore import restore_intent
 from agent.errors import BadSettings, InterdictError
 from agent.events import Event, EventLog
 from agent.examiner import Examiner
 from agent.file_content import FileContent
+from agent.findings import is_still_taken
 from agent.guardian import Guardian
 from agent.host import processes
 from agent.host.clock import Clock
@@ -39,6 +41,7 @@ from agent.reporter import Reporter
 from agent.settings import Settings
 from agent.supervise import Part, Supervisor
 from policy_schema.rules.instant import Instant
+from policy_schema.rules.observation import Face, Observation
 from policy_schema.rules.rulebook import DeviceRules
 
 _VIEW_EVERY = 1.0
@@ -258,8 +261,19 @@ class Daemon:
         p = self._p
         if p.policy.rules is not None:
             p.ledger.refresh(p.policy.rules.book.version)
+            self._take_signposts_away(p.policy.rules)
             p.decider.restored = p.ledger.restored_paths()
             p.decider.is_ours = lambda path: p.ledger.ours(path) in (Ours.VAULT, Ours.SIGNPOST)
+
+    def _take_signposts_away(self, rules: DeviceRules) -> None:
+        """Of what would no longer be taken: its ban was lifted without giving it back, or made narrower."""
+        now = self._now()
+
+        def wanted(record: Record) -> bool:
+            seen = Observation("vault", Face.PACKAGE, record.path, uid=record.uid, purl=record.purl)
+            return is_still_taken(rules, record.ban, record.tool, seen, now)
+
+        self._p.ledger.sweep_signposts(wanted)
 
     def _recognised(self, message: box.Recognised) -> None:
         """A process outside of every known installation shows a place that nobody looked at: it is looked at now."""

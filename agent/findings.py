@@ -16,9 +16,9 @@ from policy_schema.messages.codes import ScopeOfPath
 from policy_schema.messages.report import FindingLine, MoveLine, NextLine
 from policy_schema.messages.wire import clean
 from policy_schema.rules.decision import Action, Decision, Identity
-from policy_schema.rules.identity import finding_id, installation_id
+from policy_schema.rules.identity import finding_id, installation_id, parse_purl
 from policy_schema.rules.instant import Instant, format_instant
-from policy_schema.rules.observation import Face, Observation
+from policy_schema.rules.observation import Confidence, Face, Match, Observation
 from policy_schema.rules.rulebook import DeviceRules
 
 _SYSTEM = ("/usr/", "/opt/", "/bin/", "/sbin/", "/lib", "/var/", "/srv/", "/snap/", "/Applications/", "/Library/")
@@ -102,6 +102,23 @@ def intent_of(wish: Wish, words: Words, path: str, inode: tuple[int, int] | None
         parts=subject.parts if wish.kind is Kind.UNINSTALL else (),
         signpost=words.signpost,
     )
+
+
+def is_still_taken(rules: DeviceRules, ban: str, tool: str, seen: Observation, now: Instant) -> bool:
+    """Whether what was taken for a ban would be taken today: the ban was neither lifted nor narrowed to others since.
+
+    Without a version (a program that no package brought) only whether the ban still names the tool is known.
+    """
+    if not any(one.id == ban and any(target.tool == tool for target in one.targets) for one in rules.book.bans):
+        return False
+    try:
+        version = parse_purl(seen.purl).version if seen.purl else ""
+    except ValueError:
+        version = ""
+    if not version:
+        return True
+    decision = rules.decide(seen, now, Identity(tool, version, (Match.PACKAGE_IDENTITY,), Confidence.EXACT))
+    return decision is not None and decision.action.rung >= Action.BLOCK.rung
 
 
 def process_subject(seen: Observation, identity: Identity, ban: str, installation: str) -> Subject:

@@ -79,11 +79,10 @@ def together(here: str, name: str) -> list[str]:
     found = [name]
     with contextlib.suppress(OSError, ValueError, KeyError):
         act = load(os.path.join(here, name, "record.json")).get("act")
-        for other in sorted(os.listdir(here)) if act else []:
+        for other in set(os.listdir(here)) - {name} if act else ():
             with contextlib.suppress(OSError, ValueError, KeyError):
                 record = load(os.path.join(here, other, "record.json"))
-                if other != name and record.get("act") == act and record["state"] in HELD_STATES:
-                    found.append(other)
+                found += [other] if record.get("act") == act and record["state"] in HELD_STATES else []
         found.sort(key=lambda one: (one != act, one))
     return found
 

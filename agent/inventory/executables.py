@@ -29,6 +29,8 @@ from agent.inventory.owners import owner_of
 from agent.inventory.places import Folder, blocked, expand, join, projects, recalled
 from agent.inventory.signed_files import MIN_SIZE, SignedFiles, has_signed_programs, signer_or_reason
 from agent.inventory.signers import Signer
+from policy_schema.notices.signpost import MAX_BYTES as MAX_SIGNPOST
+from policy_schema.notices.signpost import is_signpost
 from policy_schema.rules.content import look
 from policy_schema.rules.descriptor import DescriptorReader
 from policy_schema.rules.identity import executable_name
@@ -140,6 +142,13 @@ class _Search:
             homes.setdefault(self._machine.home_of(candidate.facts.path), []).append(candidate)
         for turn in zip_longest(*homes.values()):
             yield from (candidate for candidate in turn if candidate is not None)
+
+    def _is_signpost(self, facts: Facts) -> bool:
+        """What the agent itself put in the place of a command: by its form it can do nothing but say so."""
+        try:
+            return facts.size <= MAX_SIGNPOST and is_signpost(self._tree.head(facts.path, MAX_SIGNPOST))
+        except InterdictError:
+            return False  # then it is reported like any other
 
     def _files_in(self, folder: str, by_name: bool = True, project: bool = False) -> Iterator[Unknown]:
         try:
