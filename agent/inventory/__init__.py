@@ -12,6 +12,7 @@ SOURCES: dict[str, str] = {
     "brew": "agent.inventory.brew:Brew",
     "browsers": "agent.inventory.browsers:Browsers",
     "cargo": "agent.inventory.cargo:Cargo",
+    "containers": "agent.inventory.container_roots:ContainerRoots",
     "deb": "agent.inventory.deb:Deb",
     "deno": "agent.inventory.deno:Deno",
     "executables": "agent.inventory.executables:Executables",
