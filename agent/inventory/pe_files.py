@@ -7,6 +7,7 @@ Signature Format" of Microsoft.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -25,6 +26,7 @@ _RESOURCES, _SECURITY = 2, 4
 _RT_VERSION = 16
 _SUBFOLDER = 1 << 31
 _PKCS = 2
+_VERSION = re.compile(r"[0-9]+(\.[0-9]+){0,3}", re.ASCII)
 
 
 class Headers(NamedTuple):
@@ -138,6 +140,14 @@ def parse_version(read: ReadAt, headers: Headers) -> dict[str, str]:
     if leaf is None or place is None:
         return {}
     return dict(_strings(read(place, min(leaf[1], MAX_RESOURCE))))
+
+
+def short_version(text: str) -> str:
+    """A version of Windows' four numbers as people write it: `2.1.330.0` is 2.1.330; what is none is empty."""
+    text = text.strip()
+    if not _VERSION.fullmatch(text) or len(text) > 60:
+        return ""
+    return text.removesuffix(".0") if text.count(".") == 3 else text
 
 
 def _folder(read: ReadAt, at: int) -> Iterator[tuple[int, int]]:

@@ -17,18 +17,16 @@ signer here, only recognised.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from agent.inventory.macho_files import AppleSignature, parse_signatures
-from agent.inventory.pe_files import parse_authenticode, parse_headers, parse_version
+from agent.inventory.pe_files import parse_authenticode, parse_headers, parse_version, short_version
 from policy_schema.rules.binary import HEAD_SIZE, Kind, kind_of
 
 MAX_SIGNED = 1 << 30
 """Bytes of a program that are compared at most; of a larger one nothing is said. The largest seen so far has 388 MB."""
 _CHUNK = 1 << 20
-_VERSION = re.compile(r"[0-9]+(\.[0-9]+){0,3}", re.ASCII)
 
 
 class Program(Protocol):
@@ -74,14 +72,6 @@ def signer_of(program: Program, wanted: frozenset[str], stopped: Callable[[], bo
 def is_signable(head: bytes) -> bool:
     """True for the first HEAD_SIZE bytes of a file that can carry such a signature."""
     return kind_of(head[:HEAD_SIZE]) in (Kind.MACHO, Kind.PE)
-
-
-def short_version(text: str) -> str:
-    """A version of Windows' four numbers as people write it: `2.1.330.0` is 2.1.330; what is none is empty."""
-    text = text.strip()
-    if not _VERSION.fullmatch(text) or len(text) > 60:
-        return ""
-    return text.removesuffix(".0") if text.count(".") == 3 else text
 
 
 def _claims(program: Program, stopped: Callable[[], bool]) -> Iterator[_Claim]:

@@ -9,9 +9,14 @@ from typing import Literal
 from agent.inventory.interface import Machine
 
 
+def is_running(machine: Machine) -> bool:
+    """True for the machine that we run on, as opposed to another tree (`--root`)."""
+    return machine.tree.root == os.path.abspath(os.sep)
+
+
 def concerns(machine: Machine, system: Literal["darwin", "win32"]) -> bool:
     """False on a running machine of another system: nothing of that kind starts there, so nothing is looked for.
 
     Another tree (`--root`) may be of any system, whatever we run on.
     """
-    return machine.tree.root != os.path.abspath(os.sep) or sys.platform == system
+    return not is_running(machine) or sys.platform == system

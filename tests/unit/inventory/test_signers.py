@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from agent.inventory import der, macho_files, signers
 from agent.inventory.macho_files import parse_signatures
-from agent.inventory.pe_files import parse_authenticode, parse_headers, parse_version
+from agent.inventory.pe_files import parse_authenticode, parse_headers, parse_version, short_version
 from agent.inventory.signed_data import parse_signed
-from agent.inventory.signers import Signer, is_signable, short_version, signer_of
+from agent.inventory.signers import Signer, is_signable, signer_of
 from tests.fakes.programs import BytesReader, elf, universal
 from tests.fakes.signed_programs import APPLE, AUTHENTICODE, IDENTIFIER, TEAM, sample, signed_macho
 
