@@ -102,6 +102,8 @@ def rollout_bucket(ban: str, device: str) -> int:
 
 
 def _unquote(text: str) -> str:
+    if "%" not in text and text.isascii():
+        return text
     raw = bytearray()
     data = text.encode("utf-8", "surrogateescape")
     i = 0

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from policy_schema.rules.decision import Identity
 from policy_schema.rules.identity import executable_name, parse_purl
 from policy_schema.rules.observation import MATCH_CONFIDENCE, Face, Match, Observation
+from policy_schema.rules.sieve import Sieve
 
 MCP = "mcp:"
 MCP_PACKAGE = f"{MCP}pkg:"
@@ -67,11 +68,16 @@ class Tables:
         self.tools: dict[str, ToolFaces] = {}
         self._by: dict[Match, dict[str, tuple[str, ...]]] = {match: {} for match in Match}
         self._folders: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._sieve = Sieve()
         for tool in tools:
             self._add(tool)
+        self.may_know = self._sieve.lets_through
+        """False for an observation that is certainly none of the tools: at little cost, and so for most."""
 
     def identify(self, seen: Observation) -> tuple[Identity, ...]:
         """Every tool this can be at the strongest confidence that anything gives; usually one, or none."""
+        if not self.may_know(seen):
+            return ()
         found: dict[str, list[Match]] = {}
         for match, key in self._keys(seen):
             for tool in self._by[match].get(key, ()):
@@ -128,6 +134,14 @@ class Tables:
 
     def _add(self, tool: ToolFaces) -> None:
         self.tools[tool.id] = tool
+        content = tuple(f"{tool.id}/{i}" for i in range(len(tool.content)))
+        self._sieve.add(
+            packages=tool.packages,
+            names=tool.names,
+            folders=tool.folders,
+            residue=tool.residue,
+            exact=(*tool.extensions, *tool.apps, *tool.signers, *tool.hashes, *content),
+        )
         rows: tuple[tuple[Match, tuple[str, ...]], ...] = (
             (Match.PACKAGE_IDENTITY, tool.packages),
             (Match.EXTENSION_ID, tool.extensions),
@@ -136,7 +150,7 @@ class Tables:
             (Match.SIGNER, tool.signers),
             (Match.HASH, tool.hashes),
             (Match.RESIDUE, tool.residue),
-            (Match.CONTENT, tuple(f"{tool.id}/{i}" for i in range(len(tool.content)))),
+            (Match.CONTENT, content),
         )
         for match, keys in rows:
             table = self._by[match]

@@ -149,6 +149,8 @@ class DeviceRules:
 
         `identity` is given when the installation around the observation has already said whose it is.
         """
+        if identity is None and not self.book.tables.may_know(seen):
+            return None
         return max(self.decisions(seen, now, identity), key=_strength, default=None)
 
     def decisions(self, seen: Observation, now: Instant, identity: Identity | None = None) -> list[Decision]:
