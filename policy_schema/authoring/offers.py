@@ -46,6 +46,8 @@ class Installed(NamedTuple):
     name: str
     version: str
     programs: tuple[str, ...]
+    parts: tuple[str, ...] = ()
+    """Packages that it names as parts of itself, one for each system (npm's optional dependencies)."""
 
 
 class Registry(Protocol):
@@ -161,7 +163,9 @@ def read_npm(folder: Path) -> Installed:
         raise CannotFetch("its package.json cannot be used")
     programs = facts.get("bin") or {}
     names = [str(facts["name"]).rpartition("/")[2]] if isinstance(programs, str) else [str(name) for name in programs]
-    return Installed(folder, facts["name"], str(facts.get("version") or ""), tuple(sorted(names)))
+    optional = facts.get("optionalDependencies")
+    parts = tuple(sorted(map(str, optional))) if isinstance(optional, dict) else ()
+    return Installed(folder, facts["name"], str(facts.get("version") or ""), tuple(sorted(names)), parts)
 
 
 def read_wheel(folder: Path) -> Installed:

@@ -67,6 +67,7 @@ def rules_of(tools: Iterable[Tool]) -> Rules:
 def prove(tool: Tool, rules: Rules, registries: Mapping[str, Registry], folder: Path) -> Iterator[Proof]:
     """Fetches what the registries offer of this tool into `folder` and holds it against the entry."""
     installed: list[Installed] = []
+    missing: list[tuple[str, str, str]] = []
     for position, text in enumerate(tool.faces.packages):
         kind, _, name = parse_purl(text).key.partition("/")
         if kind not in registries:
@@ -75,12 +76,18 @@ def prove(tool: Tool, rules: Rules, registries: Mapping[str, Registry], folder: 
         try:
             found = registries[kind].install(name, folder / f"{position}-{kind}")
         except NoPackage as refused:
-            yield _missing(tool, FaceName.PACKAGES, text, str(refused))
+            missing.append((text, name, str(refused)))
         except CannotFetch as refused:
             yield _proof(tool, FaceName.PACKAGES, text, Verdict.NOT_HERE, str(refused))
         else:
             installed.append(found)
             yield _identity(tool, rules, text, kind, found)
+    for text, name, why in missing:
+        whole = next((found.name for found in installed if name in found.parts), "")
+        if whole:
+            yield _proof(tool, FaceName.PACKAGES, text, Verdict.NOT_HERE, f"{why}; {whole} names it as a part")
+        else:
+            yield _missing(tool, FaceName.PACKAGES, text, why)
     yield from _programs(tool, installed)
     yield from _content(tool, rules, installed)
     yield from _elsewhere(tool)

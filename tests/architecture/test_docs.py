@@ -15,7 +15,9 @@ from agent.enforce import ACTIONS
 from agent.inventory import SOURCES
 from agent.settings import Settings
 from console.cli import _parser as console_parser
+from policy_schema.authoring.catalogue_page import catalogue_page
 from policy_schema.authoring.cli.main import COMMANDS as AUTHOR_COMMANDS
+from policy_schema.document.catalogue import load_catalogue
 from tests.architecture.source import ROOT, project_files
 
 PAGES = tuple(name for name in project_files() if name.endswith(".md") and not name.startswith("tests/"))
@@ -119,6 +121,11 @@ def test_every_source_is_on_the_sources_page() -> None:
 
 def test_every_action_is_on_the_actions_page() -> None:
     assert set(_first_cells("docs/actions.md", "What is done")) == set(ACTIONS)
+
+
+def test_the_catalogue_page_is_that_of_the_catalogue() -> None:
+    page = catalogue_page(load_catalogue().tools.values())
+    assert _page("docs/catalogue.md") == page, "run .venv/bin/python scripts/catalogue_page"
 
 
 def test_every_decision_is_in_the_index() -> None:
