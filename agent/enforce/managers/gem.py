@@ -25,5 +25,5 @@ def plan(facts: Facts) -> Plan | None:
         facts.name,
     )
     environment = no_home(GEM_HOME=facts.prefix, GEM_PATH=facts.prefix)
-    specification = f"{facts.prefix}/specifications/{full}.gemspec"
-    return Plan(GEM, Command(arguments, environment), roots=(facts.path, specification, *facts.links))
+    beside = (f"{facts.prefix}/specifications/{full}.gemspec", f"{facts.prefix}/cache/{full}.gem")
+    return Plan(GEM, Command(arguments, environment), roots=(facts.path, *beside, *facts.links))
