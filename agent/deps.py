@@ -273,7 +273,16 @@ def _examiner(settings: Settings, inbox: Inbox, sight: Sight, content: FileConte
     below = () if settings.system else (*settings.homes, *settings.roots, *settings.path_folders)
     real = [os.path.realpath(folder) for folder in below]
     home_of = _home_finder(settings)
-    return Examiner(inbox=inbox, sight=sight, container=_container, content=content, home_of=home_of, only_below=real)
+    return Examiner(
+        inbox=inbox,
+        sight=sight,
+        container=_container,
+        content=content,
+        home_of=home_of,
+        only_below=real,
+        # Programs of Linux carry no signature: none is asked for one there.
+        signer=None if sys.platform == "linux" else content.signer,
+    )
 
 
 def _same_start_times(journal: Journal) -> None:
@@ -316,7 +325,7 @@ def _policy_door(base: _Base) -> PolicyDoor:
     courier, adopter = children.courier(settings.courier_user), children.adopter(settings.adopter_user)
 
     def place() -> Place:
-        return Place(settings.policy_url, _first_trust(settings), access_of(settings))
+        return Place(settings.policy_url, _first_trust(settings), access_of(settings), base.key.device)
 
     def ask(in_force: Adopted | None) -> Refresh:
         now, seen = base.now(), journal.highest()
@@ -463,6 +472,7 @@ def observe_file(path: str, rules: DeviceRules, settings: Settings) -> Observati
     content = FileContent()
     content.want(rules)
     signature, version = content(path)
+    signer = content.signer(path)
     container, folder = _container(path)
     home = _home_finder(settings)(path)
     return Observation(
@@ -471,7 +481,8 @@ def observe_file(path: str, rules: DeviceRules, settings: Settings) -> Observati
         path,
         name=os.path.basename(path),
         content=signature,
-        version=version,
+        signer=signer.key,
+        version=version or signer.version,
         container=container,
         container_path=folder,
         home=home,

@@ -24,6 +24,7 @@ class Event(StrEnum):
     POLICY_KEPT = "policy-kept"
     POLICY_UNREACHABLE = "policy-unreachable"
     POLICY_REFUSED = "policy-refused"
+    EXCEPTIONS_REFUSED = "exceptions-refused"
     LOOK = "look"
     FINDING = "finding"
     FINDING_CHANGED = "finding-changed"

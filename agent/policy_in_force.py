@@ -22,7 +22,7 @@ from policy_schema.messages.codes import Trust
 from policy_schema.messages.report import PolicyLine
 from policy_schema.messages.wire import clean
 from policy_schema.rules.instant import Instant, format_instant
-from policy_schema.rules.rulebook import DeviceRules, Rulebook
+from policy_schema.rules.rulebook import Device, DeviceRules, ExceptionGrant, Pause, Rulebook
 from policy_schema.rules.vanished import keep_vanished
 
 
@@ -62,6 +62,8 @@ class PolicyInForce:
         self._rules: DeviceRules | None = None
         self._base: Mapping[str, object] | None = None
         """The adopted rulebook, before vanished bans were added."""
+        self._relief: Mapping[str, object] = {}
+        """The exceptions and pauses that hold on this device, as the adopter gave them."""
         self._kept: tuple[str, ...] = ()
         self.standing = Standing(Trust.NONE.value, (), False, Instant(0), Instant(0))
 
@@ -77,6 +79,8 @@ class PolicyInForce:
             return None
         policy = view["policy"]
         assert isinstance(policy, dict)
+        relief = view.get("relief")
+        self._relief = relief if isinstance(relief, dict) else {}
         try:
             self._use(view["rulebook"])  # type: ignore[arg-type]  # checked to be a dict just above
         except (ValueError, KeyError, TypeError) as error:
@@ -107,10 +111,11 @@ class PolicyInForce:
         with self._journal.together():
             self._journal.raise_highest(adopted.highest)
         self.standing = self._standing_of(adopted, refresh, now, restored)
-        if self._data is not None and self._base == adopted.rulebook:
+        relief = self._relief_of(adopted)
+        if self._data is not None and self._base == adopted.rulebook and self._relief == relief:
             self._publish()
             return None
-        self._base = adopted.rulebook
+        self._base, self._relief = adopted.rulebook, relief
         book, self._kept = keep_vanished(self._data, adopted.rulebook)
         self._use(book)
         self._publish()
@@ -124,6 +129,13 @@ class PolicyInForce:
             not_understood=list(self._rules.book.not_understood),
         )
         return self._rules
+
+    def _relief_of(self, adopted: Adopted) -> Mapping[str, object]:
+        """What is granted now. Where that cannot be told, what was granted before stays, with its own ends."""
+        if adopted.relief.get("trouble"):
+            self._log.write(Event.EXCEPTIONS_REFUSED, why=str(adopted.relief["trouble"]))
+            return {**self._relief, "trouble": adopted.relief["trouble"]}
+        return adopted.relief
 
     def reader_of_everything(self) -> int:
         """Whose view holds everything: root's, or that of whoever runs the agent for themselves."""
@@ -176,6 +188,8 @@ class PolicyInForce:
         """Sentences that everybody at the machine may read."""
         rows = [f"Ban {ban} needs a newer agent: it is not carried out." for ban in self.not_understood()]
         rows += [f"Ban {ban} is gone from the policy without being lifted, and stays in force." for ban in self._kept]
+        if self._relief.get("trouble"):
+            rows.append(f"Exceptions and pauses could not be renewed, those known stay: {self._relief['trouble']}.")
         if self.standing.expires and now > self.standing.expires and self._rules:
             rows.append(
                 f"The policy's signatures expired on {format_instant(self.standing.expires)}; it stays in force."
@@ -214,7 +228,7 @@ class PolicyInForce:
     def _use(self, data: Mapping[str, object]) -> None:
         book = Rulebook(data)
         self._data = data
-        self._rules = book.for_device(self._settings.device(self._device_id()))
+        self._rules = rules_of(book, self._settings.device(self._device_id()), self._relief)
 
     def _publish(self) -> None:
         standing = self.standing
@@ -226,4 +240,21 @@ class PolicyInForce:
             "expires": standing.expires,
             "kept": list(self._kept),
         }
-        self._views.rules({"schema": 1, "policy": policy, "rulebook": json.loads(json.dumps(self._data))})
+        rulebook = json.loads(json.dumps(self._data))
+        self._views.rules({"schema": 1, "policy": policy, "rulebook": rulebook, "relief": dict(self._relief)})
+
+
+def rules_of(book: Rulebook, device: Device, relief: Mapping[str, object]) -> DeviceRules:
+    """The rules of one device with what was granted to it.
+
+    Raises:
+        ValueError, KeyError, TypeError: the grants are not what the adopter gives.
+    """
+    exceptions, pauses = relief.get("exceptions") or [], relief.get("pauses") or []
+    if not isinstance(exceptions, list) or not isinstance(pauses, list):
+        raise ValueError("exceptions and pauses are lists")
+    return book.for_device(
+        device,
+        [ExceptionGrant(str(one["id"]), str(one["ban"]), device.id, Instant(int(one["until"]))) for one in exceptions],
+        [Pause(str(one["ban"]), Instant(int(one["until"]))) for one in pauses],
+    )

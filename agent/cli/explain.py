@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     """Explains; 1 when a ban matches."""
     settings = settings_or_default(args)
     chosen = choose_policy(args, settings)
-    rules, _ = rules_for(settings, chosen.book)
+    rules, _ = rules_for(settings, chosen.book, chosen.relief)
     answer = explain(args.target, rules, settings)
     finding = _as_the_agent_knows_it(answer.finding, settings) if not args.policy else answer.finding
     if args.json:

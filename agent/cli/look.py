@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from agent.cases import Subject
@@ -28,11 +30,15 @@ from agent.inventory.interface import Look
 from agent.inventory.machine import open_machine
 from agent.inventory.runner import look
 from agent.looker import wanted_of
+from agent.policy_in_force import rules_of
 from agent.settings import Settings
 from policy_schema.rules.decision import Decision
 from policy_schema.rules.instant import Instant
 from policy_schema.rules.observation import Coverage, Observation
 from policy_schema.rules.rulebook import DeviceRules, Rulebook
+
+NOTHING: Mapping[str, object] = MappingProxyType({})
+"""No exception, no pause."""
 
 
 class Sight(NamedTuple):
@@ -55,21 +61,30 @@ def add_look_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def rules_for(settings: Settings, book: Rulebook) -> tuple[DeviceRules, str | None]:
-    """The rules of this device and its id, None where it has none yet."""
+def rules_for(settings: Settings, book: Rulebook, granted: Mapping[str, object]) -> tuple[DeviceRules, str | None]:
+    """The rules of this device with what was granted to it, and its id, None where it has none yet."""
+    device = known_device(settings)
+    return rules_of(book, settings.device(device or "unknown"), granted), device
+
+
+def known_device(settings: Settings) -> str | None:
+    """The id of this device; None where it has none, or where it is root's to know.
+
+    Without it the rollout's percentages and the exceptions of this device cannot be told.
+    """
     try:
         key = load_key(settings.state_dir)
     except StateBroken:
-        # Only root reads the key; the rollout's percentages then cannot be told.
-        key = None
-    device = key.device if key else None
-    return book.for_device(settings.device(device or "unknown")), device
+        return None
+    return key.device if key else None
 
 
-def look_once(args: argparse.Namespace, settings: Settings, book: Rulebook) -> Sight:
+def look_once(
+    args: argparse.Namespace, settings: Settings, book: Rulebook, granted: Mapping[str, object] = NOTHING
+) -> Sight:
     """Looks at everything that is installed and, on this machine itself, at what runs."""
     refuse_missing_folders(args.root, *args.home)
-    rules, device = rules_for(settings, book)
+    rules, device = rules_for(settings, book, granted)
     found = _look(args, settings, rules)
     everything = [seen for rows in found.observations.values() for seen in rows]
     embeds = {tool.id: tool.embeds for tool in book.tools.values()}

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from agent.cli.look import known_device
 from agent.errors import BadCommand, PolicyRefused
 from agent.host.clock import wall
 from agent.policy import children
@@ -31,6 +32,8 @@ class Chosen(NamedTuple):
     trust: str
     signers: tuple[str, ...]
     age_s: int | None
+    relief: Mapping[str, object] = {}
+    """The exceptions and pauses that hold on this device (`agent.policy_in_force.rules_of`)."""
 
     def head(self) -> dict[str, object]:
         """The `policy` part of `scan --json`."""
@@ -87,12 +90,14 @@ def _from_folder(folder: str, trust: bytes, settings: Settings) -> Chosen:
     def courier(question: Mapping[str, object]) -> Mapping[str, object]:
         return {"result": "changed", "files": pack(files)}
 
-    return _adopted(Place(folder, trust), courier, settings)
+    return _adopted(Place(folder, trust, device=known_device(settings) or ""), courier, settings)
 
 
 def _from_url(url: str, trust: bytes, settings: Settings) -> Chosen:
     access = {"proxy": settings.proxy, "ca_file": settings.ca_file}
-    return _adopted(Place(url, trust, access), children.courier(settings.courier_user), settings)
+    return _adopted(
+        Place(url, trust, access, known_device(settings) or ""), children.courier(settings.courier_user), settings
+    )
 
 
 def _adopted(place: Place, courier: children.Ask, settings: Settings) -> Chosen:
@@ -102,7 +107,8 @@ def _adopted(place: Place, courier: children.Ask, settings: Settings) -> Chosen:
     adopted = found.adopted
     if adopted is None:
         raise PolicyRefused(found.status.value, f"{place.url}: {found.message.rstrip('.')}", found.advice)
-    return Chosen(Rulebook(adopted.rulebook), "verified", adopted.signers, max(0, wall() - adopted.signed_at))
+    age = max(0, wall() - adopted.signed_at)
+    return Chosen(Rulebook(adopted.rulebook), "verified", adopted.signers, age, adopted.relief)
 
 
 def _trust(args: argparse.Namespace, settings: Settings) -> bytes:
@@ -130,7 +136,10 @@ def _in_force(settings: Settings) -> Chosen:
     try:
         signers = tuple(str(name) for name in policy.get("signers") or ())
         age = wall() - int(policy.get("confirmed_at") or 0)
-        return Chosen(Rulebook(rulebook), str(policy.get("trust")), signers, age)
+        relief = view.get("relief")
+        return Chosen(
+            Rulebook(rulebook), str(policy.get("trust")), signers, age, relief if isinstance(relief, dict) else {}
+        )
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         # An agent of another version wrote it.
         raise BadCommand(

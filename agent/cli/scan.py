@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     """Looks, prints, and says by its exit code what was found."""
     settings = settings_or_default(args)
     chosen = choose_policy(args, settings)
-    sight = look_once(args, settings, chosen.book)
+    sight = look_once(args, settings, chosen.book, chosen.relief)
     counted = [row for row in sight.findings if _counts(row, args.fail_on)]
     if args.json:
         print_json(document(chosen.head(), settings.kind, sight))

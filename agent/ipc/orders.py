@@ -13,7 +13,7 @@ from typing import NamedTuple
 from agent.cases import Case, Person
 from policy_schema.rules.decision import Action, State
 from policy_schema.rules.instant import Instant
-from policy_schema.rules.rulebook import Ban, Device, DeviceRules
+from policy_schema.rules.rulebook import Ban, DeviceRules
 
 SCHEMA = 1
 EVERYBODY = -1
@@ -70,7 +70,7 @@ def document(
         "schema": SCHEMA,
         "serial": serial,
         "compiled": rules.book.data,
-        "device": _device(rules.device),
+        "device": _device(rules),
         "floor": floor,
         "enforce": [list(row) for row in orders.enforce],
         "spare": list(orders.spare),
@@ -113,6 +113,11 @@ def _towards(ban: Ban, tool: str, remembered: Remembered, now: Instant) -> Itera
     return [uid for uid, person in told if enforced_since(person, ban, now) and not remembered.hold(ban.id, uid)]
 
 
-def _device(device: Device) -> dict[str, object]:
-    groups = sorted(device.groups) if device.groups is not None else None
-    return {**device._asdict(), "groups": groups}
+def _device(rules: DeviceRules) -> dict[str, object]:
+    device = rules.device
+    return {
+        **device._asdict(),
+        "groups": sorted(device.groups) if device.groups is not None else None,
+        "exceptions": [grant._asdict() for grant in rules.exceptions],
+        "pauses": [pause._asdict() for pause in rules.pauses],
+    }

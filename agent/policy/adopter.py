@@ -3,9 +3,9 @@
 Runs as a second unprivileged user, without a network: it parses what came from outside, so a fault in it must not be
 a fault in the daemon. It holds no key; what it answers is data that the daemon stores and the rulebook reads.
 
-    {"op": "adopt", "trust", "stored", "fetched", "seen", "now"}
+    {"op": "adopt", "trust", "stored", "fetched", "seen", "now", "device"}
         → {"result": "adopted", "policy", "paths", "rulebook", "highest", "versions", "signers", "threshold", "solo",
-           "signed_at", "expires"}
+           "signed_at", "expires", "relief"}
         → {"result": "refused", "code", "detail"}
 
 `now` is null for files that were verified before: no date refuses then, and an expired policy stays in force.
@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.policy.wire import BadAnswer, number, refusal, together, unpack, unpack_bytes
+from agent.policy.wire import BadAnswer, number, refusal, text, together, unpack, unpack_bytes
 from policy_schema.document.closed import parse_closed
 from policy_schema.document.compile import compile_policy
 from policy_schema.errors import BadDocument
+from policy_schema.rules.instant import Instant
+from policy_schema.rules.relief import DAY, Limits, relief_for
 from policy_schema.trust.highest import read_highest
 from policy_schema.trust.refusal import Refusal, Refused
 from policy_schema.trust.verify import Verified, verify
@@ -53,7 +55,9 @@ def adopt(question: Mapping[str, object]) -> Mapping[str, object]:
         now=None if now is None else number(now),
         seen=read_highest(question.get("seen")),
     )
-    return {"result": "adopted", "rulebook": _compiled(found), **_facts(found)}
+    rulebook = _compiled(found)
+    device = text(question.get("device"), "")
+    return {"result": "adopted", "rulebook": rulebook, "relief": _relief(found, rulebook, device), **_facts(found)}
 
 
 def _compiled(found: Verified) -> dict[str, object]:
@@ -64,6 +68,27 @@ def _compiled(found: Verified) -> dict[str, object]:
         raise Refused(Refusal.BAD_DOCUMENT, str(error)) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Refused(Refusal.BAD_DOCUMENT, f"it does not compile: {error}") from error
+
+
+def _relief(found: Verified, rulebook: Mapping[str, object], device: str) -> dict[str, object]:
+    """The exceptions and pauses that hold on this device."""
+    limits = Limits(
+        longest_exception=_limit(rulebook, "exceptions", "max_days") * DAY,
+        longest_pause=_limit(rulebook, "pause", "max"),
+        signed_at=Instant(found.signed_at),
+    )
+    relief = relief_for(device, found.granted.documents, limits)
+    return {
+        "exceptions": [{"id": one.id, "ban": one.ban, "until": one.until} for one in relief.exceptions],
+        "pauses": [{"ban": one.ban, "until": one.until} for one in relief.pauses],
+        "version": found.granted.version,
+        "trouble": found.granted.trouble or relief.trouble,
+    }
+
+
+def _limit(rulebook: Mapping[str, object], part: str, key: str) -> int:
+    value = rulebook.get(part)
+    return number(value.get(key)) if isinstance(value, Mapping) else 0
 
 
 def _facts(found: Verified) -> dict[str, object]:

@@ -3,7 +3,7 @@
 One question, one answer, then it is gone. It holds no key, reads no file but certificates, and its whole power over a
 device is to withhold and to delay: what it brings is verified by the adopter against root-owned trust.
 
-    {"op": "refresh", "url", "root", "timestamp", "policies", "access"}
+    {"op": "refresh", "url", "root", "timestamp", "policies", "bin", "access"}
         → {"result": "unchanged"} or {"result": "changed", "files"}
     {"op": "request", "method", "url", "headers", "body", "access"}
         → {"result": "answered", "status", "headers", "body"}
@@ -57,6 +57,7 @@ def refresh(question: Mapping[str, object]) -> Mapping[str, object]:
         root=number(question.get("root")),
         timestamp=None if timestamp is None else unpack_bytes(timestamp),
         policies=frozenset(map(text, policies)) if isinstance(policies, list) else frozenset(),
+        bin=text(question.get("bin"), ""),
     )
     url = text(question.get("url"))
     with Fetcher(_access(question), url) as fetcher:

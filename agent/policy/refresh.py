@@ -15,6 +15,7 @@ from typing import NamedTuple
 from agent.errors import InterdictError
 from agent.policy.store import Store, Stored
 from agent.policy.wire import BadAnswer, mapping, number, pack, raise_refusal, text, together, unpack
+from policy_schema.rules.relief import bin_of
 from policy_schema.trust.highest import Highest, Versions, merged, read_highest
 from policy_schema.trust.layout import Files
 from policy_schema.trust.refusal import ADVICE, Refusal, Refused, sentence
@@ -60,6 +61,8 @@ class Adopted(NamedTuple):
     signed_at: int
     expires: int
     highest: Highest
+    relief: Mapping[str, object] = {}
+    """The exceptions and pauses that hold on this device: `exceptions`, `pauses`, `version`, `trouble`."""
 
     @property
     def version(self) -> int:
@@ -87,6 +90,8 @@ class Place(NamedTuple):
     url: str
     trust: bytes
     access: Mapping[str, object] = {}
+    device: str = ""
+    """Which device asks: its exceptions are fetched. The server learns one of 256 bins."""
 
 
 def refresh(
@@ -147,7 +152,8 @@ def _fetch(place: Place, stored: Stored, courier: Ask) -> dict[str, bytes] | Non
             "url": place.url,
             "root": max(stored.root, _number_of(place.trust)),
             "timestamp": timestamp,
-            "policies": list(stored.policies),
+            "policies": list(stored.targets),
+            "bin": bin_of(place.device) if place.device else "",
             "access": dict(place.access),
         }
     )
@@ -175,6 +181,7 @@ def _adopt(
             "fetched": pack(fetched),
             "seen": merged(stored.seen, seen),
             "now": now,
+            "device": place.device,
         }
     )
     raise_refusal(answer)
@@ -209,8 +216,22 @@ def _read(answer: Mapping[str, object], files: Files) -> tuple[Adopted, list[str
         signed_at=number(answer.get("signed_at")),
         expires=min(map(number, expires.values())),
         highest=read_highest(answer.get("highest")),
+        relief=_relief(answer.get("relief")),
     )
     return adopted, [text(path) for path in paths]
+
+
+def _relief(value: object) -> dict[str, object]:
+    """The adopter's words on exceptions, checked; an answer of an earlier adopter has none."""
+    given = mapping(value or {})
+    rows = {
+        key: [mapping(row) for row in found] if isinstance(found := given.get(key), list) else []
+        for key in ("exceptions", "pauses")
+    }
+    for row in (*rows["exceptions"], *rows["pauses"]):
+        text(row.get("ban"))
+        number(row.get("until"))
+    return {**rows, "version": number(given.get("version") or 0), "trouble": text(given.get("trouble"), "")}
 
 
 def _still_good(now: int, expires: int) -> Refresh:

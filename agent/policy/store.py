@@ -18,7 +18,16 @@ from typing import NamedTuple
 from agent.errors import Gone, InterdictError
 from agent.host.files import read_bounded, write_atomically
 from policy_schema.trust.highest import Highest, merged, read_highest
-from policy_schema.trust.layout import LIMITS, POLICY_LIMIT, TIMESTAMP_PATH, Files, Role, newest_root, write_order
+from policy_schema.trust.layout import (
+    LIMITS,
+    POLICY,
+    POLICY_LIMIT,
+    TIMESTAMP_PATH,
+    Files,
+    Role,
+    newest_root,
+    write_order,
+)
 
 FOLDERS = ("metadata", "targets")
 SEEN = "seen.json"
@@ -45,6 +54,11 @@ class Stored(NamedTuple):
     @property
     def policies(self) -> tuple[str, ...]:
         """The stored policies by path: after an adoption exactly one."""
+        return tuple(path for path in self.targets if path.endswith(f".{POLICY}"))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Every stored target by path: policies, and documents of exceptions."""
         return tuple(sorted(path for path in self.files if path.startswith("targets/")))
 
 

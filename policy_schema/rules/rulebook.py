@@ -130,6 +130,8 @@ class DeviceRules:
     ) -> None:
         self.book = book
         self.device = device
+        self.exceptions = tuple(exceptions)
+        self.pauses = tuple(pauses)
         self._standings: dict[str, _Standing] = {}
         self._by_tool: dict[str, list[tuple[_Standing, Target]]] = {}
         self._by_family = FamilyTable((family, ban.id) for ban in book.bans for family in ban.families)

@@ -11,15 +11,21 @@ import json
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from policy_schema.rules.relief import PAUSES, bin_name
 from policy_schema.trust.layout import (
+    EXCEPTIONS,
+    EXCEPTIONS_LIMIT,
     LIMITS,
     POLICY,
     POLICY_LIMIT,
+    RELIEF_LIMIT,
     ROTATIONS,
     TIMESTAMP_PATH,
     Role,
+    exceptions_path,
     metadata_path,
     policy_path,
+    target_path,
 )
 from policy_schema.trust.refusal import Refusal, Refused
 
@@ -33,6 +39,9 @@ class Have(NamedTuple):
     root: int = 0
     timestamp: bytes | None = None
     policies: frozenset[str] = frozenset()
+    """The targets that are there, by path."""
+    bin: str = ""
+    """Which exceptions are wanted: the bin of this device (`policy_schema.rules.relief`); empty for none."""
 
 
 def collect(get: Get, have: Have) -> dict[str, bytes]:
@@ -75,13 +84,31 @@ def _follow(get: Get, have: Have, files: dict[str, bytes], timestamp: bytes) -> 
     snapshot = _version(timestamp, "snapshot.json")
     if snapshot is None:
         raise Refused(Refusal.NOT_A_REPOSITORY, f"{TIMESTAMP_PATH} is not TUF metadata")
-    targets = _version(_fetch(get, files, Role.SNAPSHOT, snapshot), "targets.json")
+    content = _fetch(get, files, Role.SNAPSHOT, snapshot)
+    _exceptions(get, have, files, _version(content, f"{EXCEPTIONS}.json"))
+    targets = _version(content, "targets.json")
     if targets is None:
         return
     sha256 = _policy_hash(_fetch(get, files, Role.TARGETS, targets))
     path = policy_path(sha256) if sha256 else None
     if path and path not in have.policies and (content := get(path, POLICY_LIMIT)) is not None:
         files[path] = content
+
+
+def _exceptions(get: Get, have: Have, files: dict[str, bytes], version: int | None) -> None:
+    """The role that can only weaken: its file, the pauses, and the one bin that this device is in."""
+    if version is None or not have.bin:
+        return
+    path = exceptions_path(version)
+    content = get(path, EXCEPTIONS_LIMIT)
+    if content is None:
+        return
+    files[path] = content
+    for name in (PAUSES, bin_name(have.bin)):
+        sha256 = _hash(content, name)
+        where = target_path(sha256, name) if sha256 else None
+        if where and where not in have.policies and (document := get(where, RELIEF_LIMIT)) is not None:
+            files[where] = document
 
 
 def _fetch(get: Get, files: dict[str, bytes], role: Role, version: int) -> bytes | None:
@@ -98,7 +125,11 @@ def _version(content: bytes | None, name: str) -> int | None:
 
 
 def _policy_hash(content: bytes | None) -> str | None:
-    sha256 = _step(_step(_step(_step(_signed(content), "targets"), POLICY), "hashes"), "sha256")
+    return _hash(content, POLICY)
+
+
+def _hash(content: bytes | None, name: str) -> str | None:
+    sha256 = _step(_step(_step(_step(_signed(content), "targets"), name), "hashes"), "sha256")
     plain = isinstance(sha256, str) and len(sha256) == 64 and not set(sha256) - set("0123456789abcdef")
     return sha256 if isinstance(sha256, str) and plain else None
 

@@ -26,6 +26,8 @@ class Use(StrEnum):
     ROOT = "root"
     POLICY = "policy"
     ONLINE = "online"
+    EXCEPTIONS = "exceptions"
+    """Signs exceptions and pauses, and nothing else: it can only weaken."""
 
 
 class BadKey(PolicyError):

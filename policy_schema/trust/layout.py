@@ -29,6 +29,18 @@ POLICY = "policy.json"
 
 TIMESTAMP_PATH = "metadata/timestamp.json"
 
+EXCEPTIONS = "exceptions"
+"""The one delegated role: exceptions and pauses. It can only weaken (`policy_schema.rules.relief`)."""
+
+EXCEPTIONS_TARGETS = ("pauses.json", "exceptions-*.json")
+"""All that the role may sign."""
+
+EXCEPTIONS_LIMIT = 256_000
+"""The largest file of that role, in bytes: 257 targets have 50 KB."""
+
+RELIEF_LIMIT = 1_000_000
+"""The largest document of exceptions, in bytes."""
+
 LIMITS: Mapping[Role, int] = {
     Role.ROOT: 256_000,
     Role.TIMESTAMP: 16_384,
@@ -49,9 +61,19 @@ def metadata_path(role: Role, version: int) -> str:
     return TIMESTAMP_PATH if role is Role.TIMESTAMP else f"metadata/{version}.{role}.json"
 
 
+def exceptions_path(version: int) -> str:
+    """`metadata/3.exceptions.json`."""
+    return f"metadata/{version}.{EXCEPTIONS}.json"
+
+
+def target_path(sha256: str, name: str) -> str:
+    """Where the target of this name and hash lies."""
+    return f"targets/{sha256}.{name}"
+
+
 def policy_path(sha256: str) -> str:
     """Where the closed policy with this hash lies."""
-    return f"targets/{sha256}.{POLICY}"
+    return target_path(sha256, POLICY)
 
 
 def digest(content: bytes) -> str:
@@ -61,7 +83,7 @@ def digest(content: bytes) -> str:
 
 def write_order(path: str) -> tuple[int, str]:
     """Sorts files so that each is written after all that it refers to: policy, targets, snapshot, root, timestamp."""
-    order = ("targets/", ".targets.json", ".snapshot.json", ".root.json", "timestamp.json")
+    order = ("targets/", ".exceptions.json", ".targets.json", ".snapshot.json", ".root.json", "timestamp.json")
     places = [place for place, part in enumerate(order) if path.startswith(part) or path.endswith(part)]
     return (places[0] if places else 0, path)
 

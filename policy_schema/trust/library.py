@@ -16,6 +16,8 @@ from tuf.api.exceptions import (
     UnsignedMetadataError,
 )
 from tuf.api.metadata import (  # type: ignore[attr-defined]
+    DelegatedRole,
+    Delegations,
     Metadata,
     MetaFile,
     Root,
@@ -32,6 +34,8 @@ from tuf.ngclient.config import EnvelopeType
 __all__ = [
     "BadVersionNumberError",
     "CryptoSigner",
+    "DelegatedRole",
+    "Delegations",
     "EnvelopeType",
     "ExpiredMetadataError",
     "JSONSerializer",

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from policy_schema.errors import PolicyError
+from policy_schema.trust.exceptions import META, described, published_exceptions, sign_relief, signed_by_holder
 from policy_schema.trust.keys import PublicKeys
 from policy_schema.trust.layout import TIMESTAMP_PATH, Files, Role, digest, metadata_path, policy_path
-from policy_schema.trust.library import CryptoSigner, Key, MetaFile, Root, Snapshot, Timestamp
-from policy_schema.trust.metadata import Lifetimes, dated, moment, sign
+from policy_schema.trust.library import CryptoSigner, Key, MetaFile, Root, Snapshot, Targets, Timestamp
+from policy_schema.trust.metadata import Lifetimes, dated, moment, read, sign
 from policy_schema.trust.refusal import Refusal, Refused
 from policy_schema.trust.roots import first_root
 from policy_schema.trust.staging import STAGED_POLICY, STAGED_ROOT, STAGED_TARGETS, Progress, effective_root, progress
@@ -87,6 +88,32 @@ def renew(published: Files, root: Root, online: CryptoSigner, *, now: int, lifet
     return _online_files(published, root, online, {}, now, lifetimes)
 
 
+def grant(
+    published: Files,
+    documents: Mapping[str, bytes],
+    signer: CryptoSigner,
+    online: CryptoSigner,
+    *,
+    root: Root,
+    now: int,
+    lifetimes: Lifetimes,
+) -> dict[str, bytes]:
+    """The new files of exceptions and pauses: their documents, the role's file, a new snapshot, a new timestamp.
+
+    Raises:
+        Refused: nothing is published yet, or the policy in force does not let this key sign exceptions.
+    """
+    targets, snapshot = published_targets(published), published_snapshot(published)
+    if targets is None or snapshot is None:
+        raise Refused(Refusal.NOT_A_REPOSITORY, "nothing is published yet")
+    before = published_exceptions(published, snapshot)
+    files = sign_relief(before[0] if before else None, documents, signer, now=now)
+    signed = next(content for path, content in files.items() if path.startswith("metadata/"))
+    if not signed_by_holder(targets, signed):
+        raise Refused(Refusal.WRONGLY_SIGNED, "the policy in force does not let this key sign exceptions")
+    return files | _online_files({**published, **files}, root, online, files, now, lifetimes)
+
+
 def _change(published: Files, staged: Files, part: Progress) -> dict[str, bytes]:
     if part.role is Role.ROOT:
         path = metadata_path(Role.ROOT, part.version)
@@ -103,7 +130,7 @@ def _change(published: Files, staged: Files, part: Progress) -> dict[str, bytes]
 def _online_files(
     published: Files, root: Root, online: CryptoSigner, change: Mapping[str, bytes], now: int, lifetimes: Lifetimes
 ) -> dict[str, bytes]:
-    """A snapshot of the newest targets file and a timestamp of that snapshot, each naming length and hash."""
+    """A snapshot of the newest targets and exceptions and a timestamp of that snapshot, naming lengths and hashes."""
     if online.public_key.keyid not in root.roles[Role.TIMESTAMP].keyids:
         raise Refused(Refusal.WRONGLY_SIGNED, "this is not the on-line key that the root names")
     path, version = _targets_file(published, change)
@@ -114,9 +141,10 @@ def _online_files(
     expires = moment(now + lifetimes.online)
     old = published_snapshot(published)
     snapshot = Snapshot(old.version + 1 if old else 1, expires=expires)
-    snapshot.meta["targets.json"] = _described(version, published[path])
+    snapshot.meta["targets.json"] = described(version, published[path])
+    snapshot.meta |= _exceptions(published, change, old, read(Targets, published[path], path).signed)
     snapshot_bytes = sign(dated(snapshot, now), [online])
-    timestamp = Timestamp(number, expires=expires, snapshot_meta=_described(snapshot.version, snapshot_bytes))
+    timestamp = Timestamp(number, expires=expires, snapshot_meta=described(snapshot.version, snapshot_bytes))
     return {
         metadata_path(Role.SNAPSHOT, snapshot.version): snapshot_bytes,
         TIMESTAMP_PATH: sign(dated(timestamp, now), [online]),
@@ -132,5 +160,14 @@ def _targets_file(published: Files, change: Mapping[str, bytes]) -> tuple[str | 
     return (metadata_path(Role.TARGETS, current.version), current.version) if current else (None, 0)
 
 
-def _described(version: int, content: bytes) -> MetaFile:
-    return MetaFile(version, len(content), {"sha256": digest(content)})
+def _exceptions(
+    published: Files, change: Mapping[str, bytes], old: Snapshot | None, targets: Targets
+) -> dict[str, MetaFile]:
+    """The exceptions of this change, else those in force, as long as their key is still the one that may sign them."""
+    path = next((path for path in change if path.endswith(f".{META}")), None)
+    if path is not None:
+        return {META: described(int(path.removeprefix("metadata/").split(".")[0]), published[path])}
+    current = published_exceptions(published, old)
+    if current is None or not signed_by_holder(targets, current[1]):
+        return {}
+    return {META: described(current[0].version, current[1])}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from policy_schema.errors import PolicyError
+from policy_schema.trust.exceptions import delegate, holder
 from policy_schema.trust.keys import owner
 from policy_schema.trust.layout import (
     POLICY,
@@ -17,7 +18,7 @@ from policy_schema.trust.layout import (
     Role,
     digest,
 )
-from policy_schema.trust.library import CryptoSigner, Metadata, Root, TargetFile, Targets
+from policy_schema.trust.library import CryptoSigner, Key, Metadata, Root, TargetFile, Targets
 from policy_schema.trust.metadata import Lifetimes, dated, moment, read, root_of, sign, write
 from policy_schema.trust.refusal import Refusal, Refused
 from policy_schema.trust.state import published_policy, published_targets
@@ -45,8 +46,18 @@ class Progress(NamedTuple):
     expires: int
 
 
-def stage_policy(published: Files, staged: Files, policy: bytes, *, now: int, lifetimes: Lifetimes) -> dict[str, bytes]:
+def stage_policy(
+    published: Files,
+    staged: Files,
+    policy: bytes,
+    *,
+    now: int,
+    lifetimes: Lifetimes,
+    exceptions: Key | None = None,
+) -> dict[str, bytes]:
     """Stages a closed policy as the next version, without signatures. The same policy again renews its signatures.
+
+    `exceptions` is whose key may sign exceptions and pauses from then on; None: nobody's.
 
     Raises:
         Refused: a ban vanished, or the policy is larger than devices read.
@@ -58,6 +69,7 @@ def stage_policy(published: Files, staged: Files, policy: bytes, *, now: int, li
     vanished_bans(policy, policy)
     current = published_targets(published)
     targets = Targets(current.version + 1 if current else 1, expires=moment(now + lifetimes.targets), targets={})
+    delegate(targets, exceptions)
     targets.targets[POLICY] = TargetFile(len(policy), {"sha256": digest(policy)}, POLICY)
     return {**staged, STAGED_POLICY: policy, STAGED_TARGETS: sign(dated(targets, now), ())}
 
@@ -83,6 +95,15 @@ def add_signature(published: Files, staged: Files, signer: CryptoSigner) -> dict
     if not parts:
         raise CannotSign(f"the key of {owner(signer.public_key)} has nothing to sign here")
     return made
+
+
+def staged_holder(staged: Files) -> Key | None:
+    """Whose key may sign exceptions once the staged change is published.
+
+    Raises:
+        Refused: the staged file delegates something else.
+    """
+    return holder(read(Targets, staged[STAGED_TARGETS], STAGED_TARGETS).signed) if STAGED_TARGETS in staged else None
 
 
 def progress(published: Files, staged: Files) -> tuple[Progress, ...]:

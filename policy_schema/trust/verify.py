@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from policy_schema.trust.diagnose import explain
+from policy_schema.trust.exceptions import Granted, verify_relief
 from policy_schema.trust.highest import Highest, Versions, mark, merged
 from policy_schema.trust.keys import owner
 from policy_schema.trust.layout import (
@@ -55,6 +56,8 @@ class Verified(NamedTuple):
     solo: bool
     signed_at: int
     expires: tuple[tuple[Role, int], ...]
+    granted: Granted = Granted()
+    """What the role that can only weaken has published."""
 
     @property
     def version(self) -> int:
@@ -72,7 +75,8 @@ def verify(files: Files, trust: bytes, *, now: int | None, seen: Highest | None 
 
     Steps: (0) the first root stands by itself; (1) each further root is signed by the one before and by itself;
     (2) timestamp, (3) snapshot, (4) targets, each signed, dated, and of the version and hash that the one before
-    names; (5) no role is older than what was seen before; (6) the policy has the length and hash that targets names.
+    names; (5) no role is older than what was seen before; (6) the policy has the length and hash that targets names;
+    (7) the delegated role of exceptions, which never refuses: `Verified.granted` says what is wrong with it.
 
     The caller MUST keep `Verified.highest` where a wiped cache does not reach it.
 
@@ -95,7 +99,10 @@ def verify(files: Files, trust: bytes, *, now: int | None, seen: Highest | None 
     where, policy = _policy(trusted.targets.targets.get(POLICY), files)
     found = _result(trusted, files, policy, (*roots, timestamp, snapshot, targets, where))
     now_seen = {name: found.versions[place] for place, name in enumerate(_marks(trust, trusted.root).values())}
-    return found._replace(highest=merged(seen or {}, now_seen))
+    granted = verify_relief(trusted.targets, trusted.snapshot, files, seen or {})
+    # The policy's own path stays the last one.
+    paths = (*found.paths[:-1], *granted.paths, found.paths[-1])
+    return found._replace(highest=merged(seen or {}, now_seen, granted.highest), paths=paths, granted=granted)
 
 
 def _first(trust: bytes) -> TrustedMetadataSet:

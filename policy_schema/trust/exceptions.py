@@ -1,0 +1,185 @@
+"""The role that can only weaken: named by the policy's signers, held by the console or by one signer.
+
+The targets file delegates to it (exactly one parent), for the names in `layout.EXCEPTIONS_TARGETS` and no other. Its
+signature has no end of its own: every exception and pause has one, and the snapshot says which file is the newest.
+What is wrong with this role never keeps a policy from being adopted: the thief of its key could else stop a ban.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from policy_schema.rules.relief import BINS, PAUSES, bin_name
+from policy_schema.trust.highest import Highest
+from policy_schema.trust.layout import (
+    EXCEPTIONS,
+    EXCEPTIONS_LIMIT,
+    EXCEPTIONS_TARGETS,
+    RELIEF_LIMIT,
+    Files,
+    digest,
+    exceptions_path,
+    target_path,
+)
+from policy_schema.trust.library import (
+    CryptoSigner,
+    DelegatedRole,
+    Delegations,
+    Key,
+    LengthOrHashMismatchError,
+    Metadata,
+    MetaFile,
+    RepositoryError,
+    Snapshot,
+    TargetFile,
+    Targets,
+)
+from policy_schema.trust.metadata import dated, moment, sign
+from policy_schema.trust.refusal import Refusal, Refused
+
+META = f"{EXCEPTIONS}.json"
+FOREVER = 10 * 365 * 86_400
+"""Seconds. TUF wants an end for every file; nobody looks at this one."""
+NAMES = frozenset({PAUSES, *(bin_name(f"{number:02x}") for number in range(BINS))})
+
+
+class Granted(NamedTuple):
+    """What the role has published, verified. `documents` holds those of its targets whose files are at hand."""
+
+    version: int = 0
+    paths: tuple[str, ...] = ()
+    documents: Mapping[str, bytes] = {}
+    highest: Mapping[str, int] = {}
+    trouble: str = ""
+
+
+def delegate(targets: Targets, key: Key | None) -> None:
+    """Lets this key sign exceptions; None takes the role away."""
+    if key is None:
+        targets.delegations = None
+        return
+    role = DelegatedRole(EXCEPTIONS, [key.keyid], 1, terminating=True, paths=list(EXCEPTIONS_TARGETS))
+    targets.delegations = Delegations({key.keyid: key}, {EXCEPTIONS: role})
+
+
+def holder(targets: Targets) -> Key | None:
+    """Whose key may sign exceptions; None when nobody's may.
+
+    Raises:
+        Refused: what the targets file delegates is not this role alone.
+    """
+    delegations = targets.delegations
+    if delegations is None:
+        return None
+    role = (delegations.roles or {}).get(EXCEPTIONS)
+    usual = role is not None and tuple(role.paths or ()) == EXCEPTIONS_TARGETS and len(role.keyids) == 1
+    if not usual or role is None or len(delegations.roles or {}) != 1 or role.keyids[0] not in delegations.keys:
+        raise Refused(Refusal.BAD_DOCUMENT, "it delegates something else than exceptions")
+    return delegations.keys[role.keyids[0]]
+
+
+def sign_relief(
+    current: Targets | None, documents: Mapping[str, bytes], signer: CryptoSigner, *, now: int
+) -> dict[str, bytes]:
+    """The next version of the role's file with these documents, and the documents. `current` is what it replaces."""
+    made = Targets(current.version + 1 if current else 1, expires=moment(now + FOREVER), targets={})
+    files: dict[str, bytes] = {}
+    for name, content in sorted(documents.items()):
+        made.targets[name] = TargetFile(len(content), {"sha256": digest(content)}, name)
+        files[target_path(digest(content), name)] = content
+    return {**files, exceptions_path(made.version): sign(dated(made, now), [signer])}
+
+
+def published_exceptions(files: Files, snapshot: Snapshot | None) -> tuple[Targets, bytes] | None:
+    """The role's file that a snapshot names, and its bytes; None when there is none.
+
+    Raises:
+        Refused: it is missing, or damaged.
+    """
+    named = snapshot.meta.get(META) if snapshot else None
+    if named is None:
+        return None
+    path = exceptions_path(named.version)
+    if path not in files:
+        raise Refused(Refusal.HALF_UPLOADED, f"{path} is missing")
+    return _loaded(files[path], path).signed, files[path]
+
+
+def described(version: int, content: bytes) -> MetaFile:
+    """What a snapshot says of a file."""
+    return MetaFile(version, len(content), {"sha256": digest(content)})
+
+
+def signed_by_holder(targets: Targets, content: bytes) -> bool:
+    """Whether the role's file is signed as this targets file wants it."""
+    try:
+        loaded = _loaded(content, META)
+        targets.verify_delegate(EXCEPTIONS, loaded.signed_bytes, loaded.signatures)
+    except (Refused, RepositoryError, ValueError):
+        return False
+    return True
+
+
+def verify_relief(targets: Targets, snapshot: Snapshot, files: Files, seen: Highest) -> Granted:
+    """What the role has published. Never raises: what is wrong is `trouble`, and then nothing of it counts."""
+    named = snapshot.meta.get(META)
+    try:
+        key = holder(targets)
+        if key is None or named is None:
+            return Granted()
+        return _verified(targets, named, files, key, seen)
+    except Refused as error:
+        return Granted(trouble=str(error))
+
+
+def _verified(targets: Targets, named: MetaFile, files: Files, key: Key, seen: Highest) -> Granted:
+    path = exceptions_path(named.version)
+    content = files.get(path)
+    if content is None or len(content) > EXCEPTIONS_LIMIT:
+        raise Refused(Refusal.HALF_UPLOADED if content is None else Refusal.TOO_BIG, path)
+    try:
+        named.verify_length_and_hashes(content)
+    except LengthOrHashMismatchError as error:
+        raise Refused(Refusal.HALF_UPLOADED, path) from error
+    loaded = _loaded(content, path)
+    try:
+        targets.verify_delegate(EXCEPTIONS, loaded.signed_bytes, loaded.signatures)
+    except (RepositoryError, ValueError) as error:
+        raise Refused(Refusal.WRONGLY_SIGNED, path) from error
+    name = _mark(key)
+    if loaded.signed.version != named.version or loaded.signed.version < seen.get(name, 0):
+        raise Refused(Refusal.OLDER, f"{path}, seen before: {seen.get(name, 0)}")
+    documents = _documents(loaded.signed, files)
+    paths = (path, *(target_path(digest(data), what) for what, data in sorted(documents.items())))
+    return Granted(loaded.signed.version, paths, documents, {name: loaded.signed.version})
+
+
+def _documents(signed: Targets, files: Files) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for name, promised in signed.targets.items():
+        path = target_path(promised.hashes.get("sha256", ""), name)
+        if name not in NAMES or path not in files:
+            continue
+        try:
+            promised.verify_length_and_hashes(files[path])
+        except LengthOrHashMismatchError as error:
+            raise Refused(Refusal.HALF_UPLOADED, path) from error
+        if len(files[path]) > RELIEF_LIMIT:
+            raise Refused(Refusal.TOO_BIG, path)
+        found[name] = files[path]
+    return found
+
+
+def _mark(key: Key) -> str:
+    return f"{EXCEPTIONS}:{digest(key.keyid.encode())[:16]}"
+
+
+def _loaded(content: bytes, path: str) -> Metadata[Targets]:
+    try:
+        loaded: Metadata[Targets] = Metadata.from_bytes(content)
+    except RepositoryError as error:
+        raise Refused(Refusal.TAMPERED, f"{path} is not TUF metadata") from error
+    if not isinstance(loaded.signed, Targets):
+        raise Refused(Refusal.TAMPERED, f"{path} is not targets metadata")
+    return loaded
