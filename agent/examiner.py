@@ -22,6 +22,7 @@ from agent.host import processes
 from agent.host.users import person_of
 from agent.inbox import Ended, Inbox, Recognised
 from agent.inventory.installations import Installation
+from agent.inventory.signers import Signer
 from agent.watch.identity import Kind
 from agent.watch.interface import ProcessEvent, Started, Swept
 from agent.watch.sight import Seen, Sight, as_program, observe
@@ -64,12 +65,17 @@ class Examiner:
         content: Content,
         home_of: Callable[[str], str],
         only_below: Sequence[str] = (),
+        signer: Callable[[str], Signer] | None = None,
     ) -> None:
-        """`only_below`: a trial that looks at some folders only must not meddle with what runs elsewhere."""
+        """`only_below`: a trial that looks at some folders only must not meddle with what runs elsewhere.
+
+        `signer`: who signed a program, on systems where programs are signed.
+        """
         self._inbox = inbox
         self._sight = sight
         self._container = container
         self._content = content
+        self._signer = signer
         self._home_of = home_of
         self._only_below = tuple(only_below)
         self._known = _Known(None, (), frozenset())
@@ -215,7 +221,8 @@ class Examiner:
             return Process(observation._replace(container=container, container_path=folder), identity, "")
         where = seen.process.bytes_at if seen.runs.kind is Kind.PROGRAM else observation.path
         content, version = self._content(where)
-        observation = observation._replace(content=content, version=version)
+        signer = self._signer(where) if self._signer and seen.runs.kind is Kind.PROGRAM else Signer()
+        observation = observation._replace(content=content, signer=signer.key, version=version or signer.version)
         found = rules.identify(observation)
         return Process(observation, found, "") if found else None
 

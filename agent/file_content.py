@@ -1,4 +1,4 @@
-"""Which tool a file is by its bytes: content signatures over one file, each file once while it does not change."""
+"""Which tool a file is by its bytes: content signatures, and who signed it; each file once while it does not change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections import OrderedDict
 
 from agent.errors import InterdictError
 from agent.host.program_file import is_settled, open_program
+from agent.inventory.signed_files import MIN_SIZE
+from agent.inventory.signers import Signer, signer_of
 from policy_schema.rules.content import Signature, compile_signature, look
+from policy_schema.rules.descriptor import DescriptorReader
 from policy_schema.rules.rulebook import DeviceRules
 
 _MOST = 2048
@@ -20,16 +23,21 @@ class FileContent:
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[int, int, int, int], Match] = OrderedDict()
+        self._signed: OrderedDict[tuple[int, int, int, int], Signer] = OrderedDict()
         self._signatures: tuple[Signature, ...] = ()
+        self._signers: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
     def want(self, rules: DeviceRules | None) -> None:
         """From now on these rules' signatures are looked for."""
         made = tuple(compile_signature(key, fields) for key, fields in rules.signatures()) if rules else ()
+        tools = rules.book.tools.values() if rules else ()
+        signers = frozenset(signer for tool in tools for signer in tool.signers)
         with self._lock:
-            if made != self._signatures:
-                self._signatures = made
+            if (made, signers) != (self._signatures, self._signers):
+                self._signatures, self._signers = made, signers
                 self._known.clear()
+                self._signed.clear()
 
     def __call__(self, path: str) -> Match:
         """What a file is. One that cannot be opened matches nothing: the inventory says what could not be looked at."""
@@ -48,6 +56,26 @@ class FileContent:
                 return answer
         except (InterdictError, OSError):
             return "", ""
+
+    def signer(self, path: str) -> Signer:
+        """Which wanted signer a program of macOS or Windows has; nobody also where it cannot be opened."""
+        if not self._signers:
+            return Signer()
+        try:
+            with open_program(path) as file:
+                with self._lock:
+                    known = self._signed.get(file.key)
+                if known is not None or file.size < MIN_SIZE:
+                    return known or Signer()
+                found = signer_of(DescriptorReader(file.fd, file.size), self._signers, lambda: False)
+                if is_settled(file.fd):
+                    with self._lock:
+                        self._signed[file.key] = found
+                        if len(self._signed) > _MOST:
+                            self._signed.popitem(last=False)
+                return found
+        except (InterdictError, OSError):
+            return Signer()
 
     def _remember(self, key: tuple[int, int, int, int], answer: Match) -> None:
         with self._lock:

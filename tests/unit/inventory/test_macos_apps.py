@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import plistlib
-import sys
 
 import pytest
 from hypothesis import given
@@ -15,8 +14,6 @@ from agent.inventory.macos_formats import Bundle, parse_bundle
 from policy_schema.rules.observation import Face
 from tests.fakes.machine_folder import SAMPLES, MachineFolder, seen, unknown
 from tests.fakes.signed_programs import APPLE, signed_macho
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and pipes are those of POSIX")
 
 FOLDER = SAMPLES / "macos_apps"
 GOOD = Bundle("com.example.desktop", "Example Desktop", "1.4.2", "Example")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import plistlib
-import sys
 
 import pytest
 from hypothesis import given
@@ -11,8 +10,6 @@ from hypothesis import strategies as st
 
 from agent.inventory.macos_formats import Receipt, parse_receipt
 from tests.fakes.machine_folder import SAMPLES, MachineFolder, seen, unknown
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links are those of POSIX")
 
 FOLDER = SAMPLES / "macos_receipts"
 GOOD = (FOLDER / "com.example.pkg.tool.plist").read_bytes()

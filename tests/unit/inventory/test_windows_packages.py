@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -23,8 +22,6 @@ from agent.inventory.windows_formats import (
 )
 from policy_schema.rules.observation import Face
 from tests.fakes.machine_folder import SAMPLES, MachineFolder, seen, unknown
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and pipes are those of POSIX")
 
 APPS = "/Program Files/WindowsApps"
 FULL = "Example.Tool_1.2.3.0_x64__8wekyb3d8bbwe"

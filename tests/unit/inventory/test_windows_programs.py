@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -19,8 +18,6 @@ from agent.inventory.windows_programs import MACHINE_HIVE, Registry, WindowsProg
 from policy_schema.rules.observation import Face, Observation, Unknown
 from tests.fakes.machine_folder import SAMPLES, MachineFolder, seen, unknown
 from tests.fakes.registry_hive import HiveFile, below, hive_of, read_export
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake machine's folders are those of POSIX")
 
 EXPORT = read_export((SAMPLES / "windows_programs" / "uninstall.reg").read_text())
 MACHINE, PERSON = EXPORT["HKEY_LOCAL_MACHINE"], EXPORT["HKEY_CURRENT_USER"]
