@@ -28,6 +28,7 @@ SOURCES: dict[str, str] = {
     "npm": "agent.inventory.npm:Npm",
     "pacman": "agent.inventory.pacman:Pacman",
     "pypi": "agent.inventory.pypi:Pypi",
+    "remote": "agent.inventory.remote:Remote",
     "rpm": "agent.inventory.rpm:Rpm",
     "scoop": "agent.inventory.scoop:Scoop",
     "snap": "agent.inventory.snap:Snap",
