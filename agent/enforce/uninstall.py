@@ -176,6 +176,8 @@ class Uninstaller:
             kept = self._keeper.commit(kept)
         if why is None:
             why = self._uninstall(job)
+        if why is None and plan.keeps is not Keeps.SYSTEM and kept and all(exists(one.path) for one in kept):
+            why = Refused(Detail.MANAGER_FAILED, f"{plan.tool.name} said that it worked and left everything")
         if plan.whole:
             left = [one for one in kept if not self._keeper.settle(one)]
         else:
