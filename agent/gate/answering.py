@@ -160,9 +160,9 @@ class Answering:
         if (status.st_dev, status.st_ino) in epoch.protected:
             group.answer(event.fd, ALLOW)
             return True
-        # The descriptor's path, as the workers keep it: empty for a file without a name, whose table entry has none.
-        known = epoch.table.get(file_key(status, epoch.names.path_of(event.fd)))
-        if known is not NOTHING:
+        path = epoch.names.path_of(event.fd)
+        known = epoch.table.get(file_key(status, path))
+        if known is not NOTHING and (known is not None or not self._examiner.glance(epoch, event.fd, status, path)):
             return False
         group.answer(event.fd, ALLOW)
         return True

@@ -48,7 +48,6 @@ class Epoch:
         self.wants_hashes = rules is not None and any(
             [tool.hashes for tool in rules.book.tools.values()] + [ban.allowed.hashes for ban in rules.book.bans]
         )
-        self.wanted_names = rules.wanted_names() if rules else frozenset()
         self.names = Names(mounts, _wanted_distributions(orders))
         self.table = Table()
         self.protected = _inodes((*PROTECTED_PROGRAMS, *orders.protected))

@@ -21,7 +21,6 @@ from agent.gate.names import Where
 from agent.gate.table import NOTHING, Known, file_key, may_keep
 from agent.gate.verdict import Place, concerns, home_of
 from policy_schema.rules.content import look
-from policy_schema.rules.identity import executable_name
 
 Stop = Callable[[], bool]
 _CHUNK = 1 << 20
@@ -56,6 +55,27 @@ class Examiner:
             if not stop():
                 self._remember(epoch, fd, status, path, known, where, place)
         return known, place
+
+    def glance(self, epoch: Epoch, fd: int, status: os.stat_result, path: str) -> bool:
+        """Whether a file is certainly of no interest, without waiting or reading: for the answering thread.
+
+        Most programs are small, in no package, and in folders that the kernel has at hand.
+        """
+        rules = epoch.orders.rules
+        if rules is None or status.st_size >= epoch.smallest or not path:
+            return rules is None
+        try:
+            with epoch.names.around(path, status, cached=True) as where:
+                if where is None or not epoch.names.cannot_be_packaged(where, path):
+                    return False
+                place = self.place(path, status)
+                if epoch.table.recall(status) is not None or concerns(rules, Known(), place):
+                    return False
+                self._remember(epoch, fd, status, path, NOTHING, where, place)
+                return True
+        except OSError:
+            # A disk would have to be asked, or the kernel knows no such lookup (before Linux 5.12): a worker does it.
+            return False
 
     def place(self, path: str, status: os.stat_result) -> Place:
         """Where a file lies, by a path that was found to lead to it (or none)."""
@@ -107,11 +127,6 @@ class Examiner:
         return known
 
 
-def is_named(epoch: Epoch, path: str) -> bool:
-    """Whether a file's name is one of a tool's programs."""
-    return executable_name(path) in epoch.wanted_names
-
-
 def _only_root_writes(status: os.stat_result) -> bool:
     return status.st_uid == 0 and not status.st_mode & _OTHERS_WRITE and stat.S_ISREG(status.st_mode)
 
@@ -119,6 +134,8 @@ def _only_root_writes(status: os.stat_result) -> bool:
 def _is_root_folder(where: Where, folder: str) -> bool:
     try:
         fd = where.open(folder, os.O_PATH | os.O_DIRECTORY)
+    except BlockingIOError:
+        raise
     except OSError:
         return False
     try:

@@ -100,8 +100,10 @@ class Group:
 
     def answer(self, event_fd: int, answer: int) -> None:
         """Answers the question whose file is open as `event_fd`. One who was killed meanwhile waits no more."""
-        with contextlib.suppress(FileNotFoundError, OSError):
+        try:
             os.write(self.fd, _ANSWER.pack(event_fd, answer))
+        except OSError:
+            return
 
     def mark_filesystem(self, mask: int, folder: int) -> None:
         """Asks for everything on the filesystem that the folder's (O_PATH) descriptor lies on.

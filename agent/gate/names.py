@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 assert sys.platform == "linux"
 
-from agent.gate.calls import AT_FDCWD, NO_XDEV, STRICT, is_missing, openat2
+from agent.gate.calls import AT_FDCWD, CACHED, NO_XDEV, STRICT, is_missing, openat2
 from agent.gate.mounts import Mounts
 from agent.gate.packages import (
     MANIFEST,
@@ -43,6 +43,13 @@ class Where(NamedTuple):
 
     root: int
     mount: str
+    resolve: int
+    """Limits of resolution for everything below."""
+
+    @property
+    def cached(self) -> bool:
+        """Whether only what the kernel has at hand may be looked at: else BlockingIOError, never a wait."""
+        return bool(self.resolve & CACHED)
 
     def open(self, path: str, flags: int) -> int:
         """Opens an absolute path on this mount.
@@ -51,7 +58,7 @@ class Where(NamedTuple):
             OSError: it is not there, lies elsewhere, or leads through a link.
         """
         inside = path[len(self.mount.rstrip("/")) :].lstrip("/")
-        return openat2(self.root, inside or ".", flags, STRICT | NO_XDEV)
+        return openat2(self.root, inside or ".", flags, self.resolve)
 
 
 class Names:
@@ -70,19 +77,26 @@ class Names:
         return path if path.startswith("/") and not path.endswith(_GONE) else ""
 
     @contextmanager
-    def around(self, path: str, status: os.stat_result) -> Iterator[Where | None]:
-        """The mount that holds a file, open; None when the path does not lead to that very file."""
+    def around(self, path: str, status: os.stat_result, *, cached: bool = False) -> Iterator[Where | None]:
+        """The mount that holds a file, open; None when the path does not lead to that very file.
+
+        `cached`: nothing here may wait, also not for a disk. What is not at hand is a BlockingIOError then, at once or
+        from what is done with the answer.
+        """
+        limits = STRICT | CACHED if cached else STRICT
         mount = self._mounts.local_mount_of(path) if path else ""
         if not mount:
             yield None
             return
         try:
-            root = openat2(AT_FDCWD, mount, _FOLDER)
+            root = openat2(AT_FDCWD, mount, _FOLDER, limits)
+        except BlockingIOError:
+            raise
         except OSError:
             yield None
             return
         try:
-            where = Where(root, mount)
+            where = Where(root, mount, limits | NO_XDEV)
             yield where if _leads_to(where, path, status) else None
         finally:
             os.close(root)
@@ -90,6 +104,16 @@ class Names:
     def package(self, where: Where, path: str) -> Package | None:
         """The nearest package around a file."""
         return self._npm(where, path) or (self._pypi(where, path) if self._wanted else None)
+
+    def cannot_be_packaged(self, where: Where, path: str) -> bool:
+        """Whether no package is around a file, as far as can be told without reading anything.
+
+        Raises:
+            BlockingIOError: it has to be looked for.
+        """
+        if self._wanted and site_folders(path):
+            return False
+        return all(_is_known_missing(where, f"{folder}/{MANIFEST}") for folder in npm_folders(path))
 
     def _npm(self, where: Where, path: str) -> Package | None:
         for folder in npm_folders(path):
@@ -143,9 +167,21 @@ def read(where: Where, path: str, limit: int) -> bytes | None:
     return data if len(data) <= limit else None
 
 
+def _is_known_missing(where: Where, path: str) -> bool:
+    try:
+        os.close(where.open(path, os.O_PATH | os.O_NOFOLLOW))
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        return is_missing(error)
+    return False
+
+
 def _leads_to(where: Where, path: str, status: os.stat_result) -> bool:
     try:
         fd = where.open(path, os.O_PATH | os.O_NOFOLLOW)
+    except BlockingIOError:
+        raise
     except OSError:
         return False
     try:
