@@ -46,9 +46,9 @@ TIERS: tuple[Tier, ...] = (
     Tier("desktop", _no_desktop, False, "apt-get install dbus dunst libglib2.0-bin libnotify-bin xvfb"),
     Tier(
         "managers",
-        lambda: _missing("dpkg", "pacman", "rpm", "rpmbuild"),
+        lambda: _missing("buildah", "cargo", "dpkg", "gem", "go", "nix", "pacman", "podman", "rpm", "rpmbuild"),
         False,
-        "apt-get install rpm pacman-package-manager",
+        "apt-get install buildah cargo golang-go nix-bin pacman-package-manager podman rpm ruby",
     ),
     Tier("node", lambda: _missing("node"), False, "apt-get install nodejs"),
     Tier("online", lambda: _missing("node", "npm"), True, "make test ARGS=--tiers=online"),

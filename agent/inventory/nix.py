@@ -86,9 +86,9 @@ def _profile(machine: Machine, profile: Folder) -> Iterator[Found]:
 
 
 def _started(machine: Machine, link: str, kind: Kind) -> tuple[str, str]:
-    """The package in the store that a link in a profile's `bin` leads into."""
+    """The package in the store that a program in a profile's `bin` lies in: it, or all of `bin`, is a link."""
     try:
-        target = machine.tree.resolve(link) if kind is Kind.LINK else ""
+        target = machine.tree.resolve(link) if kind in (Kind.LINK, Kind.FILE) else ""
     except InterdictError:
         return "", ""  # a link into the void: collected as garbage
     return store_path(target), link
