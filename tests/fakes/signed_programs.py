@@ -35,8 +35,12 @@ def signed_macho(
     flags: int = 0x10000,
     sha1_first: bool = False,
     with_cms: bool = True,
+    covered: int | None = None,
 ) -> bytes:
-    """The sample of this processor, signed anew as by Developer ID: `unit` is the team in the certificate."""
+    """The sample of this processor, signed anew as by Developer ID: `unit` is the team in the certificate.
+
+    `covered`: how many bytes are signed, instead of all.
+    """
     program = bytearray(sample(f"adhoc-{arch}"))
     command = _signature_command(program)
     (start,) = struct.unpack_from("<I", program, command + 8)
@@ -44,7 +48,7 @@ def signed_macho(
     struct.pack_into("<I", program, command + 12, length)
     code = bytes(program[:start])
     kinds = ["sha1", "sha256"] if sha1_first else ["sha256"]
-    directories = [directory(code, identifier, team, flags, kind) for kind in kinds]
+    directories = [directory(code[:covered], identifier, team, flags, kind) for kind in kinds]
     blobs = list(zip((0, 0x1000), directories, strict=False))
     if with_cms:
         cms = detached(directories[0], unit)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -62,6 +64,19 @@ def transplanted(data: bytes) -> bytes:
     return data[:2000] + b"another program".ljust(start - 2000, b"!") + data[start:]
 
 
+def with_its_own_digest(data: bytes) -> bytes:
+    """A changed PE, with its right digest written into the signature of the one that it was."""
+    reader, new = BytesReader(data), BytesReader(changed(data, 1500))
+    headers = parse_headers(reader.read_at, len(data))
+    assert headers is not None
+    says = parse_authenticode(reader.read_at, len(data), headers)
+    assert says is not None
+    digest = hashlib.new(says.algorithm)
+    for piece in says.pieces:
+        digest.update(new.read_at(piece.start, piece.end - piece.start))
+    return changed(data, 1500).replace(says.digest, digest.digest())
+
+
 MACHO, PE = signed_macho(), sample("signed-sha256.exe")
 NOT_THIS = {
     "an ad-hoc signature": sample("adhoc-arm64"),
@@ -76,11 +91,13 @@ NOT_THIS = {
         b"com.example.t00l", IDENTIFIER.encode()
     ),
     "a signature pasted behind another program": transplanted(MACHO),
+    "a Mach-O of which only the first page is signed": signed_macho(covered=4096),
     "bytes behind the signature of a Mach-O": MACHO + b"more",
     "a Mach-O cut off": MACHO[:-1],
     "a PE without a signature": sample("unsigned.exe"),
     "one byte of a PE changed": changed(PE, 1500),
     "the product of a PE renamed": PE.replace("Example Tool".encode("utf-16-le"), "Example Too1".encode("utf-16-le")),
+    "the digest of another PE written into a signature": with_its_own_digest(PE),
     "bytes behind the signature of a PE": PE + bytes(8),
     "a PE cut off": PE[:-8],
     "an ELF": elf([(".text", b"x")]),
@@ -216,6 +233,15 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_signature_says_nothing(make: Callable[[], bytes]) -> None:
     assert signer(make()) == Signer()
+
+
+def test_blobs_that_overlap_are_not_unfolded() -> None:
+    data = overlapping()
+    tracemalloc.start()
+    list(parse_signatures(BytesReader(data).read_at, len(data)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * macho_files.MAX_SIGNATURE
 
 
 def everything(data: bytes) -> None:
