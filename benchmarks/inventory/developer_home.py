@@ -38,56 +38,58 @@ def developer_home(say: Callable[[str], None]) -> Path:
     say(f"making a home of {FILES} files in {home} (once)")
     shutil.rmtree(home, ignore_errors=True)
     parts = home.parent / "parts"
-    modules, environment = _node_modules(parts), _environment(parts)
+    modules, venv = node_modules(parts), environment(parts)
     count = 0
     for number in range(TREES):
         project = home / "work" / f"app-{number:02}"
-        count += _copy(modules, project / "node_modules")
-        _write(project / "package.json", json.dumps({"name": f"app-{number}", "version": "1.0.0"}))
+        count += copy_tree(modules, project / "node_modules")
+        write(project / "package.json", json.dumps({"name": f"app-{number}", "version": "1.0.0"}))
     for number in range(ENVIRONMENTS):
         project = home / "work" / f"tool-{number:02}"
-        count += _copy(environment, project / ".venv")
-        _write(project / "pyproject.toml", f'[project]\nname = "tool-{number}"\n')
-    count += _extensions(modules, home / ".vscode" / "extensions")
+        count += copy_tree(venv, project / ".venv")
+        write(project / "pyproject.toml", f'[project]\nname = "tool-{number}"\n')
+    count += extensions(modules, home / ".vscode" / "extensions", EXTENSIONS)
     count += TREES + ENVIRONMENTS
     if count > FILES:
         raise CannotMeasure(f"the packages alone are {count} files: choose fewer")
     _sources(home / "work" / "notes", FILES - count)
-    _write(mark, _FORM)
+    write(mark, _FORM)
     return home
 
 
-def _node_modules(parts: Path) -> Path:
+def node_modules(parts: Path) -> Path:
+    """A `node_modules` that npm has filled."""
     folder = parts / "npm"
     if not (folder / "node_modules").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / "package.json", '{"name": "app", "version": "1.0.0"}')
-        _run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *NPM], folder)
+        write(folder / "package.json", '{"name": "app", "version": "1.0.0"}')
+        run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *NPM], folder)
     return folder / "node_modules"
 
 
-def _environment(parts: Path) -> Path:
+def environment(parts: Path) -> Path:
+    """A virtual environment that pip has filled."""
     folder = parts / "pypi"
     if not (folder / "venv" / ".done").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _run([sys.executable, "-m", "venv", "venv"], folder)
-        _run(["venv/bin/python", "-m", "pip", "install", "-q", *PYPI], folder)
-        _write(folder / "venv" / ".done", "")
+        run([sys.executable, "-m", "venv", "venv"], folder)
+        run(["venv/bin/python", "-m", "pip", "install", "-q", *PYPI], folder)
+        write(folder / "venv" / ".done", "")
     return folder / "venv"
 
 
-def _extensions(modules: Path, place: Path) -> int:
+def extensions(modules: Path, place: Path, number: int) -> int:
     """Packages of npm as an editor's extensions: their own files, with a manifest that says so."""
     names = ("typescript", "express", "resolve", "yargs", "pure-rand")
     count = 0
-    for number in range(EXTENSIONS):
-        name = names[number % len(names)]
-        folder = place / f"publisher{number}.{name}-{number}-1.{number}.0"
-        count += _copy(modules / name, folder)
+    for at in range(number):
+        name = names[at % len(names)]
+        folder = place / f"publisher{at}.{name}-{at}-1.{at}.0"
+        count += copy_tree(modules / name, folder)
         manifest = json.loads((folder / "package.json").read_text(encoding="utf-8"))
-        manifest |= {"publisher": f"publisher{number}", "name": f"{name}-{number}", "version": f"1.{number}.0"}
+        manifest |= {"publisher": f"publisher{at}", "name": f"{name}-{at}", "version": f"1.{at}.0"}
         manifest["engines"] = {"vscode": "^1.90.0"}
-        _write(folder / "package.json", json.dumps(manifest, indent=2))
+        write(folder / "package.json", json.dumps(manifest, indent=2))
     return count
 
 
@@ -99,19 +101,21 @@ def _sources(place: Path, number: int) -> None:
         (folder / f"note-{at}.md").write_bytes(b"# a note\n")
 
 
-def _copy(source: Path, target: Path) -> int:
+def copy_tree(source: Path, target: Path) -> int:
     """Copies a tree and answers with the number of its files."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    _run(["cp", "-a", "--reflink=auto", os.fspath(source), os.fspath(target)], target.parent)
+    run(["cp", "-a", "--reflink=auto", os.fspath(source), os.fspath(target)], target.parent)
     return sum(len(files) for _, _, files in os.walk(target))
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Writes a file and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
 
 
-def _run(words: list[str], folder: Path) -> None:
+def run(words: list[str], folder: Path) -> None:
+    """Runs a program. Raises CannotMeasure when it fails."""
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         raise CannotMeasure(f"{' '.join(words[:3])} failed: {done.stderr.strip()[-300:]}")
