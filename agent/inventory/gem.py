@@ -110,11 +110,18 @@ def _homes(machine: Machine) -> Iterator[_Home | Unknown | Root]:
         for place in ("", _BELOW_PREFIX):
             for home in glob(machine.tree, prefix, place):
                 yield home if isinstance(home, Unknown) else _Home(home, False)
-    for hint in machine.hints:
-        above, inside, _ = hint.partition("/gems/")
-        for home in folder(machine.tree, above) if inside else ():
+    for place in (above for hint in machine.hints for above in _above_gems(hint)):
+        for home in folder(machine.tree, place):
             yield home if isinstance(home, Unknown) else _Home(home, False)
     yield from _of_projects(machine)
+
+
+def _above_gems(path: str) -> Iterator[str]:
+    """Each folder above a `gems` in a path: `…/lib/ruby` and `…/lib/ruby/gems/3.3.0` of a usual gem home."""
+    at = path.find("/gems/")
+    while at > 0:
+        yield path[:at]
+        at = path.find("/gems/", at + 1)
 
 
 def _of_projects(machine: Machine) -> Iterator[_Home | Unknown]:

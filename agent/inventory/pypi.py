@@ -34,6 +34,7 @@ HEAD_OF_METADATA = 64 * 1024
 MAX_RECORD = 8 << 20
 MAX_DISTRIBUTIONS = 50_000
 PROJECT_DEPTH = 3
+LEVELS_OF_MODULE = 4
 _MAX_PROGRAMS = 200
 _ABOUT, _RECORD, _INSTALLER = b"m", b"r", b"i"
 _Seen = Observation | Unknown | Root
@@ -51,6 +52,7 @@ SYSTEM_SITES = (
     "usr/local/lib/python*/site-packages",
     "usr/local/lib64/python*/site-packages",
     "opt/homebrew/lib/python*/site-packages",
+    "home/linuxbrew/.linuxbrew/lib/python*/site-packages",
     "Library/Python/*/site-packages",
     "Library/Frameworks/Python.framework/Versions/*/lib/python*/site-packages",
 )
@@ -70,6 +72,13 @@ USER_PREFIXES = {
         "~/.local/share/uv/python/*",
         "~/.local/share/rye/py/*",
         "~/.rye/py/*",
+        "~/.rye/py/*/install",
+        "~/.rye/tools/*",
+        "~/.local/share/rtx/installs/python/*",
+        "~/.local/share/mise/installs/pipx-*/*/*",
+        "~/.local/share/pdm/venvs/*",
+        "~/.local/share/pypoetry/venv",
+        "~/.pixi/envs/*",
         "~/.virtualenvs/*",
         "~/.local/share/virtualenvs/*",
         "~/.cache/pypoetry/virtualenvs/*",
@@ -81,9 +90,19 @@ USER_PREFIXES = {
         "~/AppData/Local/Programs/Python/Python*",
         *(f"~/{name}" for name in _ENVIRONMENTS),
     ),
-    "conda": tuple(f"~/{name}/{below}" for name in _CONDAS for below in ("", "envs/*")),
-    "pipx": ("~/.local/share/pipx/venvs/*", "~/.local/pipx/venvs/*", "~/pipx/venvs/*", "~/.local/pipx/.cache/*"),
-    "uv": ("~/.local/share/uv/tools/*",),
+    "conda": (
+        *(f"~/{name}/{below}" for name in _CONDAS for below in ("", "envs/*")),
+        "~/.local/share/mamba/envs/*",
+    ),
+    "pipx": (
+        "~/.local/share/pipx/venvs/*",
+        "~/.local/pipx/venvs/*",
+        "~/pipx/venvs/*",
+        "~/.local/pipx/.cache/*",
+        "~/Library/Application Support/pipx/venvs/*",
+        "~/.local/share/mise/installs/pipx-*/*/venvs/*",
+    ),
+    "uv": ("~/.local/share/uv/tools/*", "~/AppData/Roaming/uv/tools/*"),
     "cache": ("~/.cache/uv/archive-v0/*", "~/.cache/uv/environments-v2/*", "~/.cache/pipx/*"),
 }
 """Prefixes by the manager that made them. `cache`: of `uvx` and `pipx run`, which nobody uninstalls from."""
@@ -173,6 +192,21 @@ def _from_programs(machine: Machine) -> Iterator[_Site | Unknown | Root]:
         if inside:
             above = posixpath.dirname(posixpath.dirname(head))
             yield from _sites_of(machine.tree, above, "", _is_project_env(machine, above))
+        else:
+            yield from _around_module(machine, hint)
+
+
+def _around_module(machine: Machine, module: str) -> Iterator[_Site]:
+    """The folder above a running module that holds distributions, whatever it is called (`pip install --target`)."""
+    above = posixpath.dirname(module)
+    for _ in range(LEVELS_OF_MODULE):
+        above = posixpath.dirname(above)
+        entries = listed(machine.tree, above) if above != "/" else []
+        if not isinstance(entries, Unknown) and any(entry.name.endswith(".dist-info") for entry in entries):
+            yield from (
+                _Site(found, found, "", False) for found in folder(machine.tree, above) if isinstance(found, str)
+            )
+            return
 
 
 def _sites_of(tree: Tree, prefix: str, manager: str, project: bool) -> Iterator[_Site | Unknown | Root]:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,9 @@ class Home:
         (root / "etc").mkdir()
         (root / "etc/passwd").write_text("li:x:1000:1000::/home/li:/bin/sh\n")
 
-    def run(self, *command: str, cwd: Path | None = None, **environment: str) -> str:
+    def run(self, *command: str, cwd: Path | None = None, more: Mapping[str, str] | None = None) -> str:
         """Starts a tool with this home and nothing of ours but PATH."""
-        kept = {"PATH": os.environ["PATH"], "HOME": str(self.path), "LANG": "C.UTF-8", **environment}
+        kept = {"PATH": os.environ["PATH"], "HOME": str(self.path), "LANG": "C.UTF-8", **(more or {})}
         done = subprocess.run(
             command, cwd=cwd or self.path, env=kept, capture_output=True, text=True, timeout=300, check=False
         )
@@ -78,15 +79,15 @@ def test_what_cargo_installs_and_uninstalls_is_seen(home: Home, tmp_path: Path) 
     write(source / "main.rs", "fn main() {}\n")
     tools = {key: os.environ.get(key, str(Path.home() / f".{key[:-5].lower()}")) for key in ("RUSTUP_HOME",)}
     place = ("--root", str(home.path / ".cargo"))
-    home.run("cargo", "install", "--debug", "--offline", "--quiet", "--path", str(source), *place, **tools)
-    said = home.run("cargo", "install", "--list", *place, **tools).split()
+    home.run("cargo", "install", "--debug", "--offline", "--quiet", "--path", str(source), *place, more=tools)
+    said = home.run("cargo", "install", "--list", *place, more=tools).split()
     found = home.look("cargo").observations["cargo"]
     assert said[:2] == ["tiny-agent", "v0.3.1-beta.2"]
     assert [(one.name, one.version, one.path) for one in found] == [
         ("tiny-agent", "0.3.1-beta.2", "/home/li/.cargo/bin/tiny"),
         ("tiny-helper", "0.3.1-beta.2", "/home/li/.cargo/bin/tiny-helper"),
     ]
-    home.run("cargo", "uninstall", "--quiet", "tiny-agent", *place, **tools)
+    home.run("cargo", "uninstall", "--quiet", "tiny-agent", *place, more=tools)
     assert home.look("cargo").observations["cargo"] == ()
 
 
@@ -158,7 +159,7 @@ def test_what_go_installs_is_seen_with_its_version_and_under_any_name(home: Home
         "GOFLAGS": "-mod=mod -modcacherw",
         "GOTOOLCHAIN": "local",
     }
-    home.run("go", "install", f"{module}@{version}", **environment)
+    home.run("go", "install", f"{module}@{version}", more=environment)
     (found,) = home.look("go").observations["go"]
     assert (found.name, found.version, found.path) == (module, "2.1.0-rc.1", "/home/li/go/bin/tiny")
     assert found.purl == f"pkg:golang/{module}@{version}"
@@ -183,9 +184,7 @@ def test_a_program_for_another_system_says_the_same(system: str, home: Home, tmp
         str(target),
         ".",
         cwd=source,
-        GOOS=name,
-        GOARCH=processor,
-        CGO_ENABLED="0",
+        more={"GOOS": name, "GOARCH": processor, "CGO_ENABLED": "0"},
     )
     (found,) = home.look("go").observations["go"]
     said = home.run("go", "version", "-m", str(target)).splitlines()
@@ -222,7 +221,7 @@ def test_what_nix_installs_is_seen(home: Home, tmp_path: Path) -> None:
     try:
         said = home.run(
             "unshare", "--mount", "--propagation", "private", "sh", "-c", IN_ITS_OWN_NIX,
-            str(home.root / "nix"), str(expression), USER="root",
+            str(home.root / "nix"), str(expression), more={"USER": "root"},
         )  # fmt: skip
     finally:
         if made and Path("/nix").exists():
@@ -244,11 +243,11 @@ def test_what_deno_installs_and_uninstalls_is_seen(home: Home, tmp_path: Path) -
         if key.lower().endswith(("_proxy", "_ca_certs", "_ca_certificates"))
     }
     home.run(
-        "npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(tmp_path / "tool"), "deno@2", **kept
+        "npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(tmp_path / "tool"), "deno@2", more=kept
     )
     deno = next((tmp_path / "tool").glob("node_modules/@deno/*/deno"))
     environment = {"DENO_NO_UPDATE_CHECK": "1", **kept}
-    home.run(str(deno), "install", "--quiet", "--global", "--allow-all", "npm:cowsay@1.6.0", **environment)
+    home.run(str(deno), "install", "--quiet", "--global", "--allow-all", "npm:cowsay@1.6.0", more=environment)
     found = {one.path: one for one in home.look("deno").observations["deno"]}
     assert found["/home/li/.deno/bin/cowsay"].purl == "pkg:npm/cowsay@1.6.0"
     cached = [one for one in found.values() if "/.cache/deno/npm/" in one.path and one.name == "cowsay"]
@@ -256,6 +255,6 @@ def test_what_deno_installs_and_uninstalls_is_seen(home: Home, tmp_path: Path) -
     assert {one.version for one in (*cached, *beside)} == {"1.6.0"}
     places = {one.path for one in (*cached, *beside)}
     assert found["/home/li/.deno/bin/cowsay"].container_path in places
-    home.run(str(deno), "uninstall", "--quiet", "--global", "cowsay", **environment)
+    home.run(str(deno), "uninstall", "--quiet", "--global", "cowsay", more=environment)
     left = {one.path for one in home.look("deno").observations["deno"]}
     assert "/home/li/.deno/bin/cowsay" not in left
