@@ -66,6 +66,7 @@ OF_USERS = (
     f"~/.linuxbrew/{_BELOW_PREFIX}",
     "~/.bundle/ruby/*",
 )
+_SAID = b"r"
 _GEMHOME = re.compile(r"^:?gemhome:[ \t]*[\"']?([^\"'#\n]+)", re.MULTILINE)
 _STARTERS_OF_DISTRIBUTIONS = {
     "/var/lib/gems": "/usr/local/bin",
@@ -173,7 +174,7 @@ def _home(machine: Machine, home: _Home) -> Iterator[Found]:
 def _gem(machine: Machine, home: _Home, place: str, stem: str) -> Iterator[Found]:
     about = join(place, f"{stem}.gemspec")
     try:
-        gem = parse_specification(machine.tree.read(about, MAX_SPECIFICATION))
+        gem = _specification(machine, about)
     except Gone:
         return  # uninstalled while we looked
     except (ValueError, InterdictError) as error:
@@ -203,6 +204,18 @@ def _gem(machine: Machine, home: _Home, place: str, stem: str) -> Iterator[Found
         inode=(facts.device, facts.inode),
         prefix=home.path,
     )
+
+
+def _specification(machine: Machine, about: str) -> Gem:
+    """What a specification says, remembered while it does not change."""
+    facts = machine.tree.facts(about)
+    known = machine.recall.get(_SAID, facts)
+    if known is None:
+        gem = parse_specification(machine.tree.read(about, MAX_SPECIFICATION))
+        machine.recall.put(_SAID, facts, "\0".join((gem.name, gem.version, *gem.programs)).encode())
+        return gem
+    name, version, *programs = known.decode().split("\0")
+    return Gem(name, version, tuple(programs))
 
 
 def _is_distributions(home: str) -> bool:

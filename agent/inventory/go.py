@@ -38,6 +38,7 @@ OF_USERS = (
     "~/sdk/*/bin",
 )
 SETTINGS = (".config/go/env", "Library/Application Support/go/env", "AppData/Roaming/go/env")
+_SAID = b"o"
 _TOOLCHAIN = "cmd/"
 """Go's own programs: `cmd/go` and the like."""
 
@@ -145,5 +146,15 @@ def _program(machine: Machine, path: str, seen: set[tuple[int, int]]) -> Iterato
 
 
 def _build(machine: Machine, facts: Facts) -> Build | None:
+    """What the program says, remembered while it does not change."""
+    known = machine.recall.get(_SAID, facts)
+    if known is None:
+        build = _read(machine, facts)
+        machine.recall.put(_SAID, facts, "\0".join(build).encode() if build else b"")
+        return build
+    return Build(*known.decode().split("\0")) if known else None
+
+
+def _read(machine: Machine, facts: Facts) -> Build | None:
     with machine.tree.open(facts.path) as (fd, now), translated(facts.path):
         return read_build(DescriptorReader(fd, now.size).read_at, now.size)

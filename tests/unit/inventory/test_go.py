@@ -5,14 +5,18 @@ from __future__ import annotations
 import gzip
 import struct
 import sys
+import time
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.inventory.go import folders_in_settings
+from agent.inventory.go import Go, folders_in_settings
 from agent.inventory.go_formats import MAGIC, Build, package_purl, read_build
+from agent.inventory.machine import open_machine
+from agent.inventory.recall import Recall
+from policy_schema.rules.observation import Observation
 from tests.fakes.machine_folder import SAMPLES, MachineFolder, seen
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and modes are those of POSIX")
@@ -194,3 +198,22 @@ def test_folders_that_settings_a_path_and_a_process_reveal_are_looked_at(machine
 def test_what_the_system_s_manager_brought_is_left_to_it(machine: MachineFolder) -> None:
     machine.file("/usr/bin/tool", program("path\ta.b/tool\nmod\ta.b/tool\tv2.0.1\th1:x="), 0o755)
     assert seen(machine.look("go")) == []
+
+
+def test_a_program_that_did_not_change_is_not_read_again(machine: MachineFolder) -> None:
+    path = "/home/li/go/bin/tool"
+    at = machine.file(path, program("path\ta.b/tool\nmod\ta.b/tool\tv2.0.1\th1:x="), 0o755)
+    machine.file("/home/li/go/bin/other", b"\x7fELF" + b"\0" * (1 << 20), 0o755)
+    later = time.time_ns() + 10**12
+    recall = Recall(now=lambda: later)
+    first, second = (look_with(machine, recall), look_with(machine, recall))
+    assert [one.version for one in first] == [one.version for one in second] == ["2.0.1"]
+    read = recall.read
+    at.write_bytes(program("path\ta.b/tool\nmod\ta.b/tool\tv2.0.2\th1:x="))
+    assert [one.version for one in look_with(machine, recall)] == ["2.0.2"]
+    assert recall.read == read + 1
+
+
+def look_with(machine: MachineFolder, recall: Recall) -> list[Observation]:
+    with open_machine(root=str(machine.root), recall=recall) as opened:
+        return [found for found in Go().collect(opened) if isinstance(found, Observation)]
