@@ -28,6 +28,7 @@ from policy_schema.trust.staging import (
     effective_root,
     progress,
     stage_policy,
+    staged_holder,
 )
 from policy_schema.trust.state import published_policy
 from policy_schema.trust.verify import Verified, verify
@@ -93,8 +94,9 @@ def stage(space: Workspace, policy: bytes, *, now: int, lifetimes: Lifetimes, re
     published, staged = space.published(), space.staged()
     waiting = staged.get(STAGED_POLICY)
     if restart or waiting is None or STAGED_TARGETS not in staged:
-        staged = stage_policy(published, staged, policy, now=now, lifetimes=lifetimes)
-    elif waiting != policy:
+        key = space.exceptions_key()
+        staged = stage_policy(published, staged, policy, now=now, lifetimes=lifetimes, exceptions=key)
+    elif waiting != policy or staged_holder(staged) != space.exceptions_key():
         raise AnotherChange("another policy is staged than this file gives (or another catalogue closed it)")
     progress(published, staged)
     before = published_policy(published)

@@ -3,11 +3,14 @@
 DIR/repository/   static files, as they go to the web server
 DIR/staged/       the change that is being signed; travels between the signers by git or mail
 DIR/root.json     the first root: goes onto every device, by fleet management
+DIR/exceptions-key.json  whose key may sign exceptions (public); the next signed policy says so
+DIR/granted.json  what was granted, by whom and why
 DIR/keys/         locked private keys, 0600, kept out of git and never inside the repository
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +18,9 @@ from policy_schema.authoring.files import read_folders, write_file
 from policy_schema.document.source import read_document
 from policy_schema.errors import BadFile, PolicyError
 from policy_schema.trust.layout import LIMITS, POLICY_LIMIT, Role, metadata_path, write_order
+from policy_schema.trust.library import Key
 
+EXCEPTIONS_KEY = "exceptions-key.json"
 LIMIT = max(POLICY_LIMIT, *LIMITS.values())
 REPOSITORY = ("metadata/*.json", "targets/*.json")
 
@@ -72,6 +77,30 @@ class Workspace:
             BadFile: it cannot be read.
         """
         return read_document(self.repository / metadata_path(Role.ROOT, 1), LIMITS[Role.ROOT])
+
+    def exceptions_key(self) -> Key | None:
+        """Whose key the next policy lets sign exceptions; None: nobody's.
+
+        Raises:
+            BadFile: the file is there and is no public key.
+        """
+        path = self.folder / EXCEPTIONS_KEY
+        if not path.exists():
+            return None
+        try:
+            fields = json.loads(read_document(path, LIMITS[Role.ROOT]))
+            return Key.from_dict(fields.pop("keyid"), fields)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadFile(f"{path}: is not a public key", "run `interdict-policy keys delegate NAME`") from error
+
+    def write_exceptions_key(self, key: Key) -> None:
+        """Names whose key may sign exceptions.
+
+        Raises:
+            BadFile: the disk refuses.
+        """
+        fields = {"keyid": key.keyid, **key.to_dict()}
+        write_file(self.folder / EXCEPTIONS_KEY, json.dumps(fields, indent=1).encode() + b"\n")
 
     def write_published(self, files: Mapping[str, bytes]) -> None:
         """Adds files to the repository, each after those that it refers to, the timestamp last.

@@ -79,11 +79,9 @@ def holder(targets: Targets) -> Key | None:
     return delegations.keys[role.keyids[0]]
 
 
-def sign_relief(
-    current: Targets | None, documents: Mapping[str, bytes], signer: CryptoSigner, *, now: int
-) -> dict[str, bytes]:
-    """The next version of the role's file with these documents, and the documents. `current` is what it replaces."""
-    made = Targets(current.version + 1 if current else 1, expires=moment(now + FOREVER), targets={})
+def sign_relief(current: int, documents: Mapping[str, bytes], signer: CryptoSigner, *, now: int) -> dict[str, bytes]:
+    """The next version of the role's file with these documents, and the documents. `current` is the version before."""
+    made = Targets(current + 1, expires=moment(now + FOREVER), targets={})
     files: dict[str, bytes] = {}
     for name, content in sorted(documents.items()):
         made.targets[name] = TargetFile(len(content), {"sha256": digest(content)}, name)
@@ -91,19 +89,15 @@ def sign_relief(
     return {**files, exceptions_path(made.version): sign(dated(made, now), [signer])}
 
 
-def published_exceptions(files: Files, snapshot: Snapshot | None) -> tuple[Targets, bytes] | None:
-    """The role's file that a snapshot names, and its bytes; None when there is none.
+def published_exceptions(files: Files, snapshot: Snapshot | None) -> tuple[int, bytes]:
+    """The version and the bytes of the role's file that a snapshot names; 0 and nothing where there is none.
 
-    Raises:
-        Refused: it is missing, or damaged.
+    Its bytes are not looked at: whatever they are, a policy and the next exceptions can be published.
     """
     named = snapshot.meta.get(META) if snapshot else None
     if named is None:
-        return None
-    path = exceptions_path(named.version)
-    if path not in files:
-        raise Refused(Refusal.HALF_UPLOADED, f"{path} is missing")
-    return _loaded(files[path], path).signed, files[path]
+        return 0, b""
+    return named.version, files.get(exceptions_path(named.version), b"")
 
 
 def described(version: int, content: bytes) -> MetaFile:

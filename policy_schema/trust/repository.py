@@ -106,8 +106,8 @@ def grant(
     targets, snapshot = published_targets(published), published_snapshot(published)
     if targets is None or snapshot is None:
         raise Refused(Refusal.NOT_A_REPOSITORY, "nothing is published yet")
-    before = published_exceptions(published, snapshot)
-    files = sign_relief(before[0] if before else None, documents, signer, now=now)
+    before, _ = published_exceptions(published, snapshot)
+    files = sign_relief(before, documents, signer, now=now)
     signed = next(content for path, content in files.items() if path.startswith("metadata/"))
     if not signed_by_holder(targets, signed):
         raise Refused(Refusal.WRONGLY_SIGNED, "the policy in force does not let this key sign exceptions")
@@ -167,7 +167,5 @@ def _exceptions(
     path = next((path for path in change if path.endswith(f".{META}")), None)
     if path is not None:
         return {META: described(int(path.removeprefix("metadata/").split(".")[0]), published[path])}
-    current = published_exceptions(published, old)
-    if current is None or not signed_by_holder(targets, current[1]):
-        return {}
-    return {META: described(current[0].version, current[1])}
+    version, content = published_exceptions(published, old)
+    return {META: described(version, content)} if signed_by_holder(targets, content) else {}

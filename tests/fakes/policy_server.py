@@ -25,7 +25,7 @@ from policy_schema.trust.keys import PublicKeys, make_key
 from policy_schema.trust.layout import TIMESTAMP_PATH, Role, digest, metadata_path
 from policy_schema.trust.library import CryptoSigner, Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
 from policy_schema.trust.metadata import Lifetimes, dated, moment, root_of, sign, write
-from policy_schema.trust.repository import initialise, publish, renew
+from policy_schema.trust.repository import grant, initialise, publish, renew
 from policy_schema.trust.roots import next_root, replace_online, replace_person
 from policy_schema.trust.staging import add_signature, stage_policy, stage_root
 from policy_schema.trust.state import published_policy, published_snapshot, published_targets, published_timestamp
@@ -101,6 +101,33 @@ class PolicyRepository:
         policy = json.loads(self.policy)
         policy["approved"] = [*policy["approved"], f"tool-{len(self.history)}"]
         self.publish_bytes(encode(policy))
+
+    def delegate(self, key: CryptoSigner | None) -> None:
+        """Enough people let this key sign exceptions (None: take the role away), with the policy in force."""
+        public = key.public_key if key else None
+        staged = stage_policy(self.files, {}, self.policy, now=self.now, lifetimes=self.lifetimes, exceptions=public)
+        for signer in list(self.policies.values())[:2]:
+            staged = add_signature(self.files, staged, signer)
+        self.files |= publish(self.files, staged, self.online, now=self.now, lifetimes=self.lifetimes)
+
+    def grant(self, key: CryptoSigner, documents: Mapping[str, bytes]) -> None:
+        """The holder of the role publishes exceptions and pauses."""
+        root = root_of(self.files)
+        self.history.append(dict(self.files))
+        self.files |= grant(self.files, documents, key, self.online, root=root, now=self.now, lifetimes=self.lifetimes)
+
+    def force_exceptions(self, content: bytes, version: int, more: Mapping[str, bytes]) -> None:
+        """Who holds the on-line key too publishes any bytes as the file of the role that signs exceptions."""
+        snapshot, timestamp = published_snapshot(self.files), published_timestamp(self.files)
+        assert snapshot is not None and timestamp is not None
+        self.files |= {f"metadata/{version}.exceptions.json": content, **more}
+        snapshot.version += 1
+        snapshot.meta["exceptions.json"] = MetaFile(version, len(content), {"sha256": digest(content)})
+        made = sign(dated(snapshot, self.now), [self.online])
+        self.files[metadata_path(Role.SNAPSHOT, snapshot.version)] = made
+        timestamp.version += 1
+        timestamp.snapshot_meta = MetaFile(snapshot.version, len(made), {"sha256": digest(made)})
+        self.files[TIMESTAMP_PATH] = sign(dated(timestamp, self.now), [self.online])
 
     def renew(self) -> None:
         """A new snapshot and timestamp over the same policy."""

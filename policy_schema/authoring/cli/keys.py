@@ -23,8 +23,14 @@ HELP = "Lists whose keys there are; replaces a lost one; renews the root."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what `keys` takes."""
-    parser.add_argument("do", nargs="?", choices=["list", "replace", "renew"], default="list", help="default: list")
-    parser.add_argument("name", nargs="?", help=f"replace: whose keys ({ONLINE_OWNER} for the publishing machine's)")
+    parser.add_argument(
+        "do", nargs="?", choices=["list", "replace", "renew", "delegate"], default="list", help="default: list"
+    )
+    parser.add_argument(
+        "name",
+        nargs="?",
+        help=f"replace: whose keys ({ONLINE_OWNER} for the publishing machine's); delegate: who signs exceptions",
+    )
     parser.add_argument("--by", metavar="NAME", help="replace: another person takes the place")
     parser.add_argument("--json", action="store_true", help="list: print one JSON document")
     add_folder(parser)
@@ -41,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     space = workspace(args)
     if args.do == "list":
         return _list(space, as_json=args.json)
+    if args.do == "delegate":
+        return _delegate(space, args)
     if (args.do == "replace") != bool(args.name):
         raise BadCommand(f"keys {args.do}: whose keys?" if not args.name else "keys renew takes no name", "see --help")
     staged = space.staged()
@@ -55,11 +63,24 @@ def run(args: argparse.Namespace) -> int:
     changed = stage_root({}, root)
     if policy is not None and args.do == "replace":
         # Signatures of the key that goes would no longer count: the policy in force is signed once more.
-        changed = stage_policy(published, changed, policy, now=now, lifetimes=lifetimes)
+        key = space.exceptions_key()
+        changed = stage_policy(published, changed, policy, now=now, lifetimes=lifetimes, exceptions=key)
     space.write_staged(changed)
     print(
         f"Staged root {root.version}. Next: each signer runs `interdict-policy sign`, then `interdict-policy publish`."
     )
+    return 0
+
+
+def _delegate(space: Workspace, args: argparse.Namespace) -> int:
+    """A key that can only weaken: exceptions and pauses. The signers agree to it with the next policy."""
+    if not args.name:
+        raise BadCommand("keys delegate: who signs exceptions?", "name them, or the console")
+    made = make_key(args.name)
+    path = write_key(space.keys, made, Use.EXCEPTIONS, ask_new(args.name, args.passphrase_file))
+    space.write_exceptions_key(made.public_key)
+    print(f"{args.name} may sign exceptions and pauses, and nothing else, once the signers agree: {path}")
+    print("Next: sign and publish the policy once more; `sign` shows the new name.")
     return 0
 
 

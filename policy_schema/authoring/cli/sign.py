@@ -19,9 +19,10 @@ from policy_schema.authoring.publishing import (
 )
 from policy_schema.authoring.summary import summary
 from policy_schema.errors import BadCommand
+from policy_schema.trust.keys import owner
 from policy_schema.trust.layout import Role
 from policy_schema.trust.metadata import Lifetimes, owners
-from policy_schema.trust.staging import effective_root, progress
+from policy_schema.trust.staging import effective_root, progress, staged_holder
 
 NAME = "sign"
 HELP = "Shows what is to be signed and adds your signature."
@@ -72,6 +73,8 @@ def show(change: Change) -> None:
             print(f"Signers       root {part.version}: {part.threshold} of {people}")
         elif change.closed is not None:
             print("\n".join(summary(change.closed, change.before, part.version)))
+            key = staged_holder(change.staged)
+            print(f"Exceptions    signed by {owner(key) if key else 'nobody'}")
 
 
 def confirm(name: str, *, yes: bool) -> None:

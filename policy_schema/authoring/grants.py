@@ -1,0 +1,215 @@
+"""What was granted: exceptions and pauses with who asked, who decided and why. One file beside the repository.
+
+`DIR/granted.json` is the record; what agents read is made from it and holds no names and no reasons. A row is never
+taken out: what was revoked or has ended stays, for whoever asks later who allowed what.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from policy_schema.authoring.files import write_file
+from policy_schema.document.source import read_document
+from policy_schema.errors import BadCommand, BadFile
+from policy_schema.rules.instant import Instant, format_instant, parse_instant
+from policy_schema.rules.relief import BINS, DAY, PAUSES, bin_name, bin_of, device_hash
+
+NAME = "granted.json"
+LIMIT = 64 << 20
+MAX_DEVICES = 50
+"""Devices of one person in one exception."""
+
+
+class ExceptionRow(Struct, frozen=True, kw_only=True):
+    """One exception, for the devices of one person."""
+
+    id: str
+    ban: str
+    devices: tuple[str, ...]
+    reason: str
+    asked_by: str
+    approved_by: str
+    granted: str
+    until: str
+    revoked: str = ""
+    """When it was taken back; empty if it was not."""
+
+
+class PauseRow(Struct, frozen=True, kw_only=True):
+    """One ban put to rest for everybody."""
+
+    ban: str
+    reason: str
+    approved_by: str
+    start: str = msgspec.field(name="from")
+    until: str
+    ended: str = ""
+
+
+class Ledger(Struct, frozen=True):
+    """Everything that was ever granted."""
+
+    exceptions: tuple[ExceptionRow, ...] = ()
+    pauses: tuple[PauseRow, ...] = ()
+
+
+class Rules(Struct, frozen=True):
+    """What the policy in force allows."""
+
+    bans: frozenset[str]
+    max_days: int
+    longest_pause: int
+
+
+def read_ledger(folder: Path) -> Ledger:
+    """The record; an empty one where there is none yet.
+
+    Raises:
+        BadFile: it cannot be read, or is no record.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return Ledger()
+    try:
+        return msgspec.json.decode(read_document(path, LIMIT), type=Ledger)
+    except msgspec.MsgspecError as error:
+        raise BadFile(f"{path}: is not a record of grants: {error}", "take the last good one out of git") from error
+
+
+def write_ledger(folder: Path, ledger: Ledger) -> None:
+    """Replaces the record.
+
+    Raises:
+        BadFile: the disk refuses.
+    """
+    write_file(folder / NAME, msgspec.json.format(msgspec.json.encode(ledger), indent=1) + b"\n")
+
+
+def grant(
+    ledger: Ledger,
+    rules: Rules,
+    *,
+    ban: str,
+    devices: Sequence[str],
+    reason: str,
+    asked_by: str,
+    approved_by: str,
+    until: Instant,
+    now: Instant,
+) -> tuple[Ledger, ExceptionRow]:
+    """The record with one more exception.
+
+    Raises:
+        BadCommand: the ban is not in the policy, it lasts too long, or somebody approves their own.
+    """
+    _known(ban, rules)
+    if asked_by.strip().casefold() == approved_by.strip().casefold():
+        raise BadCommand("nobody approves their own exception", "somebody else decides: --approved-by NAME")
+    if not until > now:
+        raise BadCommand("--until is not in the future", "name the last day")
+    if until > now + rules.max_days * DAY:
+        raise BadCommand(
+            f"--until is more than {rules.max_days} days away",
+            "the policy's exceptions.max_days says so: name an earlier day",
+        )
+    if not 1 <= len(set(devices)) <= MAX_DEVICES:
+        raise BadCommand(f"an exception is for 1 to {MAX_DEVICES} devices of one person", "name them with --device")
+    made = ExceptionRow(
+        id=f"x-{secrets.token_hex(5)}",
+        ban=ban,
+        devices=tuple(dict.fromkeys(devices)),
+        reason=reason,
+        asked_by=asked_by,
+        approved_by=approved_by,
+        granted=format_instant(now),
+        until=format_instant(until),
+    )
+    return msgspec.structs.replace(ledger, exceptions=(*ledger.exceptions, made)), made
+
+
+def revoke(ledger: Ledger, name: str, now: Instant) -> Ledger:
+    """The record with an exception taken back.
+
+    Raises:
+        BadCommand: there is none of that id, or it has ended.
+    """
+    if not any(one.id == name and active(one, now) for one in ledger.exceptions):
+        raise BadCommand(f"there is no exception {name} that still holds", "see `interdict-policy exceptions list`")
+    stamp = format_instant(now)
+    rows = (msgspec.structs.replace(one, revoked=stamp) if one.id == name else one for one in ledger.exceptions)
+    return msgspec.structs.replace(ledger, exceptions=tuple(rows))
+
+
+def pause(
+    ledger: Ledger, rules: Rules, *, ban: str, reason: str, approved_by: str, seconds: int, now: Instant
+) -> tuple[Ledger, PauseRow]:
+    """The record with a ban put to rest.
+
+    Raises:
+        BadCommand: the ban is not in the policy, it is paused already, or it would last too long.
+    """
+    _known(ban, rules)
+    if any(one.ban == ban and active(one, now) for one in ledger.pauses):
+        raise BadCommand(f"{ban} is paused already", "end that one first: --end")
+    if not 0 < seconds <= rules.longest_pause:
+        hours = rules.longest_pause // 3600
+        raise BadCommand(f"a pause lasts {hours}h at most", "the policy's pause.max says so: name a shorter time")
+    until = format_instant(Instant(now + seconds))
+    made = PauseRow(ban=ban, reason=reason, approved_by=approved_by, start=format_instant(now), until=until)
+    return msgspec.structs.replace(ledger, pauses=(*ledger.pauses, made)), made
+
+
+def end_pause(ledger: Ledger, ban: str, now: Instant) -> Ledger:
+    """The record with a pause ended.
+
+    Raises:
+        BadCommand: the ban is not paused.
+    """
+    if not any(one.ban == ban and active(one, now) for one in ledger.pauses):
+        raise BadCommand(f"{ban} is not paused", "see `interdict-policy exceptions list`")
+    stamp = format_instant(now)
+    rows = (
+        msgspec.structs.replace(one, ended=stamp) if one.ban == ban and active(one, now) else one
+        for one in ledger.pauses
+    )
+    return msgspec.structs.replace(ledger, pauses=tuple(rows))
+
+
+def active(row: ExceptionRow | PauseRow, now: Instant) -> bool:
+    """Whether it holds now."""
+    over = row.revoked if isinstance(row, ExceptionRow) else row.ended
+    return not over and parse_instant(row.until) > now
+
+
+def documents(ledger: Ledger, now: Instant) -> dict[str, bytes]:
+    """What the role signs: the pauses, and a document for each bin that has an exception."""
+    pauses = [{"ban": one.ban, "from": one.start, "until": one.until} for one in ledger.pauses if active(one, now)]
+    bins: dict[str, list[dict[str, str]]] = {}
+    for device, row in _by_device(one for one in ledger.exceptions if active(one, now)):
+        bins.setdefault(bin_of(device), []).append(row)
+    made = {bin_name(number): _encoded("exceptions", rows) for number, rows in sorted(bins.items())}
+    assert len(made) <= BINS
+    return {PAUSES: _encoded("pauses", pauses), **made}
+
+
+def _by_device(exceptions: Iterable[ExceptionRow]) -> Iterator[tuple[str, dict[str, str]]]:
+    for one in exceptions:
+        for device in one.devices:
+            facts = {"id": one.id, "ban": one.ban, "granted": one.granted, "until": one.until}
+            yield device, {**facts, "device": device_hash(device)}
+
+
+def _encoded(key: str, rows: Sequence[dict[str, str]]) -> bytes:
+    return json.dumps({"schema": 1, key: rows}, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _known(ban: str, rules: Rules) -> None:
+    if ban not in rules.bans:
+        known = ", ".join(sorted(rules.bans)) or "none"
+        raise BadCommand(f"the policy in force has no ban {ban!r}", f"its bans: {known}")

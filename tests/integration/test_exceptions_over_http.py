@@ -1,0 +1,296 @@
+"""The role that can only weaken, over real HTTP: what it grants reaches its devices, and its thief can do no more.
+
+Real repository, real server, the real courier and adopter functions, and the rules that the daemon would hold.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from agent.policy import adopter, courier
+from agent.policy.refresh import Adopted, Place, Refresh, Status, refresh, restore
+from agent.policy.store import Store
+from agent.policy_in_force import rules_of
+from policy_schema.rules.decision import Action, State
+from policy_schema.rules.instant import Instant, format_instant
+from policy_schema.rules.observation import Face, Observation
+from policy_schema.rules.relief import PAUSES, bin_name, bin_of, device_hash
+from policy_schema.rules.rulebook import Device, Rulebook
+from policy_schema.trust.keys import make_key
+from policy_schema.trust.layout import TIMESTAMP_PATH, digest
+from policy_schema.trust.library import TargetFile, Targets
+from policy_schema.trust.metadata import dated, moment, sign
+from tests.fakes.policy_server import DAY, START, PolicyRepository, PolicyServer
+
+QUICK = {"pause": 5.0, "deadline": 4.0}
+ME, OTHER = "d-me", "d-other"
+CODE = Observation("npm", Face.PACKAGE, "/p", purl="pkg:npm/%40anthropic-ai/claude-code@2.1.197")
+BLOCKED = Instant(START + 20 * DAY)
+"""Days after the block of the policy begins."""
+
+
+def exceptions(*devices: str, days: int = 60, ban: str = "claude-code", **changes: object) -> dict[str, bytes]:
+    """The documents that give these devices an exception."""
+    made: dict[str, bytes] = {}
+    for device in devices:
+        row = {"id": "x-1", "ban": ban, "device": device_hash(device), "granted": format_instant(Instant(START))}
+        row["until"] = format_instant(Instant(START + days * DAY))
+        made[bin_name(bin_of(device))] = json.dumps({"schema": 1, "exceptions": [{**row, **changes}]}).encode()
+    return made
+
+
+def pauses(days: float, ban: str = "claude-code", start: int = START) -> dict[str, bytes]:
+    row = {
+        "ban": ban,
+        "from": format_instant(Instant(start)),
+        "until": format_instant(Instant(int(start + days * DAY))),
+    }
+    return {PAUSES: json.dumps({"schema": 1, "pauses": [row]}).encode()}
+
+
+class World:
+    """A repository whose signers let the console sign exceptions, its server, and one device that polls it."""
+
+    def __init__(self, state: Path) -> None:
+        self.repository = PolicyRepository()
+        self.console = make_key("console")
+        self.repository.publish("claude-code")
+        self.repository.delegate(self.console)
+        self.server = PolicyServer(lambda: self.repository.files)
+        self.state = state
+        self.in_force: Adopted | None = None
+        self.journal: dict[str, int] = {}
+
+    @property
+    def place(self) -> Place:
+        return Place(self.server.url, self.repository.trust, QUICK, ME)
+
+    def poll(self) -> Refresh:
+        store = Store(str(self.state))
+        ask = {"courier": courier.answer, "adopter": adopter.answer}
+        looked = refresh(self.place, store, **ask, now=self.repository.now, seen=self.journal, in_force=self.in_force)
+        return self._take(looked)
+
+    def restart(self) -> Refresh:
+        self.in_force = None
+        return self._take(restore(self.place, Store(str(self.state)), adopter=adopter.answer, seen=self.journal))
+
+    def _take(self, looked: Refresh) -> Refresh:
+        if looked.adopted:
+            self.in_force = looked.adopted
+            self.journal |= looked.adopted.highest
+        return looked
+
+    def grant(self, documents: Mapping[str, bytes]) -> None:
+        self.repository.now += 60
+        self.repository.grant(self.console, documents)
+
+    def decision(self, now: Instant = BLOCKED) -> tuple[State, Action]:
+        """What the banned package meets on this device."""
+        assert self.in_force is not None
+        decision = rules_of(Rulebook(self.in_force.rulebook), Device(ME), self.in_force.relief).decide(CODE, now)
+        assert decision is not None
+        return decision.state, decision.action
+
+    @property
+    def trouble(self) -> str:
+        assert self.in_force is not None
+        return str(self.in_force.relief.get("trouble"))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """The policy is in force on the device, nothing is granted."""
+    made = World(tmp_path)
+    with made.server:
+        assert made.poll().status is Status.ADOPTED
+        assert made.decision() == (State.ACTIVE, Action.BLOCK)
+        yield made
+
+
+GRANTS = {
+    "an exception for this device": (exceptions(ME), State.EXCEPTED),
+    "one for another device": (exceptions(OTHER), State.ACTIVE),
+    "one for each": (exceptions(ME, OTHER), State.EXCEPTED),
+    "one of another ban": (exceptions(ME, ban="other"), State.ACTIVE),
+    "one that is over": (exceptions(ME, days=10), State.ACTIVE),
+    "a pause that is over": (pauses(2), State.ACTIVE),
+}
+
+
+@pytest.mark.parametrize(("documents", "state"), GRANTS.values(), ids=GRANTS.keys())
+def test_what_is_granted_reaches_whom_it_is_for(documents: dict[str, bytes], state: State, world: World) -> None:
+    world.grant(documents)
+    assert world.poll().status is Status.ADOPTED
+    assert (world.decision()[0], world.trouble) == (state, "")
+    assert world.restart().status is Status.ADOPTED
+    assert world.decision()[0] is state
+
+
+def test_a_pause_holds_for_everybody_and_ends_by_itself(world: World) -> None:
+    world.repository.now = BLOCKED
+    world.grant(pauses(2, start=BLOCKED))
+    world.poll()
+    assert world.decision(Instant(BLOCKED + DAY))[0] is State.PAUSED
+    assert world.decision(Instant(BLOCKED + 2 * DAY))[0] is State.ACTIVE
+
+
+def test_what_is_taken_back_ends_at_the_next_poll(world: World) -> None:
+    world.grant(exceptions(ME))
+    world.poll()
+    world.grant({PAUSES: b'{"schema":1,"pauses":[]}'})
+    world.poll()
+    assert world.decision() == (State.ACTIVE, Action.BLOCK)
+
+
+def test_a_device_fetches_its_own_bin_only(world: World) -> None:
+    world.grant({**exceptions(*(f"d-{number}" for number in range(200)), ME), **pauses(1)})
+    world.server.requests.clear()
+    world.poll()
+    bins = [path for path in world.server.requests if "exceptions-" in path]
+    assert [path.rpartition("exceptions-")[2] for path in bins] == [f"{bin_of(ME)}.json"]
+
+
+# --------------------------------------------------------------------------------------------------------- theft
+
+
+def forged(world: World, files: Mapping[str, bytes], version: int = 2) -> tuple[bytes, dict[str, bytes]]:
+    """A file of the role, rightly signed with its stolen key, that names any targets."""
+    made = Targets(version, expires=moment(START + 400 * DAY), targets={})
+    for name, content in files.items():
+        made.targets[name] = TargetFile(len(content), {"sha256": digest(content)}, name)
+    paths = {f"targets/{digest(content)}.{name}": content for name, content in files.items()}
+    return sign(dated(made, world.repository.now), [world.console]), paths
+
+
+def _no_policy(world: World) -> None:
+    content, more = forged(world, {"policy.json": b"{}", **exceptions(OTHER)})
+    world.repository.force_exceptions(content, 2, more)
+
+
+def _stranger(world: World) -> None:
+    made = Targets(2, expires=moment(START + 400 * DAY), targets={})
+    world.repository.force_exceptions(sign(dated(made, START), [make_key("Mallory")]), 2, {})
+
+
+def _unsigned(world: World) -> None:
+    made = Targets(2, expires=moment(START + 400 * DAY), targets={})
+    world.repository.force_exceptions(sign(dated(made, START), []), 2, {})
+
+
+def _older(world: World) -> None:
+    first = world.repository.files["metadata/1.exceptions.json"]
+    world.repository.force_exceptions(first, 1, {})
+
+
+def _rubbish(world: World) -> None:
+    world.repository.force_exceptions(b"{", 2, {})
+
+
+def _huge(world: World) -> None:
+    content, _ = forged(world, {f"exceptions-{number:02x}.json": b"{}" for number in range(256)})
+    world.repository.force_exceptions(content + b" " * 300_000, 2, {})
+
+
+def _rubbish_inside(world: World) -> None:
+    content, more = forged(world, {bin_name(bin_of(ME)): b"[" * 50_000})
+    world.repository.force_exceptions(content, 2, more)
+
+
+THEFTS: dict[str, tuple[Callable[[World], None], bool]] = {
+    "a policy of the thief's own": (_no_policy, False),
+    "a stranger's signature": (_stranger, True),
+    "no signature": (_unsigned, True),
+    "the version before": (_older, True),
+    "rubbish": (_rubbish, True),
+    "a file without end": (_huge, True),
+    "rubbish in a document": (_rubbish_inside, True),
+}
+
+
+@pytest.mark.parametrize(("attack", "said"), THEFTS.values(), ids=THEFTS.keys())
+def test_whoever_has_the_key_and_the_web_server_strengthens_nothing_and_stops_nothing(
+    attack: Callable[[World], None], said: bool, world: World
+) -> None:
+    """The policy stays what enough people signed, newer ones are adopted all the same, and what is wrong is said."""
+    world.grant(exceptions(OTHER))
+    world.poll()
+    world.grant(exceptions(OTHER))
+    assert world.poll().status is Status.ADOPTED
+    before = world.in_force
+    assert before is not None
+    world.repository.now += 60
+    attack(world)
+    looked = world.poll()
+    assert (looked.status, bool(world.trouble)) == (Status.ADOPTED, said)
+    assert world.in_force is not None
+    assert world.in_force.policy == before.policy
+    assert world.decision() == (State.ACTIVE, Action.BLOCK)
+    world.repository.now += 60
+    world.repository.publish_something_new()
+    assert world.poll().status is Status.ADOPTED
+    assert world.in_force.policy != before.policy
+
+
+LONGEST = {
+    "ten years": exceptions(ME, days=3650),
+    "granted tomorrow, every day anew": exceptions(ME, days=3650, granted=format_instant(Instant(START + 5 * DAY))),
+}
+
+
+@pytest.mark.parametrize("documents", LONGEST.values(), ids=LONGEST.keys())
+def test_a_stolen_key_gives_no_exception_that_is_longer_than_the_policy_allows(
+    documents: dict[str, bytes], world: World
+) -> None:
+    world.grant(documents)
+    world.poll()
+    assert world.decision(Instant(START + 91 * DAY)) == (State.ACTIVE, Action.BLOCK)
+
+
+def test_a_key_that_the_role_was_taken_from_counts_no_longer(world: World) -> None:
+    world.grant(exceptions(ME))
+    world.poll()
+    assert world.decision()[0] is State.EXCEPTED
+    world.repository.now += 60
+    world.repository.delegate(None)
+    world.poll()
+    assert world.decision() == (State.ACTIVE, Action.BLOCK)
+    content, more = forged(world, exceptions(ME), version=9)
+    world.repository.force_exceptions(content, 9, more)
+    world.poll()
+    assert world.decision() == (State.ACTIVE, Action.BLOCK)
+
+
+def test_the_web_server_alone_cannot_take_an_exception_away_unnoticed(world: World) -> None:
+    world.grant(exceptions(ME))
+    del world.repository.files["metadata/1.exceptions.json"]
+    world.poll()
+    assert "1.exceptions.json" in world.trouble
+    assert TIMESTAMP_PATH in world.repository.files
+
+
+def test_a_hundred_thousand_exceptions(world: World) -> None:
+    rows: dict[str, list[dict[str, str]]] = {}
+    begins, ends = format_instant(Instant(START)), format_instant(Instant(START + 60 * DAY))
+    for number in range(100_000):
+        device = f"d-{number}"
+        row = {
+            "id": f"x-{number}",
+            "ban": "claude-code",
+            "device": device_hash(device),
+            "granted": begins,
+            "until": ends,
+        }
+        rows.setdefault(bin_name(bin_of(device)), []).append(row)
+    mine = json.loads(exceptions(ME)[bin_name(bin_of(ME))])["exceptions"]
+    rows[bin_name(bin_of(ME))] += mine
+    world.grant({name: json.dumps({"schema": 1, "exceptions": found}).encode() for name, found in rows.items()})
+    world.server.requests.clear()
+    assert world.poll().status is Status.ADOPTED
+    assert world.decision()[0] is State.EXCEPTED
+    fetched = sum(len(world.repository.files.get(path, b"")) for path in world.server.requests)
+    assert fetched < 250_000
