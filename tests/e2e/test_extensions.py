@@ -15,7 +15,7 @@ import pytest
 
 from tests.fakes.policies import AGENT_SDK, CLAUDE_CODE, QODER, ban, closed
 from tests.fakes.synthetic import synthetic_native
-from tests.fakes.workstation import Workstation
+from tests.fakes.workstation import TAKEN, Workstation
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the agent's doors are those of Linux")
 
@@ -96,7 +96,7 @@ def test_extensions_are_found_told_moved_and_given_back(workstation: Workstation
     mark = workstation.mark()
     workstation.publish("notify", "block", "remove", tools=TOOLS)
     for path in paths:
-        workstation.wait_for(mark, event="outcome", kind="quarantine", result="quarantined", path=str(path))
+        workstation.wait_for(mark, event="outcome", result=TAKEN, path=str(path))
         assert not path.exists()
 
     lifted = [{"id": "claude-code", "date": "2026-11-21", "reason": {"en": "Answered."}, "quarantine": "restore"}]

@@ -27,7 +27,7 @@ from policy_schema.document.close import close_policy
 from policy_schema.document.load import parse_policy
 from tests.fakes import zoo
 from tests.fakes.policies import stages
-from tests.fakes.workstation import HOUR, Workstation
+from tests.fakes.workstation import HOUR, TAKEN, Workstation
 
 pytestmark = [
     pytest.mark.online,
@@ -184,7 +184,7 @@ def test_a_range_on_real_packages_from_the_notice_to_the_lifting(machine: Machin
     machine.publish("notify", "block", "remove")
     for version in (NATIVE, SCRIPT):
         path = str(machine.package(version))
-        agent.wait_for(mark, event="outcome", kind="quarantine", result="quarantined", path=path)
+        agent.wait_for(mark, event="outcome", result=TAKEN, path=path)
         assert not machine.package(version).exists()
         assert not os.path.lexists(machine.prefixes[version] / "bin" / "claude")
     assert _tree(machine.package(BEFORE).parent) == before[BEFORE]

@@ -17,7 +17,7 @@ from policy_schema.trust.layout import Role
 from tests.fakes.policies import ban, closed
 from tests.fakes.policy_server import PolicyRepository
 from tests.fakes.synthetic import synthetic_native, synthetic_npm_install
-from tests.fakes.workstation import Workstation
+from tests.fakes.workstation import TAKEN, Workstation
 
 Start = Callable[[], subprocess.Popen[bytes]]
 NAME, VERSION = "@anthropic-ai/claude-code", "2.1.197"
@@ -102,9 +102,12 @@ def test_a_ban_from_its_announcement_to_its_lifting(workstation: Workstation, st
 
     before = _digest(installed)
     workstation.publish("notify", "block", "remove")
-    workstation.wait_for(mark, event="outcome", kind="quarantine", result="quarantined")
+    workstation.wait_for(mark, event="outcome", result=TAKEN)
     assert not installed.exists()
-    assert not os.path.lexists(workstation.prefix / "bin" / "claude")
+    command = workstation.prefix / "bin" / "claude"
+    told = subprocess.run([command], capture_output=True, text=True, check=False)
+    assert (told.returncode, "Example Group" in told.stderr, "https://qoder.com" in told.stderr) == (126, True, True)
+    assert workstation.events(event="finding", path=str(command)) == [], "a signpost is no finding"
 
     lifted = [{"id": "claude-code", "date": "2026-11-21", "reason": {"en": "Answered."}, "quarantine": "restore"}]
     other = ban(id="sdk", targets=[{"tool": "claude-agent-sdk", "versions": None}])
@@ -125,11 +128,11 @@ def test_a_renamed_binary_is_found_by_content_and_a_namesake_is_left_alone(works
     weak = workstation.wait_for(event="finding", path=str(namesake))
     assert (found["confidence"], found["version"]) == ("exact", VERSION)
     assert (weak["confidence"], weak["state"], weak["action"]) == ("weak", "weak", "report")
-    workstation.wait_for(event="outcome", kind="quarantine", path=found["path"], result="quarantined")
+    workstation.wait_for(event="outcome", path=found["path"], result=TAKEN)
     assert namesake.exists()
     workstation.wait_for_view(lambda view: len(view) == 1)
     assert _explain_agrees(workstation) == 1
-    assert [row["path"] for row in workstation.events(event="outcome", kind="quarantine")] == [found["path"]]
+    assert [row["path"] for row in workstation.events(event="outcome", result=TAKEN)] == [found["path"]]
 
 
 def _tamper(repository: PolicyRepository) -> None:
@@ -180,7 +183,7 @@ def test_the_policy_holds_after_a_restart_without_a_network(workstation: Worksta
     workstation.stop()
     _install(workstation)
     workstation.start(policy_url="http://127.0.0.1:9/")
-    workstation.wait_for(event="outcome", kind="quarantine", result="quarantined")
+    workstation.wait_for(event="outcome", result=TAKEN)
     workstation.wait_for(event="policy-unreachable")
     assert not (workstation.prefix / "bin" / "claude").is_symlink()
 
@@ -218,7 +221,7 @@ def test_what_an_administrator_restores_is_left_alone_until_the_policy_changes(w
     workstation.publish("notify", "block", "remove")
     installed = _install(workstation)
     workstation.start()
-    taken = workstation.wait_for(event="outcome", kind="quarantine", result="quarantined")
+    taken = workstation.wait_for(event="outcome", result=TAKEN)
     workstation.wait_for(event="finding-gone", finding=taken["finding"])
     mark = workstation.mark()
     back = workstation.command("quarantine", "restore", str(taken["quarantine"]))
@@ -226,7 +229,7 @@ def test_what_an_administrator_restores_is_left_alone_until_the_policy_changes(w
     held = workstation.wait_for(mark, event="finding", path=str(installed))
     assert (held["state"], installed.exists()) == ("held", True)
     workstation.publish("notify", "block", "remove", min_notice=1)
-    workstation.wait_for(mark, event="outcome", kind="quarantine", result="quarantined")
+    workstation.wait_for(mark, event="outcome", result=TAKEN)
 
 
 def test_explain_says_what_the_daemon_acts_on(workstation: Workstation, start_tool: Start) -> None:

@@ -26,6 +26,15 @@ PATIENCE = 20.0
 HOUR = 3600
 
 
+TAKEN = ("uninstalled", "quarantined")
+"""What came of a removal: which of them depends on whether its manager is on this machine."""
+
+
+def has(row: Mapping[str, object], wanted: Mapping[str, object]) -> bool:
+    """Whether a row has these values; of a tuple, any of them."""
+    return all(row.get(key) in (value if isinstance(value, tuple) else (value,)) for key, value in wanted.items())
+
+
 class AgentStopped(AssertionError):
     """The agent ended, or never said what was waited for."""
 
@@ -165,12 +174,12 @@ class Workstation:
             return len(self._events)
 
     def wait_for(self, since: int = 0, **wanted: object) -> dict[str, object]:
-        """The first event behind a mark that has these values."""
+        """The first event behind a mark that has these values; of a tuple, any of them."""
         deadline = time.monotonic() + PATIENCE
         with self._new:
             while True:
                 for row in self._events[since:]:
-                    if all(row.get(key) == value for key, value in wanted.items()):
+                    if has(row, wanted):
                         return row
                 left = deadline - time.monotonic()
                 alive = self._process is not None and self._process.poll() is None
@@ -184,7 +193,7 @@ class Workstation:
     def events(self, **wanted: object) -> list[dict[str, object]]:
         """Every event so far that has these values."""
         with self._new:
-            return [row for row in self._events if all(row.get(key) == value for key, value in wanted.items())]
+            return [row for row in self._events if has(row, wanted)]
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs `interdict` with this workstation's settings."""

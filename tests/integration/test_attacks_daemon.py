@@ -13,7 +13,7 @@ import pytest
 
 from tests.fakes.other_person import UID, give_to
 from tests.fakes.synthetic import synthetic_npm_install
-from tests.fakes.workstation import Workstation
+from tests.fakes.workstation import TAKEN, Workstation
 
 NAME, VERSION = "@anthropic-ai/claude-code", "2.1.197"
 ESCAPE = "\x1b]0;owned\x07\x1b[2J"
@@ -80,7 +80,7 @@ def test_the_tool_is_found_and_taken_beside(workstation: Workstation, trap: Call
     trap(modules)
     give_to(workstation.home)
     workstation.start()
-    taken = workstation.wait_for(event="outcome", kind="quarantine", path=str(installed), result="quarantined")
+    taken = workstation.wait_for(event="outcome", path=str(installed), result=TAKEN)
     assert taken["detail"] in ("", "none", "other-names-remain")
     status = workstation.command("status")
     explained = workstation.command("explain", str(modules))
@@ -104,7 +104,7 @@ def test_nobody_reads_what_concerns_others(workstation: Workstation, tmp_path: P
     give_to(workstation.home)
     workstation.publish("notify", "block", "remove")
     workstation.start(homes=[str(workstation.home), str(other)])
-    workstation.wait_for(event="outcome", kind="quarantine", result="quarantined")
+    workstation.wait_for(event="outcome", result=TAKEN)
     workstation.stop()
     state = workstation.state
     for folder in (tmp_path, *tmp_path.parents):
@@ -160,12 +160,12 @@ def test_a_full_disk_holds_the_agent_and_does_not_end_it(workstation: Workstatio
         give_to(workstation.home)
         workstation.wait_for(mark, event="health")
         filler.unlink()
-        workstation.wait_for(mark, event="outcome", kind="quarantine", result="quarantined")
+        workstation.wait_for(mark, event="outcome", result=TAKEN)
         assert not installed.exists()
         assert workstation.stop() == 0
         findings = workstation.view("0.json")["history"]
         assert isinstance(findings, list)
-        assert [row["result"] for row in findings if row["kind"] == "quarantine"][-1] == "quarantined"
+        assert [row["result"] for row in findings if row["kind"] in ("uninstall", "quarantine")][-1] in TAKEN
     finally:
         workstation.stop()
         subprocess.run(["umount", "-l", str(workstation.state)], check=True)
