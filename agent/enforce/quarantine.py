@@ -31,7 +31,7 @@ KIND = Kind.QUARANTINE
 _AMONG_OTHERS = (".dist-info", ".egg-info")
 """The record of a PyPI package, whose files lie among those of others in `site-packages`: taken alone it is half."""
 PROGRAM_FOLDERS = frozenset({"bin", "sbin", "shims"})
-_OF_A_MANAGER = frozenset(f"pkg:{kind}" for kind in (*DISTRIBUTION_TYPES, "flatpak", "snap"))
+_OF_A_MANAGER = frozenset(f"pkg:{kind}" for kind in (*DISTRIBUTION_TYPES, "flatpak", "nix", "snap"))
 """What such a manager installed is spread over the system, or mounted: only the manager itself can take it out."""
 
 

@@ -66,7 +66,7 @@ OF_USERS = (
     f"~/.linuxbrew/{_BELOW_PREFIX}",
     "~/.bundle/ruby/*",
 )
-_SAID = b"r"
+_SAID = b"g"
 _GEMHOME = re.compile(r"^:?gemhome:[ \t]*[\"']?([^\"'#\n]+)", re.MULTILINE)
 _STARTERS_OF_DISTRIBUTIONS = {
     "/var/lib/gems": "/usr/local/bin",

@@ -287,7 +287,7 @@ def test_the_guard_refuses_our_own_folder(world: World) -> None:
     assert (outcome.result, outcome.detail) == (OutcomeCode.REFUSED_BY_GUARD, Detail.OWN_FILES)
 
 
-@pytest.mark.parametrize("kind", ["alpm/arch", "apk/alpine", "deb/debian", "flatpak", "rpm/fedora", "snap"])
+@pytest.mark.parametrize("kind", ["alpm/arch", "apk/alpine", "deb/debian", "flatpak", "nix", "rpm/fedora", "snap"])
 def test_what_the_system_s_manager_installed_is_left_to_it(kind: str, world: World) -> None:
     outcome = world.take(purl=f"pkg:{kind}/tool@1.0-1?arch=amd64")
     assert (outcome.result, outcome.detail) == (OutcomeCode.REFUSED_BY_GUARD, Detail.NEEDS_UNINSTALL)
