@@ -36,7 +36,9 @@ def _unmatched(
             continue
         try:
             offered = registries[kind].versions(name)
-        except (NoPackage, CannotFetch) as refused:
+        except NoPackage:
+            continue  # has no version that could match
+        except CannotFetch as refused:
             reasons.append(f"{text}: {refused}")
             continue
         wanted = compile_range(SCHEME_OF_PURL[kind], versions)

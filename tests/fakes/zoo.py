@@ -61,6 +61,27 @@ def pip_venv(folder: Path, *requirements: str) -> Path:
     return python
 
 
+def pip_wheels(python: Path, *requirements: str) -> None:
+    """Installs wheels into an environment without their dependencies; nothing is built, so nothing of them is run."""
+    fixed = ["--quiet", "--no-deps", "--only-binary=:all:", "--no-compile"]
+    _pip([str(python), "-m", "pip", "install", *fixed, *requirements])
+
+
+def pip_installed(python: Path) -> dict[str, str]:
+    """What pip itself says is installed: name in small letters to version."""
+    with tempfile.TemporaryDirectory(prefix="interdict-zoo-") as home:
+        listed = json.loads(_run([str(python), "-m", "pip", "list", "--format=json"], Path(home), {"HOME": home}))
+    return {row["name"].lower(): row["version"] for row in listed}
+
+
+def npm_installed(prefix: Path) -> dict[str, str]:
+    """What npm itself says is installed globally below a prefix: name to version."""
+    with tempfile.TemporaryDirectory(prefix="interdict-zoo-") as home:
+        arguments = ["ls", "-g", "--depth=0", "--json", "--prefix", str(prefix)]
+        listed = json.loads(_npm(arguments, home=Path(home)))
+    return {name: facts["version"] for name, facts in listed["dependencies"].items()}
+
+
 def pip_target(folder: Path, *requirements: str) -> Path:
     """Runs `pip install --target FOLDER` without dependencies; returns the folder."""
     _pip([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), *requirements])
