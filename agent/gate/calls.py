@@ -8,6 +8,7 @@ import fcntl
 import os
 import struct
 import sys
+from enum import Enum
 from typing import NamedTuple
 
 assert sys.platform == "linux"
@@ -19,6 +20,7 @@ NO_XDEV, NO_MAGICLINKS, NO_SYMLINKS, CACHED = 0x01, 0x02, 0x04, 0x20
 STRICT = NO_MAGICLINKS | NO_SYMLINKS
 """How every name is opened here: no symbolic links, no /proc links."""
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
+_M_ARENA_MAX = -8
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
@@ -75,23 +77,39 @@ def attributes(fd: int) -> Attributes:
     return Attributes(os.makedev(major, minor), inode, mode, size, seconds * 1_000_000_000 + nanoseconds)
 
 
-def is_settled(fd: int) -> bool:
-    """Whether nobody can be changing an open file unnoticed: a read lease can be had.
+class Lease(Enum):
+    """What asking for a read lease told of an open file."""
 
-    It is refused while a writer or a dirty shared mapping lives, whose next write moves no time of the file. A lease
-    that cannot be had for another reason (no right, no such thing on this filesystem) is a no: then nothing is kept.
-    """
+    HAD = "had"
+    """Nobody can be changing it unnoticed."""
+    REFUSED = "refused"
+    """A writer or a dirty shared mapping lives, whose next write moves no time of the file."""
+    UNTOLD = "untold"
+    """No right to ask (CAP_LEASE, for files of others), or no leases on this filesystem."""
+
+
+def ask_for_lease(fd: int) -> Lease:
+    """Asks whether anybody has a file open for writing; the lease is given back at once."""
     try:
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return Lease.REFUSED if error.errno == errno.EAGAIN else Lease.UNTOLD
+    return Lease.HAD
 
 
 def lock_memory() -> bool:
-    """Keeps what the gate has touched in memory: an answer must not wait for a disk that waits for an answer."""
-    return int(libc.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT)) == 0
+    """Keeps what the gate has touched in memory: an answer must not wait for a disk that waits for an answer.
+
+    What comes later only for root: others have a limit, and beyond it memory could not be had at all.
+    """
+    later = _MCL_FUTURE if os.geteuid() == 0 else 0
+    return int(libc.mlockall(_MCL_CURRENT | _MCL_ONFAULT | later)) == 0
+
+
+def save_memory() -> None:
+    """One heap for all threads instead of one each. Before the first thread starts."""
+    libc.mallopt(_M_ARENA_MAX, 1)
 
 
 def is_missing(error: OSError) -> bool:

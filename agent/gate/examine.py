@@ -12,7 +12,7 @@ from typing import Protocol
 
 assert sys.platform == "linux"
 
-from agent.gate.calls import is_settled
+from agent.gate.calls import Lease, ask_for_lease
 from agent.gate.clock import Wall
 from agent.gate.epoch import Epoch
 from agent.gate.fanotify import OPEN_EXEC_PERM
@@ -102,18 +102,20 @@ class Examiner:
     ) -> None:
         if known.purl or known.content:
             epoch.table.recognise(status, known)
-        if not may_keep(status, self._wall(), is_settled(fd)):
+        if not may_keep(status, self._wall()):
             return
+        lease = ask_for_lease(fd)
         if (
             known is NOTHING
             and self._evictable
             and where is not None
+            and lease is not Lease.REFUSED
             and _only_root_writes(status)
             and self._is_system_folder(epoch, where, os.path.dirname(path))
             and epoch.starts.ignore(OPEN_EXEC_PERM, fd)
         ):
             return
-        if self._mounts.is_storable(status.st_dev):
+        if lease is Lease.HAD and self._mounts.is_storable(status.st_dev):
             epoch.table.put(file_key(status, path), known)
 
     def _is_system_folder(self, epoch: Epoch, where: Where, folder: str) -> bool:

@@ -10,6 +10,7 @@ import resource
 import select
 import signal
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,7 +19,7 @@ assert sys.platform == "linux"
 
 from agent.gate import messages
 from agent.gate.answering import Answering
-from agent.gate.calls import lock_memory
+from agent.gate.calls import lock_memory, save_memory
 from agent.gate.channel import Channel
 from agent.gate.clock import wall
 from agent.gate.epoch import Epoch
@@ -35,6 +36,8 @@ from agent.gate.workers import Judge, Workers
 
 DESCRIPTORS = 65_536
 NICE = -10
+STACK = 1 << 20
+"""Bytes for each thread: enough for the deepest JSON that Python reads."""
 RECONNECT = 1.0
 DRAIN = PATIENCE + 0.5
 SWITCH_INTERVAL = 0.0005
@@ -88,6 +91,7 @@ class Program:
         self._answering.start()
         self._watcher.start()
         self._follow()
+        lock_memory()
         self._greet()
         while not self._stopping:
             self._wait(wake)
@@ -203,10 +207,10 @@ def main(arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 3
-    program = Program(options, features)
-    lock_memory()
+    save_memory()
+    threading.stack_size(STACK)
     _go_first()
-    return program.run()
+    return Program(options, features).run()
 
 
 def parse_options(arguments: Sequence[str]) -> Options:

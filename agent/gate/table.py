@@ -85,9 +85,9 @@ class Table:
         return len(self._rows)
 
 
-def may_keep(status: os.stat_result, wall: float, settled: bool) -> bool:
-    """Whether what was found may be remembered by the file's times: no writer, and not changed just now."""
-    return settled and status.st_ctime_ns + SETTLED_AFTER_NS <= int(wall * 1_000_000_000)
+def may_keep(status: os.stat_result, wall: float) -> bool:
+    """Whether what was found may be remembered by the file's times: not when it was changed just now."""
+    return status.st_ctime_ns + SETTLED_AFTER_NS <= int(wall * 1_000_000_000)
 
 
 def _lasting(status: os.stat_result) -> tuple[int, int, int, int]:

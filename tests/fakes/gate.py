@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from policy_schema.document.compile import compile_policy
@@ -66,34 +66,39 @@ def orders(serial: int = 1, **changes: object) -> Message:
 class Gate:
     """A gate that runs, as its daemon sees it."""
 
-    def __init__(self, folder: Path, mounts: tuple[Path, ...], first: Mapping[str, object] | None = None) -> None:
+    def __init__(self, folder: Path, mounts: tuple[Path, ...], first: Mapping[str, object], way: Sequence[str]) -> None:
         self.folder = folder
         self.orders_file = folder / "orders.json"
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._listener.bind(os.fspath(folder / "gate.sock"))
+        (folder / "gate.sock").chmod(0o666)
         self._listener.listen(1)
         self._listener.settimeout(PATIENCE)
         self._line: socket.socket | None = None
         self.messages: list[Message] = []
         self.serial = 0
-        if first is not None:
-            self.write(first)
+        self.write(first)
         words = ["--socket", os.fspath(folder / "gate.sock"), "--orders", os.fspath(self.orders_file)]
         with (folder / "gate.log").open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-SIE", os.fspath(PROGRAM), *words, "--only", *map(os.fspath, mounts)], stderr=log
+                [*way, sys.executable, "-SIE", os.fspath(PROGRAM), *words, "--only", *map(os.fspath, mounts)],
+                stderr=log,
             )
 
     def accept(self) -> Message:
         """Takes the gate's call; its hello."""
-        self._line, _ = self._listener.accept()
+        try:
+            self._line, _ = self._listener.accept()
+        except TimeoutError:
+            log = (self.folder / "gate.log").read_text(encoding="utf-8", errors="replace")
+            raise AssertionError(f"the gate does not call: {self.process.poll()} {log}") from None
         return self.wait(lambda message: message["t"] == "hello")
 
     def write(self, made: Mapping[str, object]) -> None:
         """Puts orders in place, as the daemon does."""
         beside = self.orders_file.with_suffix(".new")
         beside.write_text(json.dumps(made), encoding="utf-8")
-        beside.chmod(0o600)
+        beside.chmod(0o644)
         beside.rename(self.orders_file)
         self.serial = int(str(made["serial"]))
 
@@ -194,10 +199,11 @@ def mounted(point: Path, kind: str = "tmpfs", megabytes: int = 400) -> Iterator[
 
 
 @contextlib.contextmanager
-def gate_before(folder: Path, *mounts: Path, first: Mapping[str, object] | None = None) -> Iterator[Gate]:
-    """A gate before these mounts; ended afterwards, whatever happened."""
-    folder.chmod(0o700)
-    made = Gate(folder, mounts, first or orders())
+def gate_before(
+    folder: Path, *mounts: Path, first: Mapping[str, object] | None = None, way: Sequence[str] = ()
+) -> Iterator[Gate]:
+    """A gate before these mounts; ended afterwards, whatever happened. `way`: words that the call begins with."""
+    made = Gate(folder, mounts, first or orders(), way)
     try:
         made.accept()
         yield made

@@ -325,3 +325,36 @@ def test_helpers_of_another_person_are_given_up(place: Path) -> None:
         become()
         os._exit(0 if os.geteuid() == UID else 1)
     assert os.waitpid(pid, 0)[1] == 0
+
+
+RIGHTS = "sys_admin,sys_ptrace,dac_read_search,lease"
+
+
+@pytest.mark.parametrize("rights", [RIGHTS, RIGHTS.removesuffix(",lease")], ids=["four rights", "three rights"])
+def test_without_root_s_other_rights_it_refuses_the_same(place: Path, rights: str) -> None:
+    """As its unit runs it: a user of its own, no new privileges, nothing but what it needs."""
+    only = "-all," + ",".join(f"+{right}" for right in rights.split(","))
+    sets = [f"--{kind}={only}" for kind in ("inh-caps", "ambient-caps", "bounding-set")]
+    way = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--no-new-privs", *sets, "--", "env"]
+    program = synthetic_native(place / "m" / "native", "2.1.200")
+    package = synthetic_plain_package(place / "m" / "node_modules" / NAME, "2.1.112", NAME)
+    script = package / "bin" / "claude-code.js"
+    innocent = plain_program(place / "m" / "innocent")
+    (place / "gate").chmod(0o755)
+    with gate_before(place / "gate", place / "m", first=orders(entries=[os.fspath(script)]), way=way) as gate:
+        assert start(program) == "refused"
+        assert start(script) == "refused"
+        assert start(innocent, "x") == "x\n"
+        assert start(innocent, "x", uid=UID + 1) == "x\n"
+        assert start(Path("/usr/bin/node"), os.fspath(script)) == ""
+        assert {message["by"] for message in gate.so_far("refused")} >= {"content", "path"}
+
+
+def test_a_manifest_nested_without_end_does_not_end_the_gate(gate: Gate, place: Path) -> None:
+    package = place / "m" / "node_modules" / "x"
+    package.mkdir(parents=True)
+    program = plain_program(package / "tool")
+    for depth in (900, 100_000):
+        (package / "package.json").write_text('{"a":' * depth + "1" + "}" * depth, encoding="utf-8")
+        assert start(program, "x") == "x\n"
+    gate.wait(lambda message: message["t"] == "beat")

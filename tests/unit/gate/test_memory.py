@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.gate.calls import is_settled, openat2
+from agent.gate.calls import Lease, ask_for_lease, openat2
 from agent.gate.questions import BOUND, Question, Questions
 from agent.gate.table import KNOWN_LIMIT, NOTHING, Known, Table, file_key, may_keep
 
@@ -72,28 +72,28 @@ def test_what_was_on_a_filesystem_goes_with_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("age", "settled", "kept"),
-    [(3, True, True), (3, False, False), (1, True, False), (-10, True, False)],
-    ids=["old and without a writer", "with a writer", "changed just now", "changed in the future"],
+    ("age", "kept"),
+    [(3, True), (1, False), (-10, False)],
+    ids=["changed a while ago", "changed just now", "changed in the future"],
 )
-def test_what_may_be_remembered(age: int, settled: bool, kept: bool) -> None:
-    assert may_keep(status(st_ctime_ns=100 * SECOND), 100 + age, settled) is kept
+def test_what_may_be_remembered(age: int, kept: bool) -> None:
+    assert may_keep(status(st_ctime_ns=100 * SECOND), 100 + age) is kept
 
 
-def test_a_file_with_a_writer_or_a_writable_mapping_is_not_settled(tmp_path: Path) -> None:
+def test_a_file_with_a_writer_or_a_writable_mapping_gives_no_lease(tmp_path: Path) -> None:
     import mmap
 
     file = tmp_path / "x"
     file.write_bytes(bytes(4096))
     fd = os.open(file, os.O_RDONLY)
     try:
-        assert is_settled(fd)
+        assert ask_for_lease(fd) is Lease.HAD
         with file.open("r+b") as held:
-            assert not is_settled(fd)
+            assert ask_for_lease(fd) is Lease.REFUSED
             mapping = mmap.mmap(held.fileno(), 0)
-        assert not is_settled(fd)
+        assert ask_for_lease(fd) is Lease.REFUSED
         mapping.close()
-        assert is_settled(fd)
+        assert ask_for_lease(fd) is Lease.HAD
     finally:
         os.close(fd)
 
