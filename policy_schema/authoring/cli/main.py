@@ -34,6 +34,7 @@ COMMANDS = {
     "exceptions": "policy_schema.authoring.cli.exceptions",
     "init": "policy_schema.authoring.cli.init",
     "keys": "policy_schema.authoring.cli.keys",
+    "lift": "policy_schema.authoring.cli.lift",
     "lint": "policy_schema.authoring.cli.lint",
     "new": "policy_schema.authoring.cli.new",
     "pause": "policy_schema.authoring.cli.pause",
