@@ -142,6 +142,38 @@ def test_a_file_mounted_over_a_system_program_is_not_taken_for_it(tmp_path: Path
     assert found is not None and found.identity.tool == "claude-code"
 
 
+BELOW_A_ROOT_OF_ITS_OWN = """
+mount --bind "$0" "$0" && cd "$0" && mkdir -p old usr bin lib lib64 tmp opt && touch opt/tool
+for folder in usr bin lib lib64 tmp; do mount --rbind /$folder $folder; done
+mount --bind "$1" opt/tool && pivot_root . old && exec "$2"
+"""
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("inside", "expected"),
+    [
+        pytest.param("{program}", "claude-code", id="under the name that we know too, as in a snap, it is found"),
+        pytest.param("/opt/tool", None, id="under a name of that root it is not, as in a container"),
+    ],
+)
+def test_below_a_root_of_its_own(inside: str, expected: str | None, tmp_path: Path) -> None:
+    program = synthetic_native(tmp_path / "notes", VERSION)
+    (tmp_path / "root").mkdir()
+    name = inside.replace("{program}", str(program))
+    shell = ("sh", "-c", BELOW_A_ROOT_OF_ITS_OWN, str(tmp_path / "root"), str(program), name)
+    with subprocess.Popen(
+        ("unshare", "--mount", "--propagation", "private", *shell), start_new_session=True
+    ) as process:
+        try:
+            until(lambda: processes.program(process.pid) == name, "it never came")
+            assert processes.details(process.pid).foreign
+            found = _examiner().recognise(process.pid)
+        finally:
+            process.kill()
+    assert (found.identity.tool if found else None) == expected
+
+
 def test_a_program_renamed_after_it_was_found_is_still_the_one_that_was_found(tmp_path: Path) -> None:
     program = synthetic_native(tmp_path / "claude", VERSION)
     with _started(str(program)) as process:
