@@ -17,6 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import zip_longest
+from typing import NamedTuple
 
 from agent.errors import Gone, InterdictError
 from agent.host.files import Facts, HeldFolder, Kind
@@ -24,7 +25,7 @@ from agent.host.oserrors import translated
 from agent.host.program_file import is_settled
 from agent.inventory.containers import MAX_SHIM, Container, container_of, started_by
 from agent.inventory.content_cache import Content
-from agent.inventory.interface import Found, Machine, Root, unknown
+from agent.inventory.interface import Found, Machine, Root, Wanted, unknown
 from agent.inventory.owners import owner_of
 from agent.inventory.places import Folder, blocked, expand, join, projects, recalled
 from agent.inventory.signed_files import MIN_SIZE, SignedFiles, has_signed_programs, signer_or_reason
@@ -61,6 +62,13 @@ class Executables:
         yield from search.results()
 
 
+class _Kept(NamedTuple):
+    """The files of a folder that were worth a closer look, and what was wanted then."""
+
+    wanted: Wanted
+    paths: tuple[str, ...]
+
+
 class _Candidate:
     """One real file and what is known of it so far."""
 
@@ -82,6 +90,7 @@ class _Search:
         self._smallest = min((signature.min_size for signature in machine.wanted.signatures), default=-1)
         self._found: dict[tuple[int, int, str], _Candidate] = {}
         self._count: Counter[str] = Counter()
+        self._taken: list[str] = []
         self._signed = SignedFiles(machine)
         self.signed_programs = has_signed_programs(machine)
 
@@ -151,6 +160,24 @@ class _Search:
             return False  # then it is reported like any other
 
     def _files_in(self, folder: str, by_name: bool = True, project: bool = False) -> Iterator[Unknown]:
+        key = ("programs", self._tree.root, folder, by_name)
+        recall = self._machine.recall
+        kept = recall.kept.get(key)
+        unchanged = bool(self._machine.changed) and folder not in self._machine.changed
+        if unchanged and isinstance(kept, _Kept) and kept.wanted == self._wanted:
+            for path in kept.paths:
+                yield from self._consider(path, by_name=by_name, project=project)
+            return
+        self._taken = []
+        unknown_places = 0
+        for place in self._all_in(folder, by_name, project):
+            unknown_places += 1
+            yield place
+        recall.kept.pop(key, None)
+        if not unknown_places and not self._machine.stopped():
+            recall.keep(key, _Kept(self._wanted, tuple(self._taken)), len(self._taken))
+
+    def _all_in(self, folder: str, by_name: bool, project: bool) -> Iterator[Unknown]:
         try:
             with self._tree.hold(folder) as held:
                 for entry in recalled(self._machine, held):
@@ -202,6 +229,7 @@ class _Search:
         candidate.named |= named
         candidate.in_folder |= in_folder
         candidate.project |= project
+        self._taken.append(path)
         if path != candidate.facts.path:
             candidate.links.add(path)
 

@@ -62,6 +62,8 @@ class Machine(NamedTuple):
     owner: Callable[[int], str]
     """The name of a user id, or its number where it has none."""
     stopped: Callable[[], bool]
+    changed: frozenset[str] = frozenset()
+    """Not empty in a look at a change: only what lies in these folders is new since the source's last look."""
     unknown: tuple[Unknown, ...] = ()
     """Homes that could not be looked at: every source's look is incomplete by them."""
 

@@ -150,24 +150,39 @@ def blocked(tree: Tree, path: str, error: InterdictError) -> Unknown:
 def projects(machine: Machine, depth: int, limit: int = 50_000) -> Iterator[str | Unknown]:
     """Folders in and below the configured project roots, without what packages and version control keep there."""
     for root in machine.project_roots:
-        found = list(folder(machine.tree, root))
-        pending = [(path, 0) for path in found if isinstance(path, str)]
-        yield from (place for place in found if isinstance(place, Unknown))
-        yield from (Unknown(root, "no such folder") for _ in [0] if not found)
-        count = 0
-        while pending and not machine.stopped():
-            path, level = pending.pop()
-            yield path
-            entries = listed(machine.tree, path)
-            if isinstance(entries, Unknown):
-                yield entries
-                continue
-            below = [f"{path.rstrip('/')}/{e.name}" for e in entries if e.kind is Kind.FOLDER and _is_project_part(e)]
-            count += len(below)
-            if count > limit:
-                yield Unknown(root, f"more than {limit} folders")
-                break
-            pending += [(inner, level + 1) for inner in reversed(below) if level < depth]
+        key = ("projects", machine.tree.root, root, depth)
+        kept = machine.recall.kept.get(key)
+        if machine.changed and isinstance(kept, list):
+            yield from kept
+            continue
+        found: list[str | Unknown] = []
+        for place in _projects_below(machine, root, depth, limit):
+            found.append(place)
+            yield place
+        machine.recall.kept.pop(key, None)
+        if not machine.stopped():
+            machine.recall.keep(key, found, len(found))
+
+
+def _projects_below(machine: Machine, root: str, depth: int, limit: int) -> Iterator[str | Unknown]:
+    found = list(folder(machine.tree, root))
+    pending = [(path, 0) for path in found if isinstance(path, str)]
+    yield from (place for place in found if isinstance(place, Unknown))
+    yield from (Unknown(root, "no such folder") for _ in [0] if not found)
+    count = 0
+    while pending and not machine.stopped():
+        path, level = pending.pop()
+        yield path
+        entries = listed(machine.tree, path)
+        if isinstance(entries, Unknown):
+            yield entries
+            continue
+        below = [f"{path.rstrip('/')}/{e.name}" for e in entries if e.kind is Kind.FOLDER and _is_project_part(e)]
+        count += len(below)
+        if count > limit:
+            yield Unknown(root, f"more than {limit} folders")
+            break
+        pending += [(inner, level + 1) for inner in reversed(below) if level < depth]
 
 
 def _is_project_part(entry: Entry) -> bool:

@@ -25,6 +25,7 @@ YOUNG_FILE = 60 * 10**9
 MAX_BYTES = 6 << 20
 _SLOT = 110
 """Bytes that a dictionary needs for an entry besides key and value, about."""
+_MAX_LIST, _MAX_LISTS = 2_000, 4_000
 _MARK = struct.Struct("=QQqqq")
 
 
@@ -40,6 +41,8 @@ class Recall:
         self._spent = 0
         self.last: dict[str, object] = {}
         """The last answer of each source, kept and read by the runner."""
+        self.kept: dict[Hashable, object] = {}
+        """Short lists that a look at a change takes over from the look before; see `keep`."""
         self.owners: dict[str, tuple[Hashable, object]] = {}
         """Which of the system's packages brought a program, kept and read by `agent.inventory.owners`."""
         self.read = 0
@@ -54,6 +57,7 @@ class Recall:
         """A whole look begins: what the last one did not ask for is forgotten."""
         self._spent -= sum(_cost(key, value) for key, value in self._old.items())
         self._old, self._young = self._young, {}
+        self.kept.clear()
 
     def get(self, what: bytes, facts: Facts) -> bytes | None:
         """What is known of a file or folder as it is now; `what` is one letter for each kind of knowledge."""
@@ -73,6 +77,11 @@ class Recall:
         if self._spent + cost <= self._bound and key not in self._young:
             self._young[key] = value
             self._spent += cost
+
+    def keep(self, key: Hashable, value: object, size: int) -> None:
+        """Keeps a short list for a look at a change; what is too long, or one too many, is made anew instead."""
+        if size <= _MAX_LIST and len(self.kept) < _MAX_LISTS:
+            self.kept[key] = value
 
     def is_young(self, facts: Facts) -> bool:
         """True for what was changed so lately that a further change could leave the same times."""

@@ -45,6 +45,7 @@ def look(
         BadCommand: a name that is not in the table.
     """
     sources = [load_source(name) for name in sorted(set(names) or SOURCES)]
+    machine = machine._replace(changed=changed)
     tallies = [_look(source, machine, _Clockwork(progress, monotonic), changed) for source in sources]
     return Look(
         coverage=tuple(tally.coverage(machine) for tally in tallies),
