@@ -1,8 +1,8 @@
 """The other end of the gate's permission groups: to take one over from a gate that cannot even be killed.
 
 A gate that hangs in the kernel keeps its groups, and every start under their marks waits. `pidfd_getfd` gives us the
-same group; its marks are flushed, and whatever waits is answered with "allow". Linux 5.6; constants from
-`linux/fanotify.h`.
+same groups while it lives; when it does not, their marks are flushed and whatever waits is answered with "allow". Linux
+5.6; constants from `linux/fanotify.h`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import os
 import select
 import struct
 import sys
+import threading
+from collections.abc import Iterable
 
 from agent.errors import Denied, Gone
 
@@ -30,6 +32,10 @@ _LINK = "anon_inode:[fanotify]"
 _QUIET = 50
 """Milliseconds without a further event, after which nothing waits any more: the marks are gone, so none can come."""
 _MOST_READS = 10_000
+_MOST_NUMBERS = 65_536
+"""As many descriptors as the gate may have; 0.1 s for all of them."""
+_CLOSING = 0.5
+"""Seconds that the end of a group is waited for; it comes to its end without us."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -42,35 +48,51 @@ _libc.fanotify_mark.argtypes = (
 )
 
 
-def take_over(pid: int, pidfd: int) -> int:
-    """Ends the hold of another process's permission groups: flushes their marks and allows all that waits.
+def fetch_groups(pid: int, pidfd: int) -> list[int]:
+    """Descriptors of our own for every permission group of another process; `pidfd` holds the process `pid`.
 
-    Returns how many groups that were. `pid` must be the process that `pidfd` holds.
+    They keep the groups alive when that process ends, and that is what they are for. A process with two groups can
+    hang in its own end: the kernel closes one after the other, and the end of each waits for every start whose file
+    has marks of both, also for those that wait for an answer from the other one. So `let_go` ends all at once.
 
     Raises:
-        Gone: the process has ended; the kernel has allowed everything.
+        Gone: the process has ended.
         Denied: we may not look into it.
     """
-    numbers, groups = _descriptors(pid)
-    for number in groups:
-        group = _fetch(pidfd, number)
-        try:
-            _release(group, numbers)
-        finally:
-            os.close(group)
-    return len(groups)
+    groups: list[int] = []
+    try:
+        for number in _descriptors(pid):
+            groups.append(_fetch(pidfd, number))
+    except BaseException:
+        let_go(groups)
+        raise
+    return groups
 
 
-def _descriptors(pid: int) -> tuple[list[int], list[int]]:
-    """All descriptors of a process, and those of them that are permission groups."""
+def release(groups: Iterable[int]) -> None:
+    """Takes all marks of groups away and allows whatever waits for them, while others still hold them too."""
+    for group in groups:
+        _release(group)
+
+
+def let_go(groups: Iterable[int], wait: float = _CLOSING) -> None:
+    """Closes groups, each on a thread of its own: the end of one may wait for that of another, or for an answer."""
+    closing = [threading.Thread(target=os.close, args=(group,), name="closing", daemon=True) for group in groups]
+    for thread in closing:
+        thread.start()
+    for thread in closing:
+        thread.join(wait)
+
+
+def _descriptors(pid: int) -> list[int]:
+    """The numbers of a process's permission groups."""
     folder = f"/proc/{pid}/fd"
     try:
-        numbers = [int(name) for name in os.listdir(folder)]
+        return [int(name) for name in os.listdir(folder) if _link(f"{folder}/{name}") == _LINK]
     except FileNotFoundError as error:
         raise Gone(f"process {pid} has ended") from error
     except PermissionError as error:
         raise Denied(f"process {pid} may not be looked into") from error
-    return numbers, [number for number in numbers if _link(f"{folder}/{number}") == _LINK]
 
 
 def _link(path: str) -> str:
@@ -90,11 +112,12 @@ def _fetch(pidfd: int, number: int) -> int:
     raise Denied(f"a group cannot be taken over: {os.strerror(code)}")
 
 
-def _release(group: int, numbers: list[int]) -> None:
+def _release(group: int) -> None:
     for kind in _KINDS_OF_MARKS:
         _libc.fanotify_mark(group, _FLUSH | kind, 0, _NO_FD, None)
-    for number in numbers:
-        # What the gate has read and not answered is known to the kernel by the gate's own number of it.
+    for number in range(_MOST_NUMBERS):
+        # What the gate has read and not answered is known to the kernel by the gate's own number of it, which we may
+        # not be able to look up any more.
         _allow(group, number)
     poll = select.poll()
     poll.register(group, select.POLLIN)

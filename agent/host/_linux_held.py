@@ -21,6 +21,7 @@ class HeldProcess:
     def __init__(self, pid: int, pidfd: int) -> None:
         self.pid = pid
         self._pidfd = pidfd
+        self._groups: list[int] = []
 
     @classmethod
     def by_number(cls, pid: int) -> HeldProcess:
@@ -36,6 +37,10 @@ class HeldProcess:
             if error.errno in (errno.ESRCH, errno.EINVAL):
                 raise Gone(f"process {pid} has ended") from error
             raise Denied(f"process {pid} cannot be held: {error.strerror}") from error
+
+    def fileno(self) -> int:
+        """For `poll`: readable when it has ended."""
+        return self._pidfd
 
     def ended(self) -> bool:
         """Whether it has ended."""
@@ -56,16 +61,25 @@ class HeldProcess:
         except PermissionError as error:
             raise Denied(f"process {self.pid} may not be ended by this user") from error
 
-    def take_over(self) -> int:
-        """Lets everything start that waits for this process's permission groups; how many groups there were.
+    def hold_groups(self) -> int:
+        """Takes hold of its permission groups, as they are now, beside it; how many there are.
 
         Raises:
-            Gone, Denied: as `_linux_fanotify.take_over`.
+            Gone, Denied: as `_linux_fanotify.fetch_groups`.
         """
-        return _linux_fanotify.take_over(self.pid, self._pidfd)
+        before, self._groups = self._groups, _linux_fanotify.fetch_groups(self.pid, self._pidfd)
+        _linux_fanotify.let_go(before, wait=0.0)
+        return len(self._groups)
+
+    def take_over(self) -> int:
+        """Lets everything start that waits for its groups, while it hangs in the kernel; how many groups there are."""
+        _linux_fanotify.release(self._groups)
+        return len(self._groups)
 
     def close(self) -> None:
-        """Lets go of it; what is left of an ended child of ours is taken away."""
+        """Lets go of it and of its groups; what is left of an ended child of ours is taken away."""
+        groups, self._groups = self._groups, []
+        _linux_fanotify.let_go(groups)
         if self._pidfd >= 0:
             with contextlib.suppress(ChildProcessError):
                 os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG)

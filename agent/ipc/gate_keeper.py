@@ -163,7 +163,9 @@ class GateKeeper:
         poll = select.poll()
         if now >= self._deaf_until:
             poll.register(listener.fileno(), select.POLLIN)
-        for fd in (self._wake, *self._connections):
+        alive = self._held is not None and self._life.stage is not lives.Stage.ABSENT
+        held_by = (self._held.fileno(),) if alive and self._held is not None else ()
+        for fd in (self._wake, *self._connections, *held_by):
             poll.register(fd, select.POLLIN)
         return [fd for fd, _ in poll.poll(wait * 1000)]
 
@@ -213,15 +215,9 @@ class GateKeeper:
         if self._held is None:
             self._ended(now)
             return
-        try:
-            self._groups += self._held.take_over()
-        except Gone:
-            self._ended(now)
-        except (Denied, OSError) as error:
-            self._problem = f"the gate hangs, and its groups cannot be taken over: {error}"
-        else:
-            # Nothing waits for it any more: another one may begin, whenever this one comes to its end.
-            self._ended(now)
+        self._groups += self._held.take_over()
+        # Nothing waits for it any more: another one may begin, whenever this one comes to its end.
+        self._ended(now)
 
     def _ended(self, now: float) -> None:
         lived = now - self._life.began
@@ -284,6 +280,7 @@ class GateKeeper:
             case OrdersTaken():
                 self._in_force = message.serial if message.ok else self._in_force
                 self._problem = "" if message.ok else f"the gate did not take its orders: {message.why}"
+                self._hold_groups()
                 self._say(message)
             case Trouble():
                 self._trouble = (now, message.uid)
@@ -298,6 +295,9 @@ class GateKeeper:
         except Denied as error:
             self._problem = str(error)
             return
+        if self._held is not None and self._held.pid != process.pid and self._life.stage is not lives.Stage.ABSENT:
+            # Its service manager was faster than our look at the one before.
+            self._ended(now)
         if self._current is not None and self._current is not connection:
             self._drop(self._current)
         self._hold(process)
@@ -305,9 +305,19 @@ class GateKeeper:
         self._life = lives.heard(self._life, now)
         self._features, self._in_force, self._problem = hello.features, hello.serial, ""
         self._told = hello.serial
+        self._hold_groups()
         self._say(GateCame(connection.peer.pid, hello.features))
         if hello.serial:
             self._say(OrdersTaken(serial=hello.serial, ok=True))
+
+    def _hold_groups(self) -> None:
+        """Other orders mean other groups. They are held from now on: when the gate ends it is too late."""
+        if self._held is None:
+            return
+        try:
+            self._held.hold_groups()
+        except (Denied, Gone) as error:
+            self._problem = str(error)
 
     def _tell_orders(self) -> None:
         if self._current is None or self._told == self._wanted or not self._wanted:

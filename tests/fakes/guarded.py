@@ -8,10 +8,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from agent.host.child import gate_command
+from tests.architecture.source import ROOT
 from tests.fakes.other_person import UID, give_to
 from tests.fakes.synthetic import synthetic_npm_install
 from tests.fakes.workstation import Workstation
@@ -60,6 +63,40 @@ class Guarded(Workstation):
         return int((self.state / "gate" / "pid").read_text().split()[0])
 
 
+class Unit:
+    """Does what systemd does for the gate's unit: starts it, and starts it again when it has ended."""
+
+    def __init__(self, station: Guarded, *before: str) -> None:
+        """`before` is put in front of the command line: what gives the rights away."""
+        meeting = station.state / "gate"
+        words = ["--socket", meeting / "socket", "--orders", meeting / "orders.json", "--only", station.home]
+        self._command = [*before, *gate_command([str(word) for word in words], None)]
+        self._ends = threading.Event()
+        self._gate: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Unit:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.set()
+        while self._thread.is_alive():
+            # One that was started just now is ended too.
+            self.send(signal.SIGKILL)
+            self._thread.join(0.1)
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends a signal to the gate."""
+        if self._gate is not None:
+            self._gate.send_signal(number)
+
+    def _run(self) -> None:
+        while not self._ends.wait(0.1):
+            self._gate = subprocess.Popen(self._command, cwd=ROOT, stderr=subprocess.DEVNULL)
+            self._gate.wait()
+
+
 @contextmanager
 def guarded(**settings: object) -> Iterator[Guarded]:
     """A workstation with a home on a tmpfs; both are gone afterwards, and so is the gate."""
@@ -92,4 +129,4 @@ def _end_gate(station: Guarded) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-__all__ = ["UID", "Guarded", "guarded"]
+__all__ = ["UID", "Guarded", "Unit", "guarded"]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import random
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from agent.host.child import gate_command
 from tests.architecture.source import ROOT
-from tests.fakes.guarded import UID, Guarded, guarded
+from tests.fakes.guarded import UID, Guarded, Unit, guarded
 from tests.fakes.terminal import converse
 
 pytestmark = pytest.mark.root
@@ -53,17 +58,94 @@ def test_a_gate_that_systemd_starts_works_with_the_user_the_rights_and_the_calls
     with guarded(gate="systemd", gate_user="nobody") as station:
         station.publish("notify", "block")
         station.start()
-        meeting = station.state / "gate"
-        arguments = ["--socket", meeting / "socket", "--orders", meeting / "orders.json", "--only", station.home]
-        command = gate_command([str(word) for word in arguments], None)
-        cage = [sys.executable, "-m", "tests.fakes.caged", str(unit), "nobody"]
-        gate = subprocess.Popen([*cage, *command], cwd=ROOT)
-        try:
+        with Unit(station, sys.executable, "-m", "tests.fakes.caged", str(unit), "nobody") as gate:
             station.wait_until_it_refuses()
-            assert f"Uid:\t{65534}" in Path(f"/proc/{gate.pid}/status").read_text()
+            came = station.wait_for(event="gate", what="came")
+            assert "Uid:\t65534" in Path(f"/proc/{came['pid']}/status").read_text()
             assert _start(station.claude) == -1 and _start(station.echo) == 0
             station.wait_for(event="refused", uid=UID)
-        finally:
-            gate.kill()
-            gate.wait()
-        assert station.wait_for(event="gate-ended")["why"] == "crashed"
+            mark = station.mark()
+            gate.send(signal.SIGKILL)
+            assert station.wait_for(mark, event="gate-ended")["why"] == "crashed"
+            station.wait_for(mark, event="gate", what="orders-taken")
+
+
+MOMENTS = [pytest.param(10, 6.0, id="ten moments"), pytest.param(50, 3.0, id="fifty moments", marks=pytest.mark.slow)]
+"""How often, and for how many seconds a start may hang: three; twice that where many tests share two processors."""
+
+
+@pytest.mark.parametrize(("number", "patience"), MOMENTS)
+def test_a_gate_that_is_stopped_killed_or_crashes_under_load_hurts_no_start(number: int, patience: float) -> None:
+    chance = random.Random(number)
+    with guarded(gate="systemd") as station:
+        station.publish("notify", "block")
+        station.start()
+        with Unit(station) as gate, _load(station) as load:
+            mark = station.mark()
+            station.wait_for(event="gate", what="orders-taken")
+            for _ in range(number):
+                threading.Event().wait(chance.random() / 2)
+                mark = station.mark()
+                gate.send(chance.choice((signal.SIGSTOP, signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT)))
+                station.wait_for(mark, event="gate-ended")
+                station.wait_for(mark, event="gate", what="orders-taken")
+        rows = [json.loads(text) for text in load]
+        assert {how for row in rows for how in row["program"]} == {"ran"}, "no other program ends in an error"
+        # What starts while there is no gate is ended by the watcher.
+        assert {how for row in rows for how in row["banned"]} <= {"ran", "refused", "ended with -15"}
+        assert sum(row["banned"].get("refused", 0) for row in rows) > 0
+        assert max(row["longest"] for row in rows) < patience
+        assert len(station.events(event="gate-ended")) == number
+
+
+def test_a_gate_that_the_agent_starts_is_started_again(station: Guarded) -> None:
+    station.ban_now()
+    for number in (signal.SIGKILL, signal.SIGSTOP):
+        mark = station.mark()
+        os.kill(station.gate_pid(), number)
+        ended = station.wait_for(mark, event="gate-ended")
+        assert ended["why"] == ("silent" if number == signal.SIGSTOP else "crashed")
+        station.wait_for(mark, event="gate", what="orders-taken")
+        assert _start(station.claude) == -1 and _start(station.echo) == 0
+    assert station.view("machine.json")["gate"]["deaths"] == 2  # type: ignore[index]
+
+
+def test_an_agent_that_is_killed_leaves_the_gate_refusing_and_finds_it_again(station: Guarded) -> None:
+    station.ban_now()
+    gate = station.gate_pid()
+    station.stop(signal.SIGKILL)
+    assert _start(station.claude) == -1 and _start(station.echo) == 0
+    mark = station.mark()
+    station.start()
+    assert station.wait_for(mark, event="gate", what="came")["pid"] == gate
+    assert _start(station.claude) == -1
+    station.wait_for(mark, event="refused", uid=UID)
+
+
+def test_an_agent_that_ends_takes_its_gate_along_and_lets_everything_start(station: Guarded) -> None:
+    station.ban_now()
+    assert station.stop() == 0
+    assert _start(station.claude) == _start(station.echo) == 0
+
+
+def test_what_is_not_enforced_towards_a_person_is_not_refused(station: Guarded) -> None:
+    """Fair before fast: the notice was never shown to the other person, so their starts go on."""
+    station.publish("notify", "block", min_notice=86_400)
+    station.start()
+    station.wait_for(event="gate", what="orders-taken")
+    assert _start(station.claude) == 0
+    assert station.events(event="refused") == []
+
+
+@contextmanager
+def _load(station: Guarded) -> Iterator[list[str]]:
+    """Four people who start programs as fast as they can; what they tell stands in the list afterwards."""
+    told: list[str] = []
+    command = [sys.executable, "-m", "tests.fakes.starts", str(station.echo), str(station.claude)]
+    people = [
+        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    try:
+        yield told
+    finally:
+        told += [one.communicate("", timeout=30)[0] for one in people]
