@@ -43,7 +43,7 @@ def others(written: bytes, facts: Facts) -> frozenset[str] | None:
         return None
     own = {facts.path, *facts.parts}
     paths = {str(row.get("path", "")): str(row.get("name", "")) for row in rows}
-    if facts.path not in paths:
+    if facts.path not in (row.get("path") for row in answer["remove"]):
         return None  # it does not know the package that we mean
     return frozenset(name for path, name in paths.items() if not any(_inside(path, one) for one in own))
 
