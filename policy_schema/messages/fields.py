@@ -58,7 +58,7 @@ _FINDING: Final[dict[str, str]] = {
     "id": "to recognise the same finding in the next report; says nothing by itself",
     "installation": "to count one installation once, however many files and processes it has",
     "ban": "which ban matches",
-    "tool": "which banned tool it is",
+    "tool": "which banned tool it is; for a model ban whose settings name such a model, and never the model's name",
     "face": "in which form it was found: package, extension, app, executable, process, setting, residue",
     "purl": "which package and version of it",
     "version": "which version, as bans may name versions",

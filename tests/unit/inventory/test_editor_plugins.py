@@ -105,12 +105,12 @@ def test_a_plugin_of_vim_is_found_in(place: str, machine: MachineFolder) -> None
 
 
 def test_a_plugin_is_a_folder(machine: MachineFolder) -> None:
-    assert sys.platform != "win32"
     place = "/home/li/.vim/pack/x/start"
     machine.file(f"{place}/README.md", b"")
     machine.file(f"{place}/.git/HEAD", b"")
     machine.link(f"{place}/void", "/nowhere")
-    os.mkfifo(machine.at(f"{place}/pipe"))
+    if sys.platform != "win32":
+        os.mkfifo(machine.at(f"{place}/pipe"))
     assert seen(machine.look("vim")) == []
 
 

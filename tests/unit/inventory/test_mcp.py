@@ -157,9 +157,9 @@ def test_a_server_that_cannot_be_named_hides_no_other(machine: MachineFolder) ->
 
 
 def test_what_is_no_file_is_not_opened(machine: MachineFolder) -> None:
-    assert sys.platform != "win32"
     machine.at("/home/li/.cursor").mkdir()
-    os.mkfifo(machine.at("/home/li/.cursor/mcp.json"))
+    if sys.platform != "win32":
+        os.mkfifo(machine.at("/home/li/.cursor/mcp.json"))
     machine.file("/etc/shadow", '{"mcpServers": {"x": {"command": "PLANTED"}}}')
     machine.link("/home/li/.claude.json", "/etc/shadow")
     machine.at("/home/li/.codex/config.toml").mkdir(parents=True)
