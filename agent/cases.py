@@ -60,7 +60,7 @@ class Subject(NamedTuple):
     parts: tuple[tuple[str, tuple[int, int] | None], ...] = ()
     """What an act on the installation takes: each path with its (device, inode); its own path comes last."""
     setting: str = ""
-    """What a settings file says (`model:…`, `mcp:…`); stays on this machine. `tool` is whose model it is, or what runs."""
+    """What a settings file says (`model:…`, `mcp:…`); stays here. `tool` is whose model it is, or what runs."""
     prefix: str = ""
     """Its manager's prefix or environment."""
     home: str = ""
@@ -101,6 +101,8 @@ class Case(NamedTuple):
     """The last line that was queued for the console, that it is gone included."""
     by_hand: bool = False
     """Its manager could not uninstall it: it is quarantined."""
+    brought_by: str = ""
+    """What likely brings it back, as a sentence for the person at the machine; it stays there."""
 
 
 class Wish(NamedTuple):
@@ -112,6 +114,7 @@ class Wish(NamedTuple):
     finish_until: Instant | None = None
     kill_after: int = 30
     countdown: int = 0
+    came_back: int = 0
 
 
 class Conditions(NamedTuple):
@@ -212,7 +215,7 @@ def _capped(case: Case, decision: Decision, at: Conditions) -> tuple[Action, tup
     if action is Action.REMOVE and not at.believable:
         action, reason = Action.BLOCK, "This machine's clock is not believable, so nothing is removed."
     elif action is Action.REMOVE and case.came_back >= CAME_BACK_LIMIT:
-        action, reason = Action.BLOCK, f"It came back {case.came_back} times, so it is no longer removed."
+        action, reason = Action.BLOCK, _left_alone(case)
     else:
         reason = ""
     if at.observe and action.rung > Action.NOTIFY.rung:
@@ -220,6 +223,11 @@ def _capped(case: Case, decision: Decision, at: Conditions) -> tuple[Action, tup
     if at.hold and action.rung > Action.NOTIFY.rung:
         action, reason = Action.REPORT, at.hold
     return action, (reason,) if reason else ()
+
+
+def _left_alone(case: Case) -> str:
+    said = f"It came back {case.came_back} times, so it is no longer removed."
+    return f"{said} {case.brought_by}" if case.brought_by else said
 
 
 def _fair(
@@ -275,7 +283,7 @@ def _act(
     if case.subject.pid is not None:
         return _act_on_process(case, decision, person, action, at.now)
     if action is Action.REMOVE and not at.running:
-        return case, [Wish(_removal(case), case.subject, action)], None
+        return case, [Wish(_removal(case), case.subject, action, came_back=case.came_back)], None
     return case, [], None
 
 

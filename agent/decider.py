@@ -340,6 +340,7 @@ class Decider:
             case = concluded(case, outcome.result.value, now, worked)
             settled = outcome.result in (OutcomeCode.LEFT_IN_PROJECT, OutcomeCode.REFUSED_BY_GUARD)
             case = case._replace(settled=case.settled or settled)
+            case = case._replace(brought_by=outcome.brought_by or case.brought_by)
             if intent.kind is Kind.UNINSTALL and outcome.result is OutcomeCode.FAILED:
                 # Not to be waited for: what its manager cannot do is done by moving it away, now.
                 case = case._replace(by_hand=True, tries=0)
@@ -362,6 +363,7 @@ class Decider:
             "title": intent.title,
             "text": intent.body if intent.kind is Kind.NOTIFY else "",
             "where": outcome.where,
+            "source": outcome.source,
         }
         self._journal.add_event(now, intent.uid, body)
         shown = {key: body[key] for key in ("kind", "finding", "ban", "tool", "result", "detail", "path")}

@@ -135,6 +135,8 @@ class Intent(NamedTuple):
     """For `uninstall`: every path of the installation with its (device, inode); its own comes last."""
     signpost: str = ""
     """What to leave in the place of its commands; empty: nothing."""
+    came_back: int = 0
+    """How often it was removed and came back."""
 
 
 class Words(NamedTuple):
@@ -159,6 +161,10 @@ class Outcome(NamedTuple):
     where: str = ""
     """For the person at the machine only: where it was restored to, or `FILE:LINE` of a project's manifest."""
     quarantine_id: str = ""
+    source: str = ""
+    """What likely brings it back: a code of `agent.enforce.comeback.Source`."""
+    brought_by: str = ""
+    """The same as a sentence with the place, for the person at the machine only."""
     occupants: tuple[Occupant, ...] = ()
     """Processes that live inside what was quarantined; the daemon ends them."""
 

@@ -12,6 +12,7 @@ import agent
 from agent.cases import Kind
 from agent.enforce import guard, project, signposts
 from agent.enforce.cell import Cell, Now
+from agent.enforce.comeback import traced
 from agent.enforce.faults import detail_of
 from agent.enforce.interface import Detail, Intent, Occupant, Outcome, OutcomeCode
 from agent.enforce.manifest import HeldState, Manifest, Piece
@@ -67,7 +68,7 @@ class Quarantiner:
         if refused is not None:
             return self._outcome(intent, OutcomeCode.REFUSED_BY_GUARD, refused)
         try:
-            return self._take(intent)
+            return traced(self._take(intent))
         except Swapped:
             return self._outcome(intent, OutcomeCode.FAILED, Detail.CHANGED_SINCE_FOUND)
         except Gone:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from agent.cases import Kind
 from agent.enforce.cell import Now
+from agent.enforce.comeback import traced
 from agent.enforce.faults import detail_of
 from agent.enforce.holdings import Holdings, TakesOthers, holdings, names_in
 from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode
@@ -72,7 +73,7 @@ class Uninstaller:
         if intent.project:
             return self._quarantiner.act(intent)
         try:
-            return self._act(self._job(intent))
+            return traced(self._act(self._job(intent)))
         except Refused as error:
             return self._outcome(intent, OutcomeCode.FAILED, error.detail)
         except TakesOthers:

@@ -230,17 +230,22 @@ def test_who_removes(workstation: Workstation, manager: str, project: bool, firs
 
 def test_what_comes_back_three_times_is_no_longer_removed(workstation: Workstation) -> None:
     workstation.now = REMOVE
-    removed = 0
+    removed, backs = 0, []
     for _ in range(6):
         workstation.see(PACKAGE)
         for intent in workstation.judge():
             removed += intent.kind is Kind.UNINSTALL
-            workstation.done(intent, OutcomeCode.UNINSTALLED if intent.kind is Kind.UNINSTALL else OutcomeCode.TOLD)
+            backs += [intent.came_back] if intent.kind is Kind.UNINSTALL else []
+            result = OutcomeCode.UNINSTALLED if intent.kind is Kind.UNINSTALL else OutcomeCode.TOLD
+            outcome = Outcome(intent, result, Detail.NONE, Instant(workstation.now), brought_by="It is cron: /etc/x.")
+            workstation.decider.outcome(outcome, Instant(workstation.now))
         workstation.judge()
         workstation.now += 60
     assert removed == 3
     (row,) = workstation.decider.findings()
     assert "came back 3 times" in str(row[1]["why"])
+    assert "It is cron: /etc/x." in str(row[1]["why"])
+    assert backs == [0, 1, 2]
 
 
 def test_a_restored_installation_is_held(workstation: Workstation) -> None:
