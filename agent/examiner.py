@@ -7,6 +7,7 @@ each file once while it does not change.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
@@ -28,7 +29,7 @@ from agent.watch.interface import ProcessEvent, Started, Swept
 from agent.watch.sight import Seen, Sight, as_program, observe
 from policy_schema.rules.decision import Identity
 from policy_schema.rules.identity import executable_name
-from policy_schema.rules.observation import Observation
+from policy_schema.rules.observation import Confidence, Observation
 from policy_schema.rules.rulebook import DeviceRules
 
 _ALIVE_EVERY = 0.5
@@ -45,6 +46,8 @@ Container = Callable[[str], tuple[str, str]]
 """From a file to the nearest package around it: (purl or key, its folder), both empty when there is none."""
 Content = Callable[[str], tuple[str, str]]
 """From a file that can be opened to (signature id, version), both empty when no signature matches."""
+Through = Callable[[str, Callable[[], bool]], tuple[str, str]]
+"""The same, by all bytes of the file; the second argument says when to stop."""
 
 
 class _Known(NamedTuple):
@@ -66,10 +69,12 @@ class Examiner:
         home_of: Callable[[str], str],
         only_below: Sequence[str] = (),
         signer: Callable[[str], Signer] | None = None,
+        through: Through | None = None,
     ) -> None:
         """`only_below`: a trial that looks at some folders only must not meddle with what runs elsewhere.
 
-        `signer`: who signed a program, on systems where programs are signed.
+        `signer`: who signed a program, on systems where programs are signed. `through`: looks through all of an unknown
+        program, for `look_through`.
         """
         self._inbox = inbox
         self._sight = sight
@@ -77,6 +82,8 @@ class Examiner:
         self._content = content
         self._signer = signer
         self._home_of = home_of
+        self._through = through
+        self._unknown: queue.SimpleQueue[tuple[int, float]] = queue.SimpleQueue()
         self._only_below = tuple(only_below)
         self._known = _Known(None, (), frozenset())
         self._pids: queue.SimpleQueue[int | None] = queue.SimpleQueue()
@@ -125,6 +132,28 @@ class Examiner:
             if time.monotonic() >= self._ended_due:
                 self._look_who_ended()
 
+    def look_through(self, stop: threading.Event) -> None:
+        """A second thread's body: unknown programs, wholly, while they run. A quick look at them has found nothing."""
+        while not stop.is_set():
+            try:
+                pid, started = self._unknown.get(timeout=1.0)
+            except queue.Empty:
+                continue
+            with contextlib.suppress(InterdictError):
+                self._look_through(pid, started, stop)
+
+    def _look_through(self, pid: int, started: float, stop: threading.Event) -> None:
+        seen, rules = self._sight.look(pid), self._known.rules
+        if self._through is None or rules is None or not processes.same_start(seen.process.started, started):
+            return
+        content, version = self._through(seen.process.bytes_at, stop.is_set)
+        if content:
+            observation = observe(seen)._replace(content=content, version=version)
+            identity = rules.identify(observation)
+            if identity is not None:
+                inode = processes.program_inode(seen.process)
+                self._tell(pid, Process(observation._replace(inode=inode), identity, ""))
+
     def _next(self) -> int | None:
         """The next process to look at; None when there is none, or when it is time for something else."""
         wait = min(2.0, max(0.0, self._ended_due - time.monotonic())) if self._tracked else 2.0
@@ -170,11 +199,14 @@ class Examiner:
     def _examine(self, pid: int) -> None:
         recognised = self.recognise(pid)
         if recognised is not None:
-            seen = recognised.seen
-            recognised = recognised._replace(seen=seen._replace(uid=person_of(seen.uid)))
-            key = (pid, seen.started or 0.0)
-            self._tracked[key] = recognised.identity.tool
-            self._inbox.put(Recognised(key, recognised))
+            self._tell(pid, recognised)
+
+    def _tell(self, pid: int, recognised: Process) -> None:
+        seen = recognised.seen
+        recognised = recognised._replace(seen=seen._replace(uid=person_of(seen.uid)))
+        key = (pid, seen.started or 0.0)
+        self._tracked[key] = recognised.identity.tool
+        self._inbox.put(Recognised(key, recognised))
 
     def _settles(self, seen: Seen) -> bool:
         """Whether to wait for what it becomes: once. A program that is merely called `env` stays what it is."""
@@ -224,7 +256,14 @@ class Examiner:
         signer = self._signer(where) if self._signer and seen.runs.kind is Kind.PROGRAM else Signer()
         observation = observation._replace(content=content, signer=signer.key, version=version or signer.version)
         found = rules.identify(observation)
+        if (found is None or found.confidence is Confidence.WEAK) and seen.runs.kind is Kind.PROGRAM:
+            self._wonder(seen)
         return Process(observation, found, "") if found else None
+
+    def _wonder(self, seen: Seen) -> None:
+        """An unknown program: it is looked through whole, when there is time for it."""
+        if self._through is not None and self._unknown.qsize() < _MOST_WAITING:
+            self._unknown.put((seen.process.pid, seen.process.started))
 
     def _is_plain_system_program(self, seen: Seen, observation: Observation, known: _Known) -> bool:
         """The programs of the system itself, under a name that no tool of the policy has.
@@ -238,7 +277,7 @@ class Examiner:
 
     def _look_who_ended(self) -> None:
         began = time.monotonic()
-        gone = tuple(key for key in self._tracked if not _alive(key))
+        gone = tuple(key for key in list(self._tracked) if not _alive(key))
         now = time.monotonic()
         self._ended_due = now + max(_ALIVE_EVERY, _ALIVE_SHARE * (now - began))
         for key in gone:
@@ -251,9 +290,12 @@ def _container_identity(rules: DeviceRules, observation: Observation, container:
     """What a file is by the package around it, if the policy knows that package."""
     if not container:
         return None
-    purl = container if container.startswith("pkg:") else ""
-    extension = "" if purl else container
-    return rules.identify(observation._replace(purl=purl, extension=extension, name="", links=()))
+    bare = observation._replace(name="", links=())
+    if container.startswith("pkg:"):
+        return rules.identify(bare._replace(purl=container))
+    if container.startswith(("macos:", "windows:", "linux:")):
+        return rules.identify(bare._replace(app=container))
+    return rules.identify(bare._replace(extension=container))
 
 
 def _alive(key: ProcessKey) -> bool:

@@ -21,6 +21,7 @@ from agent.inventory.pypi_formats import package_purl as pypi_purl
 from agent.inventory.pypi_formats import parse_folder, parse_record
 from agent.inventory.vscode_formats import parse_folder as parse_extension_folder
 from agent.inventory.vscode_formats import parse_manifest as parse_extension
+from agent.inventory.windows_containers import package_around as package_of_windows
 from policy_schema.rules.identity import normal_name
 from policy_schema.rules.observation import Unknown
 
@@ -57,7 +58,7 @@ def container_of(tree: Tree, path: str) -> Container | None:
             return found
         folder = posixpath.dirname(folder)
     found = _of_script(tree, path) if posixpath.basename(posixpath.dirname(path)) in ("bin", "Scripts") else None
-    around = package_around(tree, path) if found is None else None
+    around = (package_around(tree, path) or package_of_windows(tree, path)) if found is None else None
     return Container(*around) if around else found
 
 

@@ -28,7 +28,7 @@ _MSIX = re.compile(
     r"_(?P<resource>[A-Za-z0-9.~-]{0,30})_(?P<publisher>[0-9a-hjkmnp-tv-z]{13})",
     re.ASCII,
 )
-_WINGET_SOURCE = "_Microsoft.Winget.Source_"
+WINGET_SOURCE = "_Microsoft.Winget.Source_"
 _CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmnpqrstvwxyz")
 
 
@@ -132,7 +132,7 @@ def publisher_id(publisher: str) -> str:
 
 def parse_winget_folder(name: str) -> str:
     """The id in the name of a folder of `WinGet/Packages`; empty for other folders."""
-    known, separator, _ = name.partition(_WINGET_SOURCE)
+    known, separator, _ = name.partition(WINGET_SOURCE)
     found = known if separator else name.partition("_")[0]
     return found if _WINGET_ID.fullmatch(found) else ""
 

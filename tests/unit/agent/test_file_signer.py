@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from agent import file_content
+from agent import examiner, file_content
 from agent.file_content import FileContent
 from agent.inventory.signers import Signer
 from policy_schema.document.catalogue import load_catalogue
 from policy_schema.document.close import close_policy
 from policy_schema.document.compile import compile_policy
 from policy_schema.document.load import parse_policy
+from policy_schema.rules.observation import Face, Observation
 from policy_schema.rules.rulebook import Device, DeviceRules, Rulebook
 from tests.fakes.signed_programs import APPLE, AUTHENTICODE, IDENTIFIER, TEAM, sample, signed_macho
 
@@ -26,10 +27,13 @@ define:
     category: "ai-coding-assistant"
     version_scheme: "semver"
     faces:
+      packages: ["pkg:winget/Acme.Tool"]
+      extensions: {vscode: ["acme.tool"]}
+      apps: {macos: ["com.acme.tool"], windows: ["Acme.Tool_8wekyb3d8bbwe"]}
       signers:
         apple: [{team: "TEAM", identifier: "IDENTIFIER"}]
         authenticode: [{subject: "Example, Inc.", product: "Example Tool"}]
-    marks: {signers: "seen"}
+    marks: {packages: "seen", extensions: "seen", apps: "seen", signers: "seen"}
 bans:
   - id: "tool"
     targets: [{tool: "acme/tool"}]
@@ -93,3 +97,21 @@ def test_without_rules_nothing_is_opened(rules: DeviceRules, tmp_path: Path) -> 
     nobody.want(rules)
     nobody.want(None)
     assert nobody.signer(str(tmp_path / "file")) == Signer()
+
+
+@pytest.mark.parametrize(
+    ("container", "known"),
+    [
+        ("pkg:winget/acme.tool", True),
+        ("vscode:acme.tool", True),
+        ("macos:com.acme.tool", True),
+        ("windows:Acme.Tool_8wekyb3d8bbwe", True),
+        ("macos:com.acme.other", False),
+        ("", False),
+    ],
+)
+def test_what_runs_inside_something_of_the_tool_s_is_the_tool(container: str, known: bool, rules: DeviceRules) -> None:
+    """A process of a package, an extension or an application."""
+    seen = Observation("process", Face.PROCESS, "/Applications/Tool.app/Contents/MacOS/helper", name="helper")
+    identity = examiner._container_identity(rules, seen, container)
+    assert (identity.tool if identity else "") == ("acme/tool" if known else "")
