@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from packageurl import PackageURL
+
 from policy_schema.document.categories import CATEGORIES
 from policy_schema.document.tool import FaceName, Mark, Tool
-from policy_schema.rules.identity import parse_purl
 
 MARKS = {
     Mark.SEEN: "seen first-hand: the package was fetched and looked at, or the program was started. What of a face npm "
@@ -71,7 +72,8 @@ def _tool(tool: Tool) -> Iterator[str]:
 def _values(tool: Tool, name: FaceName) -> Iterator[str]:
     faces = tool.faces
     if name is FaceName.PACKAGES:
-        yield from (f"`{parse_purl(purl).key.replace('/', ' ', 1)}`" for purl in faces.packages)
+        for package in map(PackageURL.from_string, faces.packages):
+            yield f"`{package.type} {'/'.join(filter(None, (package.namespace, package.name)))}`"
     elif name is FaceName.SIGNERS:
         yield from (f"`{signer.team}/{signer.identifier}`" for signer in faces.signers.apple)
         yield from (f"`{signer.subject}/{signer.product}`" for signer in faces.signers.authenticode)

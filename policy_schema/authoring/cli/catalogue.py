@@ -52,11 +52,11 @@ def run(args: argparse.Namespace) -> int:
         return check(args)
     if args.verb == "show":
         return show(args.id, args.json)
-    tools = load_catalogue().tools.values()
+    catalogue = load_catalogue()
     if args.json:
-        print(json.dumps([as_json(tool) for tool in tools], indent=2, ensure_ascii=False))
+        print(json.dumps([as_json(tool) for tool in catalogue.tools.values()], indent=2, ensure_ascii=False))
         return 0
-    rows = [("ID", "NAME", "VENDOR", "CATEGORY"), *((t.id, t.name, t.vendor, t.category) for t in tools)]
+    rows = [("ID", "NAME", "VENDOR", "CATEGORY"), *(head[:4] for head in catalogue.heads.values())]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())

@@ -162,6 +162,7 @@ NOT_OURS = {
     "an extension that comes from nobody known": Observation(
         "x", Face.EXTENSION, "/x", extension="vscode:claude.claude-code"
     ),
+    "the daemon of ZFS": program("/usr/sbin/zed"),
     "a program called q": program("/usr/local/bin/q"),
     "a program called goose, as the one for databases": program("/usr/local/bin/goose"),
     "a library that uses the library": package("pkg:pypi/llm-anthropic@0.30"),
