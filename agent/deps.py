@@ -104,6 +104,10 @@ def build_daemon(settings: Settings) -> Daemon:
     """
     base = _base(settings)
     watching = _watching(base)
+    for subject in (case.subject for case in base.memory.cases.values() if case.gone_at is None):
+        if subject.pid is not None:
+            # It may have changed its title since, and then says no more what it was given.
+            watching.sight.recall(subject.pid, subject.started or 0.0, subject.path)
     decider, outbox = _deciding(base)
     messenger = _messenger(base)
     supervisor = Supervisor(base.log)
@@ -251,6 +255,7 @@ def _threads(settings: Settings, watching: _Watching, messenger: Messenger, acto
     starts, folders = watching.processes, watching.folders
     return (
         Part("examiner", watching.examiner.run),
+        Part("examiner-through", watching.examiner.look_through),
         Part("looker", watching.looker.run),
         Part("policy", messenger.poll),
         *((Part("console", messenger.carry),) if settings.server else ()),
@@ -280,6 +285,7 @@ def _examiner(settings: Settings, inbox: Inbox, sight: Sight, content: FileConte
         content=content,
         home_of=home_of,
         only_below=real,
+        through=content.through,
         # Programs of Linux carry no signature: none is asked for one there.
         signer=None if sys.platform == "linux" else content.signer,
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 
 from agent.errors import InterdictError
 from agent.host.program_file import is_settled, open_program
@@ -14,6 +16,10 @@ from policy_schema.rules.descriptor import DescriptorReader
 from policy_schema.rules.rulebook import DeviceRules
 
 _MOST = 2048
+_LARGEST = 4 << 30
+"""Programs larger than this are not looked through whole."""
+_LONGEST = 20.0
+"""Seconds that a look through all of one program may take."""
 Match = tuple[str, str]
 """(signature id, version), both empty when nothing matches."""
 
@@ -26,6 +32,8 @@ class FileContent:
         self._signed: OrderedDict[tuple[int, int, int, int], Signer] = OrderedDict()
         self._signatures: tuple[Signature, ...] = ()
         self._signers: frozenset[str] = frozenset()
+        self._through: OrderedDict[tuple[int, int, int, int], None] = OrderedDict()
+        """Files that were looked through whole, and match nothing."""
         self._lock = threading.Lock()
 
     def want(self, rules: DeviceRules | None) -> None:
@@ -76,6 +84,28 @@ class FileContent:
                 return found
         except (InterdictError, OSError):
             return Signer()
+
+    def through(self, path: str, stop: Callable[[], bool]) -> Match:
+        """What a program is by all of its bytes: its usual places can be moved away from where a quick look expects
+        them (40 MB of nothing behind its end). Each file once while it does not change; `stop` is asked before each
+        piece.
+        """
+        signatures = self._signatures
+        deadline = time.monotonic() + _LONGEST
+        try:
+            with open_program(path) as file:
+                with self._lock:
+                    if file.key in self._through or file.size > _LARGEST:
+                        return "", ""
+                found = look(file.fd, file.size, signatures, lambda: stop() or time.monotonic() > deadline, whole=True)
+                if not found and is_settled(file.fd) and not stop():
+                    with self._lock:
+                        self._through[file.key] = None
+                        if len(self._through) > _MOST:
+                            self._through.popitem(last=False)
+                return (found[0].id, found[0].version) if found else ("", "")
+        except (InterdictError, OSError):
+            return "", ""
 
     def _remember(self, key: tuple[int, int, int, int], answer: Match) -> None:
         with self._lock:

@@ -106,6 +106,13 @@ class Sight:
             return False
         return path in (seen.path, seen.process.exe)
 
+    def recall(self, pid: int, started: float, path: str) -> None:
+        """Gives back which file a process was given, from before the agent's own restart, if it still runs."""
+        with contextlib.suppress(Gone, Denied):
+            process = self._details(pid)
+            if processes.same_start(process.started, started):
+                self.remember(pid, started, process.exe, path)
+
     def remember(self, pid: int, started: float, exe: str, path: str) -> None:
         """Gives back what is known of a running process from before the agent's own restart."""
         runs = Runs(Kind.SCRIPT, path, Standing.RECALLED, exe, (path,))
