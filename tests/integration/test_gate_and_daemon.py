@@ -80,22 +80,22 @@ def test_a_gate_that_is_stopped_killed_or_crashes_under_load_hurts_no_start(numb
     with guarded(gate="systemd") as station:
         station.publish("notify", "block")
         station.start()
-        with Unit(station) as gate, _load(station) as load:
-            mark = station.mark()
-            station.wait_for(event="gate", what="orders-taken")
-            for _ in range(number):
-                threading.Event().wait(chance.random() / 2)
-                mark = station.mark()
-                gate.send(chance.choice((signal.SIGSTOP, signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT)))
-                station.wait_for(mark, event="gate-ended")
-                station.wait_for(mark, event="gate", what="orders-taken")
+        with Unit(station) as gate:
+            station.wait_until_it_refuses()
+            with _load(station) as load:
+                for _ in range(number):
+                    threading.Event().wait(chance.random() / 2)
+                    mark = station.mark()
+                    gate.send(chance.choice((signal.SIGSTOP, signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT)))
+                    ended = station.wait_for(mark, event="gate-ended")
+                    station.wait_for(station.place_of(ended), event="gate", what="orders-taken")
+            assert len(station.events(event="gate-ended")) == number
         rows = [json.loads(text) for text in load]
         assert {how for row in rows for how in row["program"]} == {"ran"}, "no other program ends in an error"
         # What starts while there is no gate is ended by the watcher.
         assert {how for row in rows for how in row["banned"]} <= {"ran", "refused", "ended with -15"}
         assert sum(row["banned"].get("refused", 0) for row in rows) > 0
         assert max(row["longest"] for row in rows) < patience
-        assert len(station.events(event="gate-ended")) == number
 
 
 def test_a_gate_that_the_agent_starts_is_started_again(station: Guarded) -> None:
@@ -105,7 +105,7 @@ def test_a_gate_that_the_agent_starts_is_started_again(station: Guarded) -> None
         os.kill(station.gate_pid(), number)
         ended = station.wait_for(mark, event="gate-ended")
         assert ended["why"] == ("silent" if number == signal.SIGSTOP else "crashed")
-        station.wait_for(mark, event="gate", what="orders-taken")
+        station.wait_for(station.place_of(ended), event="gate", what="orders-taken")
         assert _start(station.claude) == -1 and _start(station.echo) == 0
     assert station.view("machine.json")["gate"]["deaths"] == 2  # type: ignore[index]
 
