@@ -166,7 +166,9 @@ class Uninstaller:
         uid = job.account.uid if job.account else 0
         places = [program, *job.plan.runs]
         if uid == 0:
-            places += [place for place in (job.facts.prefix, job.facts.path.partition("#")[0]) if place]
+            # Where a manager of the system keeps its record is its own affair; what it takes lies all over the system.
+            own = job.facts.path if not job.plan.as_root else ""
+            places += [place for place in (job.facts.prefix, own) if place]
         return next((place for place in places if not in_hands_of(place, {0, uid})), "")
 
     # acting

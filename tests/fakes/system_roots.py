@@ -47,7 +47,9 @@ def deb_root(root: Path) -> Path:
     return root
 
 
-def rpm_package(folder: Path, name: str, version: str, files: tuple[str, ...] = (), epoch: int | None = None) -> Path:
+def rpm_package(
+    folder: Path, name: str, version: str, files: tuple[str, ...] = (), epoch: int | None = None, requires: str = ""
+) -> Path:
     """A package built by rpmbuild, of release 1."""
     source = folder / f"{name}-{version}-rpm"
     source.mkdir()
@@ -55,6 +57,7 @@ def rpm_package(folder: Path, name: str, version: str, files: tuple[str, ...] = 
     (source / "x.spec").write_text(
         f"Name: {name}\nVersion: {version}\nRelease: 1\nSummary: made for a test\nLicense: MIT\nBuildArch: noarch\n"
         + (f"Epoch: {epoch}\n" if epoch is not None else "")
+        + (f"Requires: {requires}\n" if requires else "")
         + f"%description\nmade for a test\n%install\ntrue\n{made}%files\n"
         + "".join(f"{path}\n" for path in files)
     )

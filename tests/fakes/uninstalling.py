@@ -10,7 +10,7 @@ from agent.enforce.interface import Intent, Outcome
 from agent.enforce.managers.interface import Command
 from agent.enforce.quarantine import Quarantiner
 from agent.enforce.restore import Restorer
-from agent.enforce.uninstall import Uninstaller, run_manager
+from agent.enforce.uninstall import Run, Uninstaller, run_manager
 from agent.host.command import Account, Output, Tool
 from agent.inventory.machine import open_machine
 from agent.inventory.runner import look
@@ -39,6 +39,8 @@ class Uninstalling:
         self.state.mkdir()
         self.between: Callable[[Command], None] = lambda command: None
         self.ran: list[tuple[str, Account | None]] = []
+        self.arguments: list[str] = []
+        self.instead: Run = run_manager
         self.seconds = 60.0
 
     def find(self, source: str, name: str) -> Observation:
@@ -60,8 +62,9 @@ class Uninstalling:
 
     def _run(self, tool: Tool, command: Command, account: Account | None) -> Output:
         self.ran.append((tool.name, account))
+        self.arguments += command.arguments
         self.between(command)
-        return run_manager(tool, command._replace(seconds=min(command.seconds, self.seconds)), account)
+        return self.instead(tool, command._replace(seconds=min(command.seconds, self.seconds)), account)
 
 
 def intent_for(seen: Observation, **changes: object) -> Intent:
