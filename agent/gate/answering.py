@@ -27,7 +27,7 @@ from agent.gate.examine import Examiner
 from agent.gate.fanotify import ALLOW, NO_FD, Event, Group
 from agent.gate.messages import Trouble
 from agent.gate.questions import PATIENCE, Question, Questions
-from agent.gate.table import NOTHING, file_key
+from agent.gate.table import NOTHING, Known, file_key
 from agent.gate.workers import Judge, is_late
 
 BEAT = 1.0
@@ -162,9 +162,23 @@ class Answering:
             return True
         path = epoch.names.path_of(event.fd)
         known = epoch.table.get(file_key(status, path))
-        if known is not NOTHING and (known is not None or not self._examiner.glance(epoch, event.fd, status, path)):
+        if known is not None and known is not NOTHING:
+            return self._judged_again(epoch, event, status, path, known)
+        if known is None and not self._examiner.glance(epoch, event.fd, status, path):
             return False
         group.answer(event.fd, ALLOW)
+        return True
+
+    def _judged_again(self, epoch: Epoch, event: Event, status: os.stat_result, path: str, known: Known) -> bool:
+        """A recognised file: the rules are asked anew, and whether its path still leads to it."""
+        try:
+            with epoch.names.around(path, status, cached=True) as where:
+                place = self._examiner.place(path if where else "", status)
+        except OSError:
+            return False
+        uid = process.uid_of(event.pid)
+        epoch.begin()
+        self._judge.answer(Question(epoch, epoch.starts, event.fd, event.pid, uid, time.monotonic()), known, place)
         return True
 
     def _hand_on(self, epoch: Epoch, group: Group, event: Event) -> bool:

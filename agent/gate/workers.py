@@ -37,8 +37,7 @@ class Judge:
 
     def answer(self, question: Question, known: Known, place: Place) -> int:
         """Answers a question unless somebody else did. What was answered (or would have been)."""
-        epoch = question.epoch
-        uid = process.uid_of(question.pid)
+        epoch, uid = question.epoch, question.uid
         refusal = judge(epoch.orders, known, place, uid, now(epoch.orders.floor, self._wall))
         if not question.claim():
             return ALLOW

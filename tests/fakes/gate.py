@@ -78,10 +78,11 @@ class Gate:
         self.messages: list[Message] = []
         self.serial = 0
         self.write(first)
+        only = ["--only", *map(os.fspath, mounts)] if mounts else []
         words = ["--socket", os.fspath(folder / "gate.sock"), "--orders", os.fspath(self.orders_file)]
         with (folder / "gate.log").open("wb") as log:
             self.process = subprocess.Popen(
-                [*way, sys.executable, "-SIE", os.fspath(PROGRAM), *words, "--only", *map(os.fspath, mounts)],
+                [*way, sys.executable, "-SIE", os.fspath(PROGRAM), *words, *only],
                 stderr=log,
             )
 
