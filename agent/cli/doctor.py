@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from agent.cli.output import print_json, print_table, say
 from agent.cli.shared import add_settings_argument, settings_of
-from agent.cli.status import policy_sentence
+from agent.cli.status import gate_sentence, policy_sentence
 from agent.device_key import load_key
 from agent.errors import BadSettings, Denied, InterdictError
 from agent.host.child import weaknesses
@@ -160,9 +160,18 @@ def _watcher(settings: Settings) -> Check:
     return Check("processes", "ok", f"seen by {watcher.name}")
 
 
-def _kernel(settings: Settings) -> Check:
-    text = f"{platform.system()} {platform.release()}; starts are not refused on this system, they are seen and ended"
-    return Check("kernel", "ok", text)
+def _gate(settings: Settings) -> Check:
+    """Whether starts are refused, and what this kernel lacks for it."""
+    gate, kernel = _part(settings, "gate"), f"{platform.system()} {platform.release()}"
+    sentence = f"{gate_sentence(gate)} {kernel}"
+    stage, features = gate.get("stage"), gate.get("features")
+    if stage == "alive" and features == "full":
+        return Check("gate", "ok", sentence)
+    if stage == "alive" and features == "no-evictable":
+        return Check("gate", "weak", sentence, "From Linux 5.19 on, starts of system programs cost nothing.")
+    if stage in (None, "off"):
+        return Check("gate", "ok", sentence)
+    return Check("gate", "failed", sentence, "See the agent's log for `gate` and `gate-ended`; a restart is tried.")
 
 
 def _notices(settings: Settings) -> Check:
@@ -183,7 +192,7 @@ CHECKS: tuple[Callable[[Settings], Check], ...] = (
     _clock,
     _rights,
     _watcher,
-    _kernel,
+    _gate,
     _notices,
 )
 """Every check after that of the settings file, in the order in which they are shown."""

@@ -49,6 +49,7 @@ def _show(machine: Mapping[str, object], findings: list[Mapping[str, object]]) -
         say(f"  {policy['message']}")
     for sentence in _texts(machine.get("notes")):
         say(f"  {sentence}")
+    say(gate_sentence(_table(machine.get("gate"))))
     coverage = _rows(machine.get("coverage"))
     unknown = sum(len(_list(row.get("unknown"))) for row in coverage)
     items = sum(int(str(row.get("items") or 0)) for row in coverage)
@@ -92,6 +93,18 @@ def policy_sentence(policy: Mapping[str, object], now: float) -> str:
     names = ", ".join(_texts(policy.get("signers")))
     by = f" signed by {names}" if names else ""
     return f"Policy {policy['id']} version {policy.get('version')} ({policy.get('trust')}{solo}){by}{age}."
+
+
+def gate_sentence(gate: Mapping[str, object]) -> str:
+    """One sentence on whether starts of banned software are refused on this machine."""
+    today = gate.get("refused_today") or 0
+    refused = f"; {today} were today" if today else ""
+    if gate.get("stage") == "alive" and gate.get("features") == "full":
+        return f"Starts of banned software are refused{refused}."
+    if gate.get("stage") == "alive" and gate.get("features") == "no-evictable":
+        return f"Starts of banned software are refused{refused}; this kernel makes every start a little slower for it."
+    why = gate.get("problem") or "this kernel has no door for it"
+    return f"Starts are not refused: {why}; what runs is seen and ended."
 
 
 def _ago(seconds: float) -> str:
