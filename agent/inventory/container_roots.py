@@ -8,15 +8,15 @@ part of somebody else's work (`project`): what is in a container is told, never 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from agent.errors import Gone, InterdictError
-from agent.host.files import Kind, Tree, printable
+from agent.host.files import Kind, printable
 from agent.host.other_roots import other_roots
 from agent.inventory.container_stores import Rootfs, all_containers
 from agent.inventory.interface import Found, Machine, Part, unknown
 from agent.inventory.machine import open_machine
-from agent.inventory.places import join
+from agent.inventory.places import listed
 from agent.inventory.runner import load_source
 from policy_schema.rules.observation import Observation, Unknown
 
@@ -24,6 +24,8 @@ INSIDE = ("cargo", "deno", "executables", "gem", "go", "npm", "pypi", "vscode")
 """The sources that look into a container."""
 MAX_LAYERS = 1_000
 MAX_FOUND = 100_000
+MAX_LISTED = 2_000
+"""Folders of upper layers whose names are remembered during a look."""
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 """How drivers in user space mark what is deleted; the kernel's own overlay uses a device (0, 0) of the same name."""
@@ -75,6 +77,7 @@ class _Look:
         self._machine = machine
         self._stacks = stacks
         self._held: dict[str, set[str]] = {}
+        self._listed: dict[tuple[str, str], Mapping[str, Kind]] = {}
         self._count = 0
 
     def into(self, layer: str) -> Iterator[Found]:
@@ -122,27 +125,28 @@ class _Look:
         return False
 
     def _is_deleted(self, upper: str, path: str) -> bool:
-        here, tree = upper, self._machine.tree
-        parts = path.strip("/").split("/")
-        for part in parts:
-            if tree.exists(join(here, OPAQUE)) or _is_there(tree, join(here, WHITEOUT + part)):
+        here = ""
+        for part in path.strip("/").split("/"):
+            names = self._names(upper, here)
+            if OPAQUE in names or WHITEOUT + part in names:
                 return True
-            here = f"{here.rstrip('/')}/{part}"
-            try:
-                kind = tree.facts(here, follow=False).kind
-            except InterdictError:
+            if part not in names:
                 return False  # nothing of this layer there: what lies below shows through
-            if kind is not Kind.FOLDER:
+            if names[part] is not Kind.FOLDER:
                 return True  # a mark of deletion, or a file or link in place of a folder
+            here = f"{here}/{part}"
         return False
 
-
-def _is_there(tree: Tree, path: str) -> bool:
-    try:
-        tree.facts(path, follow=False)
-    except InterdictError:
-        return False
-    return True
+    def _names(self, layer: str, folder: str) -> Mapping[str, Kind]:
+        """What is in a folder of a layer; many things lie in the same few folders, so each is listed once."""
+        key = (layer, folder)
+        if key not in self._listed:
+            entries = listed(self._machine.tree, f"{layer}{folder}")
+            if len(self._listed) >= MAX_LISTED:
+                self._listed.clear()
+            # One that cannot be listed hides nothing; the look into that layer says that it could not.
+            self._listed[key] = {} if isinstance(entries, Unknown) else {entry.name: entry.kind for entry in entries}
+        return self._listed[key]
 
 
 def _translated(machine: Machine, layer: str, stack: Rootfs, seen: Observation) -> Observation:
