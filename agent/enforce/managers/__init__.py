@@ -17,15 +17,16 @@ MANAGERS: dict[str, str] = {
     "bun": "agent.enforce.managers.bun",
     "cargo": "agent.enforce.managers.cargo",
     "choco": "agent.enforce.managers.choco",
+    "chocolatey": "agent.enforce.managers.choco",
     "code": "agent.enforce.managers.code",
     "dnf": "agent.enforce.managers.dnf",
     "flatpak": "agent.enforce.managers.flatpak",
     "gem": "agent.enforce.managers.gem",
-    "msiexec": "agent.enforce.managers.msiexec",
+    "installer": "agent.enforce.managers.pkgutil",
+    "msi": "agent.enforce.managers.msiexec",
     "npm": "agent.enforce.managers.npm",
     "pip": "agent.enforce.managers.pip",
     "pipx": "agent.enforce.managers.pipx",
-    "pkgutil": "agent.enforce.managers.pkgutil",
     "pnpm": "agent.enforce.managers.pnpm",
     "scoop": "agent.enforce.managers.scoop",
     "snap": "agent.enforce.managers.snap",
@@ -35,12 +36,15 @@ MANAGERS: dict[str, str] = {
     "yarn": "agent.enforce.managers.yarn",
 }
 
+_BY_PLACE = frozenset({"msi"})
+"""Managers that are told where, not which: there is no name to be an argument."""
+
 
 def plan_for(facts: Facts) -> Plan | None:
     """How an installation is taken out by whoever installed it; None where no plan is known or what is known of it
     cannot be an argument."""
     place = MANAGERS.get("code" if facts.manager in EDITORS else facts.manager)
-    if place is None or not facts.usable:
+    if place is None or (facts.manager not in _BY_PLACE and not facts.usable):
         return None
     plan: Plan | None = import_module(place).plan(facts)
     return plan

@@ -34,9 +34,9 @@ CODE = CODE._replace(extension="vscode:made.up")
 WINGET = Facts("winget", "pkg:winget/Made.Up@1.0", r"C:\Program Files\MadeUp")
 CHOCO = Facts("choco", "pkg:choco/made-up@1.0", r"C:\ProgramData\chocolatey\lib\made-up")
 PRODUCT = "{AC76BA86-7AD7-1033-7B44-AC0F074E4100}"
-MSI = Facts("msiexec", "pkg:generic/made-up", rf"HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall\{PRODUCT}")
+MSI = Facts("msi", "", rf"HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall\{PRODUCT}")
 SCOOP = Facts("scoop", "pkg:scoop/made-up@1.0", r"C:\Users\li\scoop\apps\made-up")
-RECEIPT = Facts("pkgutil", "pkg:macos-pkg/org.example.made-up@1.0", "/Library/Receipts/x")
+RECEIPT = Facts("installer", "pkg:macos-pkg/org.example.made-up@1.0", "/Library/Receipts/x")
 ALL = (
     NPM,
     PIP,
@@ -61,7 +61,7 @@ ALL = (
 
 
 def test_every_manager_has_its_plan() -> None:
-    named = {facts.manager for facts in ALL} | {"scoop", "uv-pip"}
+    named = {facts.manager for facts in ALL} | {"scoop", "uv-pip", "chocolatey"}
     assert named == set(MANAGERS)
     assert plan_for(SCOOP) is None, "its uninstaller is a script that its owner can change"
     assert {plan_for(CODE._replace(manager=name)).tool.name for name in EDITORS} == set(EDITORS)  # type: ignore[union-attr]
@@ -71,7 +71,7 @@ def test_every_manager_has_its_plan() -> None:
 def test_a_plan_names_what_is_meant_and_runs_absolute_programs_without_a_shell(facts: Facts) -> None:
     plan = plan_for(facts)
     assert plan is not None
-    named = PRODUCT if facts.manager == "msiexec" else facts.name
+    named = PRODUCT if facts.manager == "msi" else facts.name
     assert any(named in argument for argument in plan.uninstall.arguments)
     commands = [plan.uninstall, *([plan.dry_run] if plan.dry_run else []), *([plan.listing[1]] if plan.listing else [])]
     for command in commands:
