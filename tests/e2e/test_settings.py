@@ -90,14 +90,20 @@ def test_settings_are_told_about_and_never_touched(workstation: Workstation) -> 
     assert [text for text in everything if "planted" in text.lower()] == []
 
 
-def test_what_a_tool_left_behind_is_told_and_no_reason_to_fail(workstation: Workstation) -> None:
+def test_what_a_tool_left_behind_is_no_reason_to_fail_and_a_model_is_explained_by_name(
+    workstation: Workstation,
+) -> None:
     (workstation.home / ".claude.json").write_text("{}")
     workstation.publish_document(_policy())
     workstation.start()
     workstation.wait_for(event="finding", face="residue")
     workstation.wait_for_view(lambda rows: len(rows) == 1)
-    shown = workstation.command("status")
-    assert ("residue" in shown.stdout, shown.returncode) == (True, 0)
+    for command in ("status", "scan"):
+        shown = workstation.command(command)
+        assert ("residue" in shown.stdout, shown.returncode) == (True, 0), command
+    for model, code in (("bedrock/us.anthropic.claude-3-5-sonnet-20241022-v2:0", 1), ("gpt-5", 0)):
+        explained = workstation.command("explain", f"model:{model}")
+        assert (explained.returncode, "configured with the model" in explained.stdout) == (code, bool(code))
 
 
 def _notices(workstation: Workstation) -> str:
