@@ -115,3 +115,8 @@ def save_memory() -> None:
 def is_missing(error: OSError) -> bool:
     """Whether an error says that there is no such name."""
     return error.errno in (errno.ENOENT, errno.ENOTDIR)
+
+
+def is_elsewhere(error: OSError) -> bool:
+    """Whether an error says that a name lies on another mount, where it is not looked for."""
+    return error.errno == errno.EXDEV

@@ -7,6 +7,7 @@ which waits for the answer.
 from __future__ import annotations
 
 # ruff: noqa: E402 - the type checker of another system stops at the assertion
+import errno
 import os
 import select
 import sys
@@ -101,5 +102,5 @@ def open_mount(mount: Mount) -> int:
     if os.fstat(fd).st_dev != mount.device and mount.kind != "btrfs":
         # Something was mounted over it since; its own line will come.
         os.close(fd)
-        raise OSError(116, f"another filesystem lies at {mount.point}")
+        raise OSError(errno.ESTALE, f"another filesystem lies at {mount.point}")
     return fd

@@ -8,6 +8,7 @@ can show any file under any name.
 from __future__ import annotations
 
 # ruff: noqa: E402 - the type checker of another system stops at the assertion
+import errno
 import os
 import stat
 import sys
@@ -18,8 +19,9 @@ from typing import NamedTuple
 
 assert sys.platform == "linux"
 
-from agent.gate.calls import AT_FDCWD, CACHED, NO_XDEV, STRICT, is_missing, openat2
+from agent.gate.calls import AT_FDCWD, CACHED, NO_XDEV, STRICT, is_elsewhere, is_missing, openat2
 from agent.gate.mounts import Mounts
+from agent.gate.orders import lies_below
 from agent.gate.packages import (
     MANIFEST,
     MAX_MANIFEST,
@@ -57,6 +59,8 @@ class Where(NamedTuple):
         Raises:
             OSError: it is not there, lies elsewhere, or leads through a link.
         """
+        if not lies_below(path, (self.mount.rstrip("/"),)):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
         inside = path[len(self.mount.rstrip("/")) :].lstrip("/")
         return openat2(self.root, inside or ".", flags, self.resolve)
 
@@ -121,7 +125,7 @@ class Names:
                 data = read(where, f"{folder}/{MANIFEST}", MAX_MANIFEST)
             except OSError as error:
                 # A name that cannot be read (a FIFO, a link, a lease) is no reason to look further up: it hides one.
-                package = None if is_missing(error) else by_folder(folder)
+                package = None if is_missing(error) or is_elsewhere(error) else by_folder(folder)
             else:
                 package = by_folder(folder) if data is None else parse_manifest(data, folder)
             if package is not None:
@@ -158,7 +162,7 @@ def read(where: Where, path: str, limit: int) -> bytes | None:
     name = where.open(path, os.O_PATH | os.O_NOFOLLOW)
     try:
         if not stat.S_ISREG(os.fstat(name).st_mode):
-            raise OSError(22, "not a regular file")
+            raise OSError(errno.EINVAL, "not a regular file")
         fd = os.open(f"/proc/self/fd/{name}", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     finally:
         os.close(name)
@@ -173,7 +177,7 @@ def _is_known_missing(where: Where, path: str) -> bool:
     except BlockingIOError:
         raise
     except OSError as error:
-        return is_missing(error)
+        return is_missing(error) or is_elsewhere(error)
     return False
 
 

@@ -61,9 +61,13 @@ def banned(path: Path) -> Path:
     return write_elf(path, code, machine, ".bun", TEXT.encode() + bytes(64), SIZE)
 
 
-def flood(mount: Path) -> float:
-    """One person starts 300 sparse programs of 60 MB three times at once; the longest start of another, seconds."""
-    folder = mount / "flood"
+def flood(gated: Path, free: Path) -> tuple[list[float], list[float]]:
+    """One person starts 300 sparse programs of 60 MB three times at once; another's starts meanwhile, seconds of each.
+
+    They are started in turns on the filesystem with the gate and on the one without: what the processors' load costs
+    falls on both.
+    """
+    folder = gated / "flood"
     folder.mkdir()
     for number in range(300):
         path = folder / f"p{number}"
@@ -71,15 +75,18 @@ def flood(mount: Path) -> float:
             file.write(b"\x7fELF" + bytes(60))
             file.truncate(60 << 20)
         path.chmod(0o755)
-    innocent = os.fspath(mount / "people" / "true")
+    innocents = [os.fspath(mount / "people" / "true") for mount in (gated, free)]
     script = f"for f in {folder}/*; do for i in 1 2 3; do $f 2>/dev/null & done; done; wait"
-    attacker = subprocess.Popen(["sh", "-c", script], user=UID + 1, group=UID + 1, extra_groups=[], stderr=-3)
-    longest = 0.0
+    attacker = subprocess.Popen(
+        ["sh", "-c", script], user=UID + 1, group=UID + 1, extra_groups=[], stderr=subprocess.DEVNULL
+    )
+    waits: tuple[list[float], list[float]] = ([], [])
     while attacker.poll() is None:
-        began = time.perf_counter()
-        os.waitpid(os.posix_spawn(innocent, [innocent], {}), 0)
-        longest = max(longest, time.perf_counter() - began)
-    return longest
+        for into, innocent in zip(waits, innocents, strict=True):
+            began = time.perf_counter()
+            os.waitpid(os.posix_spawn(innocent, [innocent], {}), 0)
+            into.append(time.perf_counter() - began)
+    return waits
 
 
 def soak(gate: Gate, mount: Path, seconds: float) -> list[Count]:
