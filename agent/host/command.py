@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, NamedTuple
 
 from agent.errors import TooBig, ToolFailed, ToolMissing
@@ -29,6 +29,7 @@ class Tool(NamedTuple):
 
 
 NOTIFY_SEND = Tool("notify-send", ("/usr/bin/notify-send", "/usr/local/bin/notify-send"))
+ESLOGGER = Tool("eslogger", ("/usr/bin/eslogger",))
 SETPRIV = Tool("setpriv", ("/usr/bin/setpriv", "/bin/setpriv"))
 
 subprocess._USE_VFORK = False  # type: ignore[misc]  # documented as the switch for just this
@@ -137,6 +138,44 @@ def talk(name: str, process: subprocess.Popen[bytes], stdin: bytes, *, timeout: 
                 with contextlib.suppress(OSError):
                     pipe.close()
     return Output(code, stdout, stderr)
+
+
+class Stream:
+    """A program of the system that goes on printing; its complaints are not kept."""
+
+    def __init__(self, tool: Tool, arguments: Sequence[str], longest: int = 1 << 20) -> None:
+        """Starts it. A line of more than `longest` bytes is passed over.
+
+        Raises:
+            ToolMissing: it is not installed.
+            ToolFailed: the system refuses.
+        """
+        self._longest = longest
+        self._process = start([find_tool(tool), *arguments], PLAIN_ENVIRONMENT, None)
+        assert self._process.stdin and self._process.stderr
+        self._process.stdin.close()
+        self._drain = threading.Thread(target=_drain, args=(self._process.stderr, []), name=f"{tool.name}-stderr")
+        self._drain.start()
+
+    def lines(self) -> Iterator[bytes]:
+        """Line by line until it ends; one that is too long comes as an empty one."""
+        assert self._process.stdout is not None
+        with self._process.stdout as pipe:
+            while line := pipe.readline(self._longest):
+                if line.endswith(b"\n"):
+                    yield line
+                    continue
+                while (rest := pipe.readline(self._longest)) and not rest.endswith(b"\n"):
+                    pass
+                yield b""
+
+    def close(self) -> None:
+        """Ends it. Any thread; `lines` then comes to its end."""
+        end(self._process)
+        self._process.wait()
+        self._drain.join()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
