@@ -86,6 +86,11 @@ class Unit:
             self.send(signal.SIGKILL)
             self._thread.join(0.1)
 
+    @property
+    def pid(self) -> int:
+        """The gate's process; 0 before there is one."""
+        return self._gate.pid if self._gate is not None else 0
+
     def send(self, number: signal.Signals) -> None:
         """Sends a signal to the gate."""
         if self._gate is not None:

@@ -183,3 +183,18 @@ def test_an_observation_of_a_renamed_program_has_the_name_it_was_called_by(machi
     machine.run(7, "/home/li/.local/bin/claude", exe="/home/li/.local/share/claude/versions/2.1.329")
     seen = observe(machine.sight().look(7))
     assert (seen.path, seen.name) == ("/home/li/.local/share/claude/versions/2.1.329", "claude")
+
+
+@pytest.mark.parametrize(
+    ("started", "path"),
+    [pytest.param(100.0, SCRIPT, id="the same"), pytest.param(90.0, "", id="another of its number")],
+)
+def test_what_a_process_was_given_is_recalled_after_the_agents_restart(
+    machine: Machine, started: float, path: str
+) -> None:
+    machine.run(7, "claude", exe=NODE, started=100.0)
+    sight = machine.sight()
+    sight.recall(7, started, SCRIPT)
+    sight.recall(8, started, SCRIPT)
+    seen = sight.look(7)
+    assert (seen.path if seen.runs.standing is Standing.RECALLED else "") == path
