@@ -51,6 +51,11 @@ class Memory:
         """What this person has been told about this ban of this tool."""
         return self.persons.get((ban, tool, uid), Person())
 
+    def running(self) -> list[tuple[int, float, str]]:
+        """Processes that were findings and had not ended when this was last written: (pid, start, file)."""
+        subjects = (case.subject for case in self.cases.values() if case.gone_at is None)
+        return [(one.pid, one.started or 0.0, one.path) for one in subjects if one.pid is not None]
+
     def keep_case(self, case: Case) -> bool:
         """Writes a case if it changed; says whether it did."""
         key = case.subject.finding

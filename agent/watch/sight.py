@@ -106,6 +106,11 @@ class Sight:
             return False
         return path in (seen.path, seen.process.exe)
 
+    def recall_all(self, running: Iterable[tuple[int, float, str]]) -> None:
+        """The same for many, as (pid, start, file): titles change, and then say no more what a process was given."""
+        for row in running:
+            self.recall(*row)
+
     def recall(self, pid: int, started: float, path: str) -> None:
         """Gives back which file a process was given, from before the agent's own restart, if it still runs."""
         with contextlib.suppress(Gone, Denied):
