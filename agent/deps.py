@@ -104,10 +104,7 @@ def build_daemon(settings: Settings) -> Daemon:
     """
     base = _base(settings)
     watching = _watching(base)
-    for subject in (case.subject for case in base.memory.cases.values() if case.gone_at is None):
-        if subject.pid is not None:
-            # It may have changed its title since, and then says no more what it was given.
-            watching.sight.recall(subject.pid, subject.started or 0.0, subject.path)
+    watching.sight.recall_all(base.memory.running())
     decider, outbox = _deciding(base)
     messenger = _messenger(base)
     supervisor = Supervisor(base.log)
