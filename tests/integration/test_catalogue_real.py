@@ -49,7 +49,6 @@ NPM = {
     "@kilocode/cli": "kilo-code",
     "@openai/codex": "codex",
     "@qwen-code/qwen-code": "qwen-code",
-    "cline": "cline",
     "ollama": "ollama-sdk",
     "opencode-ai": "opencode",
 }
@@ -90,7 +89,7 @@ class Machine(NamedTuple):
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """Installs everything once: about 200 MB from the zoo's cache, where it was fetched before."""
+    """Installs everything once: about 200 MB and 9,000 files from the zoo's cache, where it was fetched before."""
     root = tmp_path_factory.mktemp("machine")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("npm_config_omit", "optional")
@@ -201,6 +200,6 @@ def test_folders_and_files_that_look_like_a_tool_are_none(machine: Machine) -> N
 
 def test_what_else_is_found_came_along_as_a_dependency(machine: Machine) -> None:
     """No installation is of a tool that nobody asked for, but for what the packages themselves need."""
-    asked = {*NPM.values(), *PYPI.values()}
+    asked = {*NPM.values(), *PYPI.values(), "cline"}  # cline by its extension
     others = [one for one in machine.installations if one.tool not in asked]
     assert [one.path for one in others if "/node_modules/" not in one.path.partition("/lib/node_modules/")[2]] == []
