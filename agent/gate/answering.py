@@ -151,22 +151,23 @@ class Answering:
                 os.close(event.fd)
 
     def _answered_at_once(self, epoch: Epoch, group: Group, event: Event) -> bool:
-        if event.pid in (self._own_pid, self._channel.daemon_pid, _INIT):
-            group.answer(event.fd, ALLOW)
+        fd, pid = event.fd, event.pid
+        if pid == self._own_pid or pid == self._channel.daemon_pid or pid == _INIT:
+            group.answer(fd, ALLOW)
             return True
         if group is epoch.entries:
             return False
-        status = os.fstat(event.fd)
-        if (status.st_dev, status.st_ino) in epoch.protected:
-            group.answer(event.fd, ALLOW)
-            return True
-        path = epoch.names.path_of(event.fd)
+        status = os.fstat(fd)
+        path = epoch.names.path_of(fd)
         known = epoch.table.get(file_key(status, path))
-        if known is not None and known is not NOTHING:
+        if known is NOTHING or (status.st_dev, status.st_ino) in epoch.protected:
+            group.answer(fd, ALLOW)
+            return True
+        if known is not None:
             return self._judged_again(epoch, event, status, path, known)
-        if known is None and not self._examiner.glance(epoch, event.fd, status, path):
+        if not self._examiner.glance(epoch, fd, status, path):
             return False
-        group.answer(event.fd, ALLOW)
+        group.answer(fd, ALLOW)
         return True
 
     def _judged_again(self, epoch: Epoch, event: Event, status: os.stat_result, path: str, known: Known) -> bool:
@@ -189,7 +190,7 @@ class Answering:
             self._waiting.append(question)
             return True
         self._judge.allow(question)
-        self._channel.send(messages.allowed_late(event.pid, epoch.names.path_of(event.fd), uid))
+        self._channel.tell(messages.allowed_late(event.pid, epoch.names.path_of(event.fd), uid))
         self._complain(Trouble.DESCRIPTORS, uid)
         return False
 
@@ -200,7 +201,7 @@ class Answering:
             # Its worker holds the descriptor until it is done with it; only the answer is given here.
             if not question.answered and self._judge.allow(question):
                 path = question.epoch.names.path_of(question.fd)
-                self._channel.send(messages.allowed_late(question.pid, path, question.uid))
+                self._channel.tell(messages.allowed_late(question.pid, path, question.uid))
 
     def _beat(self, moment: float) -> None:
         if moment >= self._beat_due:
@@ -213,7 +214,7 @@ class Answering:
         moment = time.monotonic()
         if moment - self._last_trouble.get(code, -BEAT) >= BEAT:
             self._last_trouble[code] = moment
-            self._channel.send(messages.trouble(code, uid))
+            self._channel.tell(messages.trouble(code, uid))
 
     def _add(self, epoch: Epoch) -> None:
         self._epochs = (*self._epochs, epoch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # ruff: noqa: E402 - the type checker of another system stops at the assertion
 import contextlib
+import fcntl
 import os
 import socket
 import struct
@@ -18,6 +19,9 @@ from agent.gate.messages import Command
 _PEER = struct.Struct("=iII")
 
 
+_SIOCOUTQ = 0x5411
+
+
 class Channel:
     """A SOCK_SEQPACKET connection. Any thread sends; one connects and receives."""
 
@@ -25,6 +29,7 @@ class Channel:
         self._path = path
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
+        self._room = 0
         self.daemon_pid = -1
         self.dropped = 0
 
@@ -47,6 +52,7 @@ class Channel:
         except OSError:
             made.close()
             return False
+        self._room = made.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
         with self._lock:
             self._socket, self.daemon_pid = made, pid
         return True
@@ -55,6 +61,18 @@ class Channel:
         """To wait for a command; -1 when there is no connection."""
         connection = self._socket
         return -1 if connection is None else connection.fileno()
+
+    def tell(self, message: bytes) -> bool:
+        """Sends what users can cause as often as they like: only while half of the line is free.
+
+        Otherwise whoever starts a banned program in a loop could fill it, the sign of life would not fit any more, and
+        the daemon would take the gate for dead.
+        """
+        connection = self._socket
+        if connection is None or _waiting(connection) > self._room // 2:
+            self.dropped += 1
+            return False
+        return self.send(message)
 
     def send(self, message: bytes) -> bool:
         """Sends at once or not at all; what is not sent is counted."""
@@ -94,3 +112,12 @@ class Channel:
         if connection is not None:
             with contextlib.suppress(OSError):
                 connection.close()
+
+
+def _waiting(connection: socket.socket) -> int:
+    """Bytes (with what the kernel adds) that the daemon has not read yet."""
+    try:
+        answer = fcntl.ioctl(connection.fileno(), _SIOCOUTQ, bytes(4))
+    except (OSError, ValueError):
+        return 0
+    return int.from_bytes(answer, sys.byteorder)

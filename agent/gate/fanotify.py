@@ -89,7 +89,12 @@ class Group:
             OSError: EMFILE when there is no descriptor left for the next event's file.
         """
         try:
-            return tuple(parse_events(os.read(self.fd, _BUFFER)))
+            data = os.read(self.fd, _BUFFER)
+            if len(data) == _EVENT.size and data[4] == _VERSION:
+                # One question, as nearly always.
+                _, _, _, _, mask, fd, pid = _EVENT.unpack(data)
+                return (Event(mask, fd, pid),)
+            return tuple(parse_events(data))
         except BlockingIOError:
             return ()
         except OSError as error:

@@ -59,7 +59,7 @@ class Judge:
 
     def _tell(self, question: Question, refusal: Refusal, known: Known, place: Place, uid: int) -> None:
         decision = refusal.decision
-        self._channel.send(
+        self._channel.tell(
             messages.refused(
                 at=int(self._wall()),
                 uid=uid,
@@ -117,7 +117,7 @@ class Workers:
             except Exception:
                 # Whatever a hostile file made of us: this one starts, and it is told whose it was.
                 if self._judge.allow(question):
-                    self._channel.send(messages.trouble(Trouble.INTERNAL, question.uid))
+                    self._channel.tell(messages.trouble(Trouble.INTERNAL, question.uid))
             finally:
                 os.close(question.fd)
                 self._questions.finished(question.uid)

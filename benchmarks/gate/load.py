@@ -113,14 +113,16 @@ def soak(gate: Gate, mount: Path, seconds: float) -> list[Count]:
     for thread in threads:
         thread.start()
     began, serial = time.monotonic(), 1
-    while time.monotonic() - began < seconds:
-        serial += 1
-        assert gate.order(orders(serial))["ok"] is True
-        for _ in gate.listen(1.0):
-            pass
-    stop.set()
-    for thread in threads:
-        thread.join()
+    try:
+        while time.monotonic() - began < seconds:
+            serial += 1
+            assert gate.order(orders(serial))["ok"] is True
+            for _ in gate.listen(1.0):
+                pass
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
     late = len(gate.so_far("allowed-late"))
     rows: list[Count] = [(name, value, 0 if "that" in name else None) for name, value in counts.items()]
     return [

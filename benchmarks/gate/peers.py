@@ -6,9 +6,12 @@ with its first process, and a watchdog that kills that: `timeout`, `unshare --ki
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import select
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -17,6 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from agent.gate.fanotify import ALLOW, OPEN_EXEC_PERM, Group
 from benchmarks.gate.start import as_person, timed
 from tests.fakes.other_person import UID
 
@@ -38,6 +42,32 @@ trust = file
 integrity = none
 """
 Figures = tuple[str, float, float, str]
+
+
+@contextlib.contextmanager
+def yes_to_everything(mount: Path) -> Iterator[None]:
+    """A process that answers each question about a filesystem with yes and does nothing else."""
+    group = Group()
+    folder = os.open(mount, os.O_PATH)
+    group.mark_filesystem(OPEN_EXEC_PERM, folder)
+    os.close(folder)
+    pid = os.fork()
+    if pid == 0:
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
+        poll = select.poll()
+        poll.register(group.fd, select.POLLIN)
+        while True:
+            poll.poll()
+            for event in group.read():
+                group.answer(event.fd, ALLOW)
+                os.close(event.fd)
+    try:
+        yield
+    finally:
+        group.flush_filesystems()
+        group.close()
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def fapolicyd() -> Iterator[Figures]:

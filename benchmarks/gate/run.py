@@ -55,10 +55,11 @@ class Row(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Two filesystems of one kind; the gate stands before the first."""
+    """Three filesystems of one kind; the gate stands before the first, a door that only says yes before the last."""
 
     gated: Path
     free: Path
+    yes: Path
     gate: Gate
 
 
@@ -68,13 +69,17 @@ def place() -> Iterator[Place]:
     folder = Path(tempfile.mkdtemp(prefix="gate-bench-"))
     folder.chmod(0o711)
     try:
-        with mounted(folder / "gated", "ext4", 1500) as gated, mounted(folder / "free", "ext4", 1500) as free:
-            for mount in (gated, free):
+        with (
+            mounted(folder / "gated", "ext4", 1500) as gated,
+            mounted(folder / "free", "ext4", 1500) as free,
+            mounted(folder / "yes", "ext4", 1500) as yes,
+        ):
+            for mount in (gated, free, yes):
                 mount.chmod(0o755)
                 _fill(mount)
             (folder / "gate").mkdir()
             with gate_before(folder / "gate", gated, first=load.orders()) as gate:
-                yield Place(gated, free, gate)
+                yield Place(gated, free, yes, gate)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -108,6 +113,16 @@ def starts(at: Place) -> Iterator[Row]:
                 "us",
                 goal if what == "median" else None,
             )
+
+
+def floor(at: Place) -> Iterator[Row]:
+    """What the kernel's question and a bare yes cost, in 12 lines of Python: below this no gate can be."""
+    with peers.yes_to_everything(at.yes):
+        pair = (os.fspath(at.yes / "people" / "true"), os.fspath(at.free / "people" / "true"))
+        asked, free = paired(pair, PAIRS, UID)
+    yield Row(
+        "the same with a door that only says yes, median", *(quantile(row, 0.5) * 1e6 for row in (asked, free)), "us"
+    )
 
 
 def different(at: Place) -> Iterator[Row]:
@@ -184,7 +199,7 @@ def quantile(samples: list[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
 
 
-PARTS: tuple[Callable[[Place], Iterator[Row]], ...] = (starts, different, shell_loop, refusals, memory, flood)
+PARTS: tuple[Callable[[Place], Iterator[Row]], ...] = (starts, floor, different, shell_loop, refusals, memory, flood)
 
 
 def main() -> int:

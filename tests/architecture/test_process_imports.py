@@ -42,6 +42,11 @@ TUF = frozenset({"cryptography", "securesystemslib", "tuf", "urllib3"})
 PROCESSES = (
     Process("the rules, which the gate will share", _all_of("policy_schema.rules"), never=NETWORK | {"dataclasses"}),
     Process(
+        "the gate: the rules, the standard library, and of that as little as can be",
+        ("agent.gate.program",),
+        never=NETWORK | {"agent.host", "argparse", "dataclasses", "hashlib", "logging", "pathlib", "subprocess"},
+    ),
+    Process(
         "the daemon with all its parts",
         ("agent.deps", *_all_of(*DAEMON_PARTS)),
         frozenset({"msgspec", "psutil", "typing_extensions"}),
