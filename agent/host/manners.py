@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 NICE = 10
 PIECE = 0.05
 """Seconds: the longest that a pause goes without asking whether to stop."""
+_LEAST = 0.001
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "riscv64": 30, "ppc64le": 273, "s390x": 282, "i686": 289, "armv7l": 314}
 _WHO_THREAD, _CLASS_SHIFT, _BEST_EFFORT, _IDLE = 1, 13, 2, 3
 _LOWEST = 7
@@ -97,7 +98,7 @@ class Budget:
             return
         self._settle()
         while self._saved < 0:
-            piece = min(PIECE, -self._saved / self._share)
+            piece = min(PIECE, max(_LEAST, -self._saved / self._share))
             self.paused += piece
             if wait(piece):
                 return

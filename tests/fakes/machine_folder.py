@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.inventory.content_cache import ContentCache
 from agent.inventory.interface import Look, Wanted
-from agent.inventory.machine import open_machine
+from agent.inventory.machine import never, open_machine
+from agent.inventory.recall import Recall
 from agent.inventory.runner import look
 from policy_schema.rules.observation import Observation, Unknown
 
@@ -72,6 +73,9 @@ class MachineFolder:
         project_roots: Sequence[str] = (),
         hints: Sequence[str] = (),
         system: bool = True,
+        recall: Recall | None = None,
+        changed: frozenset[str] = frozenset(),
+        stopped: Callable[[], bool] = never,
     ) -> Look:
         """One look by these sources."""
         with open_machine(
@@ -83,8 +87,10 @@ class MachineFolder:
             wanted=wanted or Wanted(),
             system=system,
             cache=self.cache,
+            recall=recall,
+            stopped=stopped,
         ) as machine:
-            return look(machine, sources)
+            return look(machine, sources, changed=changed)
 
 
 def seen(found: Look) -> list[Observation]:
