@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.gate import Gate, gate_before, mounted, orders
+from tests.fakes.gate import Gate, call, gate_before, mounted, orders
 from tests.fakes.other_person import UID, become, give_to
 from tests.fakes.policies import BLOCK, ban, stages
 from tests.fakes.synthetic import synthetic_native, synthetic_plain_package
@@ -369,3 +369,38 @@ def test_a_loop_of_refused_starts_does_not_crowd_out_the_sign_of_life(gate: Gate
     kinds = [message["t"] for message in gate.messages]
     assert "beat" in kinds[kinds.index("refused") :][-3:]
     assert gate.order(orders(2))["ok"] is True
+
+
+def test_a_filesystem_that_is_mounted_later_is_marked_and_can_be_unmounted(place: Path) -> None:
+    later = place / "later"
+    with gate_before(place / "gate", place / "m", later), mounted(later):
+        program = synthetic_native(later / "native", "2.1.200")
+        # Between the mount and its mark anything starts: that is on the page of limits.
+        assert any(start(program, "--version") == "refused" for _ in range(200))
+        call("umount", os.fspath(later))
+        call("mount", "-t", "tmpfs", "again", os.fspath(later))
+        program = synthetic_native(later / "native", "2.1.200")
+        assert any(start(program, "--version") == "refused" for _ in range(200))
+
+
+@pytest.mark.node
+def test_a_script_that_was_refused_once_is_refused_to_its_interpreter_too(gate: Gate, place: Path) -> None:
+    script = synthetic_plain_package(place / "m" / "node_modules" / NAME, "2.1.112", NAME) / "bin" / "claude-code.js"
+    assert start(script) == "refused"
+    assert gate.wait(lambda message: message["t"] == "refused")["by"] == "path"
+    assert start(Path("/usr/bin/node"), os.fspath(script)) == ""
+    assert gate.wait(lambda message: message["t"] == "refused")["by"] == "entry"
+    shutil.copy(script, place / "m" / "copy.js")
+
+
+def test_a_command_of_a_banned_python_package_is_refused_by_its_record(gate: Gate, place: Path) -> None:
+    prefix = place / "m" / "venv"
+    info = prefix / "lib" / "python3.11" / "site-packages" / "claude_code-2.1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "RECORD").write_text("../../../bin/banned,sha256=x,10\n", encoding="utf-8")
+    (prefix / "bin").mkdir()
+    for name in ("banned", "other"):
+        (prefix / "bin" / name).write_text("#!/bin/sh\necho ran\n", encoding="utf-8")
+        (prefix / "bin" / name).chmod(0o755)
+    assert start(prefix / "bin" / "banned") == "refused"
+    assert start(prefix / "bin" / "other") == "ran\n"
