@@ -162,7 +162,8 @@ class Service:
     def complaint(self) -> str:
         """The last line that it wrote to its standard error."""
         with contextlib.suppress(OSError):
-            return last_line(os.pread(self._complaints, _COMPLAINTS, 0).rstrip(b"\0"))
+            os.lseek(self._complaints, 0, os.SEEK_SET)
+            return last_line(os.read(self._complaints, _COMPLAINTS).rstrip(b"\0"))
         return "it gave no reason"
 
     def close(self) -> None:
