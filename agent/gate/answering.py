@@ -58,7 +58,8 @@ class Answering:
         self._most = max(64, descriptors - SPARE_DESCRIPTORS)
         self._failed = failed
         self._waiting: deque[Question] = deque()
-        self._epochs: tuple[Epoch, ...] = ()
+        self._doors: dict[int, tuple[Epoch, Group]] = {}
+        """By the descriptor of its group."""
         self._poll = select.poll()
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._poll.register(self._wake_read, select.POLLIN)
@@ -122,10 +123,9 @@ class Answering:
             while self._requests:
                 self._requests.popleft()()
             return
-        for epoch in self._epochs:
-            for group in (epoch.starts, epoch.entries):
-                if group.fd == fd:
-                    self._take(epoch, group)
+        door = self._doors.get(fd)
+        if door is not None:
+            self._take(*door)
 
     def _take(self, epoch: Epoch, group: Group) -> bool:
         """Reads one bundle of questions; whether there was any."""
@@ -217,16 +217,16 @@ class Answering:
             self._channel.tell(messages.trouble(code, uid))
 
     def _add(self, epoch: Epoch) -> None:
-        self._epochs = (*self._epochs, epoch)
-        for fd in epoch.groups:
-            self._poll.register(fd, select.POLLIN)
+        for group in (epoch.starts, epoch.entries):
+            self._doors[group.fd] = (epoch, group)
+            self._poll.register(group.fd, select.POLLIN)
 
     def _drop(self, epoch: Epoch) -> None:
         for group in (epoch.starts, epoch.entries):
             while self._take(epoch, group):
                 pass
             self._poll.unregister(group.fd)
-        self._epochs = tuple(other for other in self._epochs if other is not epoch)
+            del self._doors[group.fd]
 
     def _end(self) -> None:
         self._stopping = True
