@@ -91,6 +91,17 @@ class Keeper:
                 recover_cell(one.cell)
         return not exists(one.path)
 
+    def note_times(self, kept: list[Kept]) -> None:
+        """Once everything is gone: one act takes from the same folder several times, and only the last time counts."""
+        for one in kept:
+            with suppress(InterdictError):
+                record, after = one.cell.record(), {}
+                for piece in one.manifest.pieces:
+                    holder, _ = open_above(piece.path, self._before)
+                    with holder:
+                        after[piece.slot] = holder.look_self().mtime_ns
+                one.cell.rewrite(record._replace(after=after))
+
     def _keep(
         self,
         intent: Intent,

@@ -6,12 +6,10 @@ This file lies in every quarantine folder as `restore.py`. It needs Python 3.8 o
     python3 restore.py list
     python3 restore.py ID [--to FOLDER]
 
-Run it as root when the quarantine folder belongs to root. Everything comes back as it was: content, owners, modes,
-times, extended attributes, links. When the old place is taken, or is another folder now, the name becomes
-NAME.restored-ID and this is said. Nothing is ever overwritten or deleted, except the copy in the quarantine after a
-copy of it (to another filesystem) was compared. Exit code 0: done; 2: not done, with one line that says why.
-
-It knows nothing of the rest of Interdict and imports nothing of it; only the form of `manifest.json` is shared.
+Run it as root when the folder belongs to root. Everything comes back as it was: content, owners, modes, times, links.
+When the old place is taken, or is another folder now, the name becomes NAME.restored-ID and this is said. Nothing is
+ever overwritten or deleted, except the copy in the quarantine after a copy of it (to another filesystem) was
+compared. Exit code 0: done; 2: not done, with one line that says why. It imports nothing of Interdict.
 """
 
 from __future__ import annotations
@@ -92,10 +90,12 @@ def take_signposts_away(record: Facts) -> None:
     for path, digest in record.get("signposts", []):
         with contextlib.suppress(OSError):
             folder, leaf = open_folder(os.path.dirname(path)), os.path.basename(path)
+            was = os.fstat(folder).st_mtime_ns
             with open(os.open(leaf, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder), "rb") as file:
                 if hashlib.sha256(file.read(8192)).hexdigest() == digest:
                     os.unlink(leaf, dir_fd=folder)
-            os.close(folder)
+            after, now = record.get("after", {}), os.fstat(folder).st_mtime_ns
+            record["after"] = {slot: now if at == was else at for slot, at in after.items()}
     record["signposts"] = []
 
 

@@ -207,6 +207,7 @@ class Uninstaller:
         code = OutcomeCode.QUARANTINED if why is not None else OutcomeCode.UNINSTALLED
         detail = Detail.UNFINISHED if left else why.detail if why is not None else Detail.NONE
         if kept:
+            self._keeper.note_times([one for one in kept if one not in left])
             leave_signposts(kept[0].cell, intent, held.commands, self._before)
         again = [os.path.dirname(path) for path in (*held.roots, *held.links, intent.path)]
         return Outcome(

@@ -89,6 +89,53 @@ def test_what_its_manager_uninstalled_comes_back_byte_for_byte_and_runs(
     assert made_up.run(program, home=home, **runs).strip() == made_up.SAYS
 
 
+def test_without_the_agent_a_script_gives_back_all_that_one_act_took(machine: Uninstalling) -> None:
+    """A distribution lies in three places; asked for by any of them, all are back, and the signpost is gone."""
+    made_up.pip_environment(machine.home, machine.home / ".venv")
+    before = snapshot(machine.home)
+    machine.uninstall(machine.find("pypi", "made-up"))
+    vault = machine.state / "quarantine"
+    cells = sorted(path.name for path in vault.glob("q-*"))
+    assert len(cells) == 3
+    said = subprocess.run(
+        [sys.executable, vault / "restore.py", cells[-1]], capture_output=True, text=True, check=False
+    )
+    assert (said.returncode, said.stderr) == (0, "")
+    assert snapshot(machine.home) == before
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_any_of_what_one_act_took_gives_back_all(machine: Uninstalling, which: int) -> None:
+    made_up.pip_environment(machine.home, machine.home / ".venv")
+    before = snapshot(machine.home)
+    machine.uninstall(machine.find("pypi", "made-up"))
+    cells = sorted(path.name for path in (machine.state / "quarantine").glob("q-*"))
+    assert machine.restore(cells[which]).result is OutcomeCode.RESTORED
+    assert snapshot(machine.home) == before
+
+
+def test_a_manager_that_is_not_there_is_done_without(machine: Uninstalling, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.enforce.managers.pip.PYTHON", Tool("python3", ("/no/such/python",)))
+    made_up.pip_environment(machine.home, machine.home / ".venv")
+    before = snapshot(machine.home)
+    done = machine.uninstall(machine.find("pypi", "made-up"))
+    assert (done.result, done.detail, machine.ran) == (OutcomeCode.QUARANTINED, Detail.NO_MANAGER, [])
+    assert not [*machine.home.glob(".venv/lib/python*/site-packages/made_up*")]
+    machine.restore(done.quarantine_id)
+    assert snapshot(machine.home) == before
+
+
+def test_what_another_distribution_lies_in_too_is_left_to_it(machine: Uninstalling) -> None:
+    """A folder that two share: only this one's files go."""
+    info = made_up.pip_environment(machine.home, machine.home / ".venv")
+    theirs = info.parent / "made_up" / "plugin.py"
+    theirs.write_text("theirs = 1\n")
+    done = machine.uninstall(machine.find("pypi", "made-up"))
+    assert done.result is OutcomeCode.UNINSTALLED
+    assert theirs.read_text() == "theirs = 1\n"
+    assert not (info.parent / "made_up" / "__init__.py").exists()
+
+
 def _state(home: Path) -> dict[str, object]:
     rows = snapshot(home)
     return {path: row for path, row in rows.items() if not any(log in path for log in OWN_LOGS)}

@@ -17,7 +17,6 @@ MANAGERS: dict[str, str] = {
     "bun": "agent.enforce.managers.bun",
     "cargo": "agent.enforce.managers.cargo",
     "choco": "agent.enforce.managers.choco",
-    "chocolatey": "agent.enforce.managers.choco",
     "code": "agent.enforce.managers.code",
     "dnf": "agent.enforce.managers.dnf",
     "flatpak": "agent.enforce.managers.flatpak",

@@ -61,7 +61,7 @@ ALL = (
 
 
 def test_every_manager_has_its_plan() -> None:
-    named = {facts.manager for facts in ALL} | {"scoop", "uv-pip", "chocolatey"}
+    named = {facts.manager for facts in ALL} | {"scoop", "uv-pip"}
     assert named == set(MANAGERS)
     assert plan_for(SCOOP) is None, "its uninstaller is a script that its owner can change"
     assert {plan_for(CODE._replace(manager=name)).tool.name for name in EDITORS} == set(EDITORS)  # type: ignore[union-attr]
