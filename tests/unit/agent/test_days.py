@@ -1,0 +1,100 @@
+"""What happens to which device on which day under the example policy, from 2 July to 20 August 2026.
+
+The tables under `tests/samples/days` are what is expected, one file a device: read them as a person who wants to know
+what a ban does to people. To see what changed after a change that is meant: `DAYS_WRITE=1 pytest THIS_FILE`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from policy_schema.authoring.cli.lift import lifted
+from policy_schema.rules.identity import rollout_bucket
+from policy_schema.rules.rulebook import Device, Pause
+from tests.fakes.days import Life, Published, install, on
+
+ROOT = Path(__file__).parents[3]
+SAMPLES = ROOT / "tests" / "samples" / "days"
+POLICY = (ROOT / "examples" / "claude-code-ban" / "policy.yaml").read_text()
+DECIDED = on("3 July 12:00")
+"""When the policy is published: on the day of the decision."""
+AT_FIRST = Published(DECIDED, POLICY)
+TARGET = '- {tool: "claude-code"}'
+NARROWED = POLICY.replace(TARGET, '- {tool: "claude-code", versions: ">=2.1.91 <2.1.198"}', 1)
+WITH_REGIONS = POLICY.replace("    rollout:", '    scope: {regions: ["cn"]}\n    rollout:', 1)
+
+
+def _device(early: bool = False, **changes: object) -> Device:
+    """A company's workstation in the third ring of the rollout, or in the second."""
+    name = next(f"d-{n}" for n in range(1000) if (rollout_bucket("claude-code", f"d-{n}") < 10) is early)
+    return Device(name, region="cn", groups=frozenset())._replace(**changes)  # type: ignore[arg-type]
+
+
+def _lift(quarantine: str) -> str:
+    return lifted(POLICY, "claude-code", "The vendor has answered.", quarantine, "2026-08-03")
+
+
+def _clock(days: int) -> Callable[[Life], str]:
+    def turn(life: Life) -> str:
+        life.clock_offset = -days * 86_400
+        return f"the clock is set back by {days} days" if days else "the clock is right again"
+
+    return turn
+
+
+LIVES: dict[str, Callable[[Path], Life]] = {
+    "ordinary": lambda folder: Life(folder, [AT_FIRST], _device()),
+    "second-ring": lambda folder: Life(folder, [AT_FIRST], _device(early=True)),
+    "offline-in-july": lambda folder: Life(folder, [AT_FIRST], _device(), away=(date(2026, 7, 3), date(2026, 7, 31))),
+    "new-hire": lambda folder: Life(folder, [AT_FIRST], _device(), first_day=date(2026, 7, 20)),
+    "region-not-set": lambda folder: Life(folder, [Published(DECIDED, WITH_REGIONS)], _device(region=None)),
+    "personal-laptop": lambda folder: Life(folder, [AT_FIRST], _device(ownership="personal")),
+    "ci-runner": lambda folder: Life(folder, [AT_FIRST], _device(kind="ci")),
+    "clock-set-back-twice": lambda folder: Life(
+        folder,
+        [AT_FIRST],
+        _device(),
+        steps={
+            on("12 July 10:00"): _clock(9),
+            on("14 July 10:00"): _clock(0),
+            on("23 July 10:00"): _clock(30),
+            on("27 July 10:00"): _clock(0),
+        },
+    ),
+    "paused-on-a-friday": lambda folder: Life(
+        folder,
+        [
+            AT_FIRST,
+            Published(on("10 July 10:00"), pauses=[Pause("claude-code", on("13 July 10:00"))]),
+        ],
+        _device(),
+    ),
+    "exception": lambda folder: Life(
+        folder,
+        [
+            AT_FIRST,
+            Published(on("10 July 15:00"), exceptions=[("claude-code", on("10 August 15:00"))]),
+        ],
+        _device(),
+    ),
+    "narrowed-while-removed": lambda folder: Life(
+        folder, [AT_FIRST, Published(on("27 July 12:00"), NARROWED)], _device(), install("2.1.198")
+    ),
+    "lifted-restore": lambda folder: Life(
+        folder, [AT_FIRST, Published(on("3 August 12:00"), _lift("restore"))], _device()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIVES)
+def test_every_day_is_as_it_is_written(name: str, tmp_path: Path) -> None:
+    made = LIVES[name](tmp_path).table()
+    expected = SAMPLES / f"{name}.txt"
+    if os.environ.get("DAYS_WRITE"):
+        expected.write_text(made)
+    assert made == expected.read_text()
