@@ -29,6 +29,7 @@ PROGRAM = "interdict-policy"
 
 COMMANDS = {
     "catalogue": "policy_schema.authoring.cli.catalogue",
+    "compile": "policy_schema.authoring.cli.compile",
     "diff": "policy_schema.authoring.cli.diff",
     "evidence": "policy_schema.authoring.cli.evidence",
     "exceptions": "policy_schema.authoring.cli.exceptions",

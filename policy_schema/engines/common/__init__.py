@@ -1,0 +1,1 @@
+"""What all engines need: which orders hold, what a tool is known by, what a person reads."""
