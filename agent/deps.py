@@ -32,7 +32,8 @@ from agent.host.clock import BUILD_TIME, Clock, SystemClock
 from agent.host.files import Tree, file_mark, read_bounded, take_lock
 from agent.host.service_manager import ServiceManager
 from agent.host.sessions import write_terminal_of
-from agent.host.users import own_uid, person_of
+from agent.host.state_folder import make_state_folder
+from agent.host.users import person_of
 from agent.inbox import GateSaid, Inbox
 from agent.inventory import SOURCES
 from agent.inventory.containers import container_of
@@ -117,22 +118,6 @@ def build_daemon(settings: Settings) -> Daemon:
     )
     gate = open_gate(settings, lambda event: base.inbox.put(GateSaid(event)))
     guardian = _guardian(base, watching, decider, actors, gate)
-    sources = Sources(
-        settings=settings,
-        decider=decider,
-        policy=base.policy,
-        memory=base.memory,
-        journal=base.journal,
-        outbox=outbox,
-        supervisor=supervisor,
-        messenger=messenger,
-        inbox=base.inbox,
-        views=base.views,
-        log=base.log,
-        watch_health=lambda: [*_health(settings, watching, supervisor), *guardian.health()],
-        guardian=guardian,
-        homes=functools.partial(_owners, settings),
-    )
     parts = Parts(
         settings=settings,
         clock=base.clock,
@@ -143,7 +128,9 @@ def build_daemon(settings: Settings) -> Daemon:
         decider=decider,
         policy=base.policy,
         outbox=outbox,
-        reporter=Reporter(sources, started_at=base.now()),
+        reporter=Reporter(
+            _sources(base, watching, decider, outbox, messenger, supervisor, guardian), started_at=base.now()
+        ),
         actors=actors,
         looker=watching.looker,
         examiner=watching.examiner,
@@ -164,7 +151,7 @@ def build_daemon(settings: Settings) -> Daemon:
 
 
 def _base(settings: Settings) -> _Base:
-    _make_state(settings.state_dir)
+    make_state_folder(settings.state_dir)
     unlock = take_lock(os.path.join(settings.state_dir, "lock"))
     if unlock is None:
         raise StateBroken(f"{settings.state_dir}: another agent uses it", "Stop that one first, or set state_dir.")
@@ -221,6 +208,35 @@ def _messenger(base: _Base) -> Messenger:
         link=_console_link(base.settings),
         key=base.key,
         now=base.now,
+    )
+
+
+def _sources(
+    base: _Base,
+    watching: _Watching,
+    decider: Decider,
+    outbox: Outbox,
+    messenger: Messenger,
+    supervisor: Supervisor,
+    guardian: Guardian,
+) -> Sources:
+    """What reports and views are made of."""
+    settings = base.settings
+    return Sources(
+        settings=settings,
+        decider=decider,
+        policy=base.policy,
+        memory=base.memory,
+        journal=base.journal,
+        outbox=outbox,
+        supervisor=supervisor,
+        messenger=messenger,
+        inbox=base.inbox,
+        views=base.views,
+        log=base.log,
+        watch_health=lambda: [*_health(settings, watching, supervisor), *guardian.health()],
+        guardian=guardian,
+        homes=functools.partial(_owners, settings),
     )
 
 
@@ -294,21 +310,6 @@ def _same_start_times(journal: Journal) -> None:
     if not boot or not processes.pin(processes.BootMark(boot, float(counted_from))):
         mark = processes.boot_mark()
         journal.set_meta(_BOOT, f"{mark.boot} {mark.time!r}")
-
-
-def _make_state(folder: str) -> None:
-    """The state folder: others may enter it to read the views, and nothing else."""
-    try:
-        os.makedirs(folder, mode=0o755, exist_ok=True)
-        status = os.stat(folder)
-    except OSError as error:
-        raise StateBroken(
-            f"{folder}: {error.strerror or error}", "Set state_dir to a folder that can be made."
-        ) from error
-    if sys.platform != "win32" and (status.st_uid != own_uid() or status.st_mode & 0o022):
-        raise StateBroken(
-            f"{folder} belongs to somebody else or can be written by others", "Remove it, or set state_dir."
-        )
 
 
 def _wording(base: _Base, decider: Callable[[], Decider]) -> Wording:

@@ -1,7 +1,7 @@
 """Chocolatey's packages, by the `.nuspec` in each one's folder; Chocolatey is not run.
 
 Where to look: `lib/NAME/NAME.nuspec` below `/ProgramData/chocolatey`. Many packages start an installer, which leaves an
-uninstall entry besides (`windows_programs`).
+uninstall entry besides (`windows-programs`).
 """
 
 from __future__ import annotations

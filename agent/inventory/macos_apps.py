@@ -32,9 +32,9 @@ _SUFFIX = ".app"
 
 
 class MacosApps:
-    """The source `macos_apps`."""
+    """The source `macos-apps`."""
 
-    name = "macos_apps"
+    name = "macos-apps"
 
     def collect(self, machine: Machine) -> Iterator[Found]:
         """See `Source.collect`."""

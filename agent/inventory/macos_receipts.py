@@ -24,9 +24,9 @@ _SUFFIX = ".plist"
 
 
 class MacosReceipts:
-    """The source `macos_receipts`."""
+    """The source `macos-receipts`."""
 
-    name = "macos_receipts"
+    name = "macos-receipts"
 
     def collect(self, machine: Machine) -> Iterator[Found]:
         """See `Source.collect`."""

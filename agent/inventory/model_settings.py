@@ -83,9 +83,9 @@ TABLE = (
 
 
 class ModelSettings:
-    """The source `model_settings`."""
+    """The source `model-settings`."""
 
-    name = "model_settings"
+    name = "model-settings"
 
     def collect(self, machine: Machine) -> Iterator[Found]:
         """See `Source.collect`."""

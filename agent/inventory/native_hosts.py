@@ -51,9 +51,9 @@ OF_USERS = (
 
 
 class NativeHosts:
-    """The source `native_hosts`."""
+    """The source `native-hosts`."""
 
-    name = "native_hosts"
+    name = "native-hosts"
 
     def collect(self, machine: Machine) -> Iterator[Found]:
         """See `Source.collect`."""

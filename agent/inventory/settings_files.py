@@ -1,4 +1,4 @@
-"""Where other tools keep their settings, and what a file says under named keys; for `mcp` and `model_settings`.
+"""Where other tools keep their settings, and what a file says under named keys; for `mcp` and `model-settings`.
 
 A file is reported under its own path. It is read, looked through and forgotten: what leaves here is what the caller's
 reader makes of it, which is names of models and packages.

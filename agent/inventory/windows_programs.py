@@ -47,9 +47,9 @@ _DOOR = Registry(registry.machine_keys, registry.user_keys, registry.loaded_home
 
 
 class WindowsPrograms:
-    """The source `windows_programs`."""
+    """The source `windows-programs`."""
 
-    name = "windows_programs"
+    name = "windows-programs"
 
     def __init__(self, door: Registry | None = None) -> None:
         # None: the running machine's own, where we run on Windows and look at it.

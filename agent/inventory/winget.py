@@ -1,7 +1,7 @@
 """What winget unpacked itself (its portable packages), by the folders in which they lie; winget is not run.
 
 Where to look: `Microsoft/WinGet/Packages` of each person, `WinGet/Packages` for everybody. The folder's name is the
-package's id and where it came from. What winget installed by an installer is an uninstall entry (`windows_programs`),
+package's id and where it came from. What winget installed by an installer is an uninstall entry (`windows-programs`),
 which says so; so is the version of a portable package.
 """
 

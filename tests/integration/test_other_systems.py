@@ -53,7 +53,7 @@ def _mac(root: Path) -> None:
     info = plistlib.loads((SAMPLES / "macos_apps/Info.plist").read_bytes())
     _put(root, "Applications/Setapp/Example.app/Contents/Info.plist", plistlib.dumps(info, fmt=plistlib.FMT_BINARY))
     _put(root, "Applications/Example.app/Contents/MacOS/Example", b"#!/bin/sh\n")
-    receipts = SAMPLES / "macos_receipts"
+    receipts = SAMPLES / "macos-receipts"
     _put(root, "private/var/db/receipts/tool.plist", (receipts / "com.example.pkg.tool.plist").read_bytes())
     _put(root, "private/var/db/receipts/tool.bom", b"BOMStore")
     _put(root, "System/Library/CoreServices/SystemVersion.plist", plistlib.dumps({"ProductVersion": "15.1"}))

@@ -144,7 +144,7 @@ def test_a_renamed_copy_is_known_by_its_signer_alone(real: Real, tmp_path: Path)
 def test_a_real_bundle_is_read(tmp_path: Path) -> None:
     bundle = zoo.package("node-notifier@10.0.1") / "vendor/mac.noindex/terminal-notifier.app"
     shutil.copytree(bundle, tmp_path / "Applications/terminal-notifier.app")
-    (one,) = _look(tmp_path, "macos_apps", Wanted())
+    (one,) = _look(tmp_path, "macos-apps", Wanted())
     assert (one.app, one.version) == ("macos:nl.superalloy.oss.terminal-notifier", "1.7.2")
 
 

@@ -34,7 +34,7 @@ MODELS: dict[str, object] = {
 }
 RULES = rulebook(ban(), model_bans=[MODELS]).for_device(Device("d-1"))
 AIDER = Observation(
-    "model_settings", Face.SETTING, "/home/li/.aider.conf.yml", owner="li", uid=1000, name="aider", home="/home/li",
+    "model-settings", Face.SETTING, "/home/li/.aider.conf.yml", owner="li", uid=1000, name="aider", home="/home/li",
     setting="model:anthropic/claude-sonnet-4-5",
 )  # fmt: skip
 WEAK_MODEL = AIDER._replace(setting="model:claude-3-haiku")

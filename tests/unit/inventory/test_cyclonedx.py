@@ -42,7 +42,7 @@ def rows(document: dict[str, object], part: str = "components") -> list[dict[str
 SEEN = {
     "a package": Observation("npm", Face.PACKAGE, "/a", "li", 1, "x", "1.0", "pkg:npm/x@1.0", manager="npm"),
     "an extension": Observation("vscode", Face.EXTENSION, "/e", name="E", extension="vscode:a.e"),
-    "an app without a version": Observation("macos_apps", Face.APP, "/A.app", name="A", app="macos:com.a"),
+    "an app without a version": Observation("macos-apps", Face.APP, "/A.app", name="A", app="macos:com.a"),
     "a program with a hash": Observation("executables", Face.EXECUTABLE, "/bin/x", sha256="0" * 64),
     "a name with an escape sequence": Observation("npm", Face.PACKAGE, "/a\x1b[2J", name="\x1b[31mred\udcff"),
 }

@@ -131,15 +131,15 @@ def test_a_plugin_whose_name_is_no_text_is_found(machine: MachineFolder) -> None
 @pytest.mark.parametrize("place", [*native_hosts.OF_USERS, *native_hosts.SYSTEM])
 def test_a_native_messaging_host_is_found_in(place: str, machine: MachineFolder) -> None:
     path = f"{_placed(place, 0)}/{HOST}.json"
-    machine.file(path, sample("native_hosts", f"{HOST}.json"))
-    (one,) = seen(machine.look("native_hosts"))
+    machine.file(path, sample("native-hosts", f"{HOST}.json"))
+    (one,) = seen(machine.look("native-hosts"))
     assert (one.face, one.extension, one.name, one.path) == (Face.EXTENSION, f"native_host:{HOST}", HOST, path)
 
 
 HOSTS = {
-    "a manifest": (sample("native_hosts", f"{HOST}.json"), HOST),
-    "half a manifest": (sample("native_hosts", "broken.json"), "not JSON"),
-    "a name that is a path": (sample("native_hosts", "hostile.json"), "names no native messaging host"),
+    "a manifest": (sample("native-hosts", f"{HOST}.json"), HOST),
+    "half a manifest": (sample("native-hosts", "broken.json"), "not JSON"),
+    "a name that is a path": (sample("native-hosts", "hostile.json"), "names no native messaging host"),
     "no name": (b"{}", "names no native messaging host"),
     "a name of a thousand letters": (json.dumps({"name": "a" * 1000}).encode(), "names no native messaging host"),
 }
@@ -155,10 +155,10 @@ def test_a_manifest_names_its_host_or_is_refused(data: bytes, expected: str) -> 
 
 def test_a_host_whose_manifest_cannot_be_read_is_called_as_its_file(machine: MachineFolder) -> None:
     place = "/home/li/.config/google-chrome/NativeMessagingHosts"
-    machine.file(f"{place}/com.acme.bot.json", sample("native_hosts", "broken.json"))
+    machine.file(f"{place}/com.acme.bot.json", sample("native-hosts", "broken.json"))
     machine.file(f"{place}/not a host.json", b"{")
     machine.file(f"{place}/readme.txt", b"")
-    found = machine.look("native_hosts")
+    found = machine.look("native-hosts")
     assert [one.extension for one in seen(found)] == ["native_host:com.acme.bot"]
     assert {place.where.rpartition("/")[2] for place in unknown(found)} == {"com.acme.bot.json", "not a host.json"}
 
@@ -194,4 +194,4 @@ def test_with_no_policy_there_is_no_residue(machine: MachineFolder) -> None:
 
 def test_a_trial_looks_at_homes_only(machine: MachineFolder) -> None:
     machine.file("/var/lib/acme/x", b"")
-    assert seen(machine.look("residue", "native_hosts", "vim", wanted=WANTED, system=False)) == []
+    assert seen(machine.look("residue", "native-hosts", "vim", wanted=WANTED, system=False)) == []

@@ -15,7 +15,7 @@ from policy_schema.rules.observation import Face
 from tests.fakes.machine_folder import SAMPLES, MachineFolder, seen, unknown
 from tests.fakes.signed_programs import APPLE, signed_macho
 
-FOLDER = SAMPLES / "macos_apps"
+FOLDER = SAMPLES / "macos-apps"
 GOOD = Bundle("com.example.desktop", "Example Desktop", "1.4.2", "Example")
 
 
@@ -88,23 +88,23 @@ PLACES = {
 @pytest.mark.parametrize(("path", "home"), PLACES.items(), ids=PLACES.keys())
 def test_an_application_is_found_in(path: str, home: str, machine: MachineFolder) -> None:
     app(machine, path)
-    found = machine.look("macos_apps")
+    found = machine.look("macos-apps")
     (one,) = seen(found)
     assert (one.path, one.face, one.home, one.app) == (path, Face.APP, home, "macos:com.example.desktop")
     assert (one.name, one.version, one.owner) == ("Example Desktop", "1.4.2", "li")
     assert found.complete
-    assert path.rpartition("/")[0] in found.watch["macos_apps"]
+    assert path.rpartition("/")[0] in found.watch["macos-apps"]
 
 
 def test_what_is_unpacked_deep_in_downloads_is_not_looked_for(machine: MachineFolder) -> None:
     app(machine, "/home/li/Downloads/project/Example.app")
-    assert seen(machine.look("macos_apps")) == []
+    assert seen(machine.look("macos-apps")) == []
 
 
 def test_an_application_of_ios(machine: MachineFolder) -> None:
     machine.file("/Applications/Example.app/Wrapper/Inner.app/Info.plist", info("com.example.phone", "2.0"))
     machine.link("/Applications/Example.app/WrappedBundle", "Wrapper/Inner.app")
-    (one,) = seen(machine.look("macos_apps"))
+    (one,) = seen(machine.look("macos-apps"))
     assert (one.app, one.version) == ("macos:com.example.phone", "2.0")
 
 
@@ -114,7 +114,7 @@ def test_applications_inside_each_other_say_so(machine: MachineFolder) -> None:
     app(machine, outer)
     app(machine, helper, info("com.example.desktop.helper"))
     app(machine, login, info("com.example.desktop.login"))
-    assert {one.path: (one.container, one.container_path) for one in seen(machine.look("macos_apps"))} == {
+    assert {one.path: (one.container, one.container_path) for one in seen(machine.look("macos-apps"))} == {
         outer: ("", ""),
         helper: ("macos:com.example.desktop", outer),
         login: ("macos:com.example.desktop.helper", helper),
@@ -125,7 +125,7 @@ def test_a_link_and_its_application_are_one(machine: MachineFolder) -> None:
     app(machine, "/opt/tool/Example.app")
     machine.link("/Applications/Example.app", "../opt/tool/Example.app")
     machine.link("/home/li/Applications/Mine.app", "/opt/tool/Example.app")
-    (one,) = seen(machine.look("macos_apps"))
+    (one,) = seen(machine.look("macos-apps"))
     assert (one.path, one.links) == ("/opt/tool/Example.app", ("/Applications/Example.app",))
 
 
@@ -133,16 +133,16 @@ def test_a_link_and_its_application_are_one(machine: MachineFolder) -> None:
 def test_the_signer_is_that_of_its_program(program: str, machine: MachineFolder) -> None:
     app(machine, "/Applications/Example.app", info(CFBundleExecutable=program))
     machine.file(f"/Applications/Example.app/Contents/MacOS/{program}", signed_macho(), 0o755)
-    (one,) = seen(machine.look("macos_apps", wanted=Wanted(signers=frozenset({APPLE}))))
+    (one,) = seen(machine.look("macos-apps", wanted=Wanted(signers=frozenset({APPLE}))))
     assert one.signer == APPLE
-    (one,) = seen(machine.look("macos_apps"))
+    (one,) = seen(machine.look("macos-apps"))
     assert one.signer == "", "nobody asks for one"
 
 
 def test_without_a_usable_info_plist_it_is_called_as_its_folder_and_known_by_its_signer(machine: MachineFolder) -> None:
     app(machine, "/Applications/tool.app", (FOLDER / "hostile.Info.plist").read_bytes())
     machine.file("/Applications/tool.app/Contents/MacOS/tool", signed_macho(), 0o755)
-    found = machine.look("macos_apps", wanted=Wanted(signers=frozenset({APPLE})))
+    found = machine.look("macos-apps", wanted=Wanted(signers=frozenset({APPLE})))
     (one,) = seen(found)
     assert (one.name, one.app, one.version, one.signer) == ("tool", "", "", APPLE)
     assert [place.where for place in unknown(found)] == ["/Applications/tool.app/Contents/Info.plist"]
@@ -175,7 +175,7 @@ def _sparse(path: os.PathLike[str]) -> None:
 def test_a_hostile_bundle_hides_no_other(name: str, machine: MachineFolder) -> None:
     HOSTILE[name](machine.at("/home/li/Applications/A.app/Contents"))
     app(machine, "/home/li/Applications/Example.app")
-    found = machine.look("macos_apps")
+    found = machine.look("macos-apps")
     assert "macos:com.example.desktop" in [one.app for one in seen(found)]
     assert all(place.where == "/home/li/Applications/A.app/Contents/Info.plist" for place in unknown(found))
     assert "shadow" not in repr(found)
@@ -186,10 +186,10 @@ def test_applications_without_end_inside_each_other_are_left(machine: MachineFol
     for _ in range(12):
         app(machine, path)
         path += "/Contents/Resources/A.app"
-    assert len(seen(machine.look("macos_apps"))) == 4
+    assert len(seen(machine.look("macos-apps"))) == 4
 
 
 def test_a_mac_without_applications_costs_nothing_and_says_where_they_would_be(machine: MachineFolder) -> None:
-    found = machine.look("macos_apps")
+    found = machine.look("macos-apps")
     assert (seen(found), found.complete, found.coverage[0].roots) == ([], True, ())
-    assert "/home/li/Applications" in found.watch["macos_apps"]
+    assert "/home/li/Applications" in found.watch["macos-apps"]

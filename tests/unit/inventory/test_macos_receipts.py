@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent.inventory.macos_formats import Receipt, parse_receipt
 from tests.fakes.machine_folder import SAMPLES, MachineFolder, seen, unknown
 
-FOLDER = SAMPLES / "macos_receipts"
+FOLDER = SAMPLES / "macos-receipts"
 GOOD = (FOLDER / "com.example.pkg.tool.plist").read_bytes()
 
 
@@ -47,7 +47,7 @@ def test_installed_packages_are_found(place: str, machine: MachineFolder) -> Non
     machine.file(f"{place}/com.example.forgotten.plist", GOOD)
     if place.startswith("/private"):
         machine.link("/var", "private/var")
-    found = machine.look("macos_receipts")
+    found = machine.look("macos-receipts")
     (one,) = seen(found)
     assert (one.path, one.purl) == (f"{place}/com.example.pkg.tool.plist", "pkg:macos-pkg/com.example.pkg.tool@1.2.3")
     assert (one.name, one.version, one.manager) == ("com.example.pkg.tool", "1.2.3", "installer")
@@ -58,7 +58,7 @@ def test_one_that_cannot_be_read_is_unknown_and_hides_no_other(machine: MachineF
     for name, data in (("a", (FOLDER / "broken.plist").read_bytes()), ("b", GOOD)):
         machine.file(f"/var/db/receipts/{name}.plist", data)
         machine.file(f"/var/db/receipts/{name}.bom")
-    found = machine.look("macos_receipts")
+    found = machine.look("macos-receipts")
     assert [one.name for one in seen(found)] == ["com.example.pkg.tool"]
     assert [place.where for place in unknown(found)] == ["/var/db/receipts/a.plist"]
 
@@ -66,4 +66,4 @@ def test_one_that_cannot_be_read_is_unknown_and_hides_no_other(machine: MachineF
 def test_a_trial_looks_at_homes_only(machine: MachineFolder) -> None:
     machine.file("/var/db/receipts/a.plist", GOOD)
     machine.file("/var/db/receipts/a.bom")
-    assert seen(machine.look("macos_receipts", system=False)) == []
+    assert seen(machine.look("macos-receipts", system=False)) == []

@@ -54,10 +54,10 @@ FILES: dict[str, tuple[str, str, list[str]]] = {
 @pytest.mark.parametrize("sample", FILES)
 def test_the_models_of_a_settings_file_and_nothing_else(sample: str, machine: MachineFolder) -> None:
     tool, path, expected = FILES[sample]
-    data = (SAMPLES / "model_settings" / sample).read_bytes()
+    data = (SAMPLES / "model-settings" / sample).read_bytes()
     assert b"PLANTED" in data or sample == "llm.txt"
     machine.file(path, data)
-    found = machine.look("model_settings")
+    found = machine.look("model-settings")
     assert [one.setting for one in seen(found)] == [f"model:{name}" for name in expected]
     assert {(one.name, one.face, one.path) for one in seen(found)} == {(tool, Face.SETTING, path)}
     assert unknown(found) == []
@@ -73,7 +73,7 @@ def test_every_place_and_key_of_the_table_is_looked_at(row: Settings, machine: M
             if place.startswith(above):
                 machine.file(folder + place.removeprefix(above), data)
                 break
-    mine = [one for one in seen(machine.look("model_settings", project_roots=["/srv"])) if one.name == row.tool]
+    mine = [one for one in seen(machine.look("model-settings", project_roots=["/srv"])) if one.name == row.tool]
     assert {one.setting for one in mine} == {"model:acme-1"}
     assert len({one.path for one in mine}) == len(places)
 
@@ -123,14 +123,14 @@ def test_what_looks_like_the_name_of_a_model(text: str, expected: str) -> None:
 
 def test_a_name_that_cannot_be_read_is_unknown(machine: MachineFolder) -> None:
     machine.file("/home/li/.aider.conf.yml", "model: *mine\nweak-model: gpt-4o\n")
-    found = machine.look("model_settings")
+    found = machine.look("model-settings")
     assert [one.setting for one in seen(found)] == ["model:gpt-4o"]
     assert [place.reason for place in unknown(found)] == ["the name of a model is written in a way that is not read"]
 
 
 def test_a_project_s_settings_are_a_project_s(machine: MachineFolder) -> None:
     machine.file("/home/li/src/app/.aider.conf.yml", "model: gpt-4o\n")
-    (one,) = seen(machine.look("model_settings", project_roots=["/home/li/src"]))
+    (one,) = seen(machine.look("model-settings", project_roots=["/home/li/src"]))
     assert (one.path, one.project, one.home) == ("/home/li/src/app/.aider.conf.yml", True, "/home/li")
 
 
@@ -138,7 +138,7 @@ def test_two_homes_have_settings_of_their_own(machine: MachineFolder) -> None:
     machine.home("zo")
     for name in ("li", "zo"):
         machine.file(f"/home/{name}/.aider.conf.yml", "model: gpt-4o\n")
-    assert [one.path for one in seen(machine.look("model_settings"))] == [
+    assert [one.path for one in seen(machine.look("model-settings"))] == [
         "/home/li/.aider.conf.yml",
         "/home/zo/.aider.conf.yml",
     ]

@@ -19,7 +19,7 @@ from policy_schema.rules.observation import Face, Observation, Unknown
 from tests.fakes.machine_folder import SAMPLES, MachineFolder, seen, unknown
 from tests.fakes.registry_hive import HiveFile, below, hive_of, read_export
 
-EXPORT = read_export((SAMPLES / "windows_programs" / "uninstall.reg").read_text())
+EXPORT = read_export((SAMPLES / "windows-programs" / "uninstall.reg").read_text())
 MACHINE, PERSON = EXPORT["HKEY_LOCAL_MACHINE"], EXPORT["HKEY_CURRENT_USER"]
 UNINSTALL = r"Software\Microsoft\Windows\CurrentVersion\Uninstall"
 PORTABLE = "/AppData/Local/Microsoft/WinGet/Packages/Anthropic.ClaudeCode_Microsoft.Winget.Source_8wekyb3d8bbwe"
@@ -97,7 +97,7 @@ def windows(machine: MachineFolder) -> None:
 def test_every_entry_of_the_machine_and_of_each_person_is_found(machine: MachineFolder) -> None:
     windows(machine)
     machine.at("/Users/li/AppData/Local/AnthropicClaude").mkdir(parents=True)
-    found = machine.look("windows_programs")
+    found = machine.look("windows-programs")
     assert {one.name: (one.version, one.manager) for one in seen(found)} == OF_MACHINE | OF_LI
     rows = {one.name: one for one in seen(found)}
     claude = rows["Claude"]
@@ -117,8 +117,8 @@ def test_every_entry_of_the_machine_and_of_each_person_is_found(machine: Machine
 def test_the_same_portable_package_is_seen_by_its_folder(machine: MachineFolder) -> None:
     windows(machine)
     machine.file(f"/Users/li{PORTABLE}/claude.exe")
-    paths = {one.source: one.path for one in seen(machine.look("windows_programs", "winget")) if "winget" in one.purl}
-    assert paths == {"windows_programs": f"/Users/li{PORTABLE}", "winget": f"/Users/li{PORTABLE}"}
+    paths = {one.source: one.path for one in seen(machine.look("windows-programs", "winget")) if "winget" in one.purl}
+    assert paths == {"windows-programs": f"/Users/li{PORTABLE}", "winget": f"/Users/li{PORTABLE}"}
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_person_s_entry_cannot_point_at_what_is_another_s(location: str, machi
     windows(machine)
     row = {"DisplayName": "Claude", "InstallLocation": location}
     machine.file("/Users/li/NTUSER.DAT", HiveFile(below(UNINSTALL, {"Claude": row})).data)
-    one = next(one for one in seen(machine.look("windows_programs")) if one.name == "Claude")
+    one = next(one for one in seen(machine.look("windows-programs")) if one.name == "Claude")
     assert one.path == "/Users/li/NTUSER.DAT#Claude"
 
 
@@ -154,7 +154,7 @@ BROKEN = {
 def test_a_hive_that_cannot_be_read_whole_is_unknown_and_hides_no_other(data: bytes, machine: MachineFolder) -> None:
     windows(machine)
     machine.file("/Users/li/NTUSER.DAT", data)
-    found = machine.look("windows_programs")
+    found = machine.look("windows-programs")
     assert {one.name for one in seen(found)} >= set(OF_MACHINE)
     assert [place.where for place in unknown(found)] == ["/Users/li/NTUSER.DAT"]
 
@@ -165,13 +165,13 @@ def test_a_pipe_or_a_link_out_instead_of_a_hive_is_not_waited_for(machine: Machi
     os.mkfifo(machine.at("/Users/li/NTUSER.DAT"))
     machine.at("/Users/wang").mkdir()
     machine.at("/Users/wang/NTUSER.DAT").symlink_to("/etc/shadow")
-    found = machine.look("windows_programs")
+    found = machine.look("windows-programs")
     assert [place.where for place in unknown(found)] == ["/Users/li/NTUSER.DAT"]
     assert {one.name for one in seen(found)} == set(OF_MACHINE)
 
 
 def test_a_machine_without_windows_says_nothing(machine: MachineFolder) -> None:
-    found = machine.look("windows_programs")
+    found = machine.look("windows-programs")
     assert (seen(found), found.complete) == ([], True)
 
 
@@ -204,7 +204,7 @@ def through(machine: MachineFolder, registry: Registry) -> list[Found]:
 
 def test_through_the_door_the_same_is_seen_as_in_the_hives(machine: MachineFolder) -> None:
     windows(machine)
-    by_hive = {one.path: one for one in seen(machine.look("windows_programs"))}
+    by_hive = {one.path: one for one in seen(machine.look("windows-programs"))}
     machine.at("/Users/li/NTUSER.DAT").write_bytes(b"held by Windows while li is logged in")
     by_door = {one.path: one for one in through(machine, door()) if isinstance(one, Observation)}
     assert by_door == by_hive

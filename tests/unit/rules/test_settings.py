@@ -75,7 +75,7 @@ MODELS: dict[str, object] = {
     "stages": [{"from": format_instant(NOTIFY), "action": "notify"}],
     "scope": {"regions": [], "groups": [], "except_groups": [], "kinds": ["workstation"], "ownership": ["company"]},
 }
-AIDER = Observation("model_settings", Face.SETTING, PATH, name="aider", setting="model:anthropic/claude-sonnet-4-5")
+AIDER = Observation("model-settings", Face.SETTING, PATH, name="aider", setting="model:anthropic/claude-sonnet-4-5")
 SERVER = Observation("mcp", Face.SETTING, PATH, name="cursor", setting="mcp:pkg:npm/%40anthropic-ai/claude-code")
 
 
