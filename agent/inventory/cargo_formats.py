@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from agent.inventory.json_object import read_object
+from agent.inventory.toml_subset import read_toml
 
 MAX_CRATES = 5_000
 MAX_PROGRAMS = 200
@@ -35,15 +35,9 @@ def parse_crates_toml(data: bytes) -> list[Crate]:
     """`.crates.toml`: `"NAME VERSION (SOURCE)" = [programs]` under `[v1]`. The source is not kept.
 
     Raises:
-        ValueError: not TOML, or without such a table.
+        ValueError: not TOML as it is read here, or without such a table.
     """
-    try:
-        value: object = tomllib.loads(data.decode("utf-8", "replace"))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    except ValueError:
-        raise ValueError("not TOML") from None
-    listed = value.get("v1") if isinstance(value, dict) else None
+    listed = read_toml(data).get("v1")
     if not isinstance(listed, dict):
         raise ValueError("no table of installed crates in it")
     return _crates(listed)

@@ -7,10 +7,10 @@ Rules: the on-disk layout of containers/storage (podman, buildah), and of Docker
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import NamedTuple
 
 from agent.inventory.json_object import read_json, read_object, text_of
+from agent.inventory.toml_subset import read_toml
 
 MAX_CONTAINERS = 2_000
 MAX_LOWER = 500
@@ -101,15 +101,9 @@ def parse_storage_settings(data: bytes) -> list[str]:
     """The folders that `storage.conf` names: `graphroot` and `rootless_storage_path`.
 
     Raises:
-        ValueError: not TOML.
+        ValueError: not TOML as it is read here.
     """
-    try:
-        value: object = tomllib.loads(data.decode("utf-8", "replace"))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    except ValueError:
-        raise ValueError("not TOML") from None
-    storage = value.get("storage") if isinstance(value, dict) else None
+    storage = read_toml(data).get("storage")
     fields = storage if isinstance(storage, dict) else {}
     return [path for key in ("graphroot", "rootless_storage_path") if (path := _folder(fields.get(key)))]
 
