@@ -20,7 +20,7 @@ MAX_LISTS = 20_000
 _MAX_KNOWN = 1_000
 _RECORDS = (
     deb.INFO,
-    *(join(place, rpm.DATABASE) for place in rpm.FOLDERS),
+    *rpm.RECORDS,
     *(join(place, apk.DATABASE) for place in apk.FOLDERS),
     pacman.FOLDER,
 )

@@ -55,6 +55,14 @@ class _Header(NamedTuple):
             at = self._string(at)[1]
         return self._string(at)[0]
 
+    def positions(self, tag: int, items: set[bytes]) -> set[int]:
+        """Where in an array of strings these stand."""
+        kind, offset, count = self.entries.get(tag, (0, 0, 0))
+        if kind != _STRING_ARRAY or offset < 0:
+            return set()
+        rows = self.data[self.start + offset :].split(b"\0", count)[:count]
+        return {position for position, row in enumerate(rows) if row in items}
+
     def _string(self, at: int) -> tuple[bytes, int]:
         end = self.data.find(b"\0", at, at + _MAX_TEXT) if at >= self.start else -1
         if end < 0:
@@ -82,6 +90,27 @@ def file_of(data: bytes, position: int) -> bytes:
     if folder is None:
         raise ValueError("it has no such file")
     return header.item(_DIR_NAMES, folder) + header.item(_BASE_NAMES, position)
+
+
+def brings(data: bytes, paths: list[bytes]) -> bool:
+    """True if the package's list of files has one of these paths, whose last part is the same. Raises ValueError."""
+    header = _read(data)
+    name = paths[0].rpartition(b"/")[2] + b"\0"
+    kind, offset, count = header.entries.get(_BASE_NAMES, (0, 0, 0))
+    start = header.start + offset
+    found = data.find(name, start) if kind == _STRING_ARRAY and start >= header.start else -1
+    if found < 0:
+        return False  # of nearly every package: no more of it is read
+    folders = header.positions(_DIR_NAMES, {path.removesuffix(name[:-1]) for path in paths})
+    at, position = start, 0
+    while found >= 0 and folders:
+        position += data.count(b"\0", at, found)
+        if position >= count:
+            return False
+        if (found == start or data[found - 1] == 0) and header.number(_DIR_INDEXES, position) in folders:
+            return True
+        at, found = found, data.find(name, found + 1)
+    return False
 
 
 def _read(data: bytes) -> _Header:
