@@ -28,6 +28,7 @@ from agent.findings import is_still_taken
 from agent.guardian import Guardian
 from agent.host import processes
 from agent.host.clock import Clock
+from agent.host.essentials import find_essentials, own_folders
 from agent.host.service_manager import ServiceManager
 from agent.inbox import Inbox
 from agent.looker import Looker
@@ -306,11 +307,22 @@ class Daemon:
     def _want(self, rules: DeviceRules) -> None:
         """Everybody who looks learns what to look for."""
         self._p.content.want(rules)
-        self._p.decider.guarded = protected_hits(rules, self._p.content)
-        for ban, why in self._p.decider.guarded.items():
-            self._p.log.write(Event.GUARD, ban=ban, why=why)
+        self._ask_the_guard(rules)
         self._p.decider.adopt(rules)
         self._p.looker.want(rules)
+
+    def _ask_the_guard(self, rules: DeviceRules) -> None:
+        """What the policy must not touch on this very machine: such bans are left out, and said to be."""
+        p = self._p
+        there = find_essentials()
+        own = own_folders(p.settings.state_dir)
+        hits = protected_hits(rules, p.content, there, own=own, signer=lambda path: p.content.signer(path).key)
+        for ban, why in hits.items():
+            p.log.write(Event.GUARD, ban=ban, why=why)
+            if p.decider.guarded.get(ban) != why:
+                p.journal.add_event(self._now(), -1, {"event": "guard", "ban": ban, "why": why})
+        p.decider.guarded = hits
+        p.guardian.protect(there)
 
     def _look_at_settings(self) -> None:
         """Fleet management replaces the file and tells nobody."""

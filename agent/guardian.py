@@ -59,7 +59,6 @@ class Doors(NamedTuple):
     looker: Looker
     people: Callable[[], Iterable[int]]
     """Everybody with a home here."""
-    protected: tuple[str, ...] = PROTECTED_PROGRAMS
 
 
 class Reading(Protocol):
@@ -87,6 +86,7 @@ class Guardian:
         self._d, self._decider, self._memory, self._journal = doors, decider, memory, journal
         self._inbox, self._log, self._clock, self._read = inbox, log, clock, read
         self._written: object = None
+        self._protected: tuple[str, ...] = tuple(path for path in PROTECTED_PROGRAMS if path.startswith("/"))
         self._packages: dict[str, str] = {}
         self._entries: dict[str, tuple[str, ...]] = {}
         self._wanted: queue.SimpleQueue[dict[str, str]] = queue.SimpleQueue()
@@ -109,17 +109,21 @@ class Guardian:
         orders = composing.compose(rules, self._remembered(now), now)
         # A floor under a clock that is right changes nothing for the gate, and moves with every signed timestamp.
         needed = floor if now <= floor else 0
-        key = (rules.book.data, rules.device, orders, needed)
+        key = (rules.book.data, rules.device, orders, needed, self._protected)
         if key == self._written:
             return
         serial = int(self._journal.meta(_SERIAL) or 0) + 1
         self._journal.set_meta(_SERIAL, str(serial))
-        self._d.write(composing.document(orders, rules, serial=serial, floor=floor, protected=self._d.protected))
+        self._d.write(composing.document(orders, rules, serial=serial, floor=floor, protected=self._protected))
         self._written = key
         self._d.keeper.orders(serial)
         self._log.write(
             Event.GATE, what="orders", serial=serial, enforced=len(orders.enforce), spared=len(orders.spare)
         )
+
+    def protect(self, paths: Iterable[str]) -> None:
+        """What this machine cannot do without, as it was found: no start of it is ever asked about."""
+        self._protected = tuple(sorted(path for path in paths if path.startswith("/")))
 
     def read(self, stop: threading.Event) -> None:
         """A thread's body: reads the entry files of packages, which may lie in homes that do not answer."""

@@ -8,16 +8,8 @@ from policy_schema.document.catalogue import load_catalogue
 from policy_schema.document.checks.subject import Lint
 from policy_schema.document.problems import Path, Problem
 from policy_schema.document.tool import Tool
-from policy_schema.rules.guard import protected_name, protected_package, protected_place
+from policy_schema.rules.guard import SHARED_FOLDERS, protected_package, protected_place, touched
 from policy_schema.rules.identity import parse_purl
-
-_SHARED = """
-    ~ ~/.cache ~/.config ~/.local ~/.local/bin ~/.local/lib ~/.local/share ~/.local/state ~/.npm ~/.nvm ~/.venv ~/bin
-    ~/AppData ~/AppData/Local ~/AppData/Local/Programs ~/AppData/Roaming ~/Applications ~/Desktop ~/Documents
-    ~/Downloads ~/Library /opt/homebrew /opt/homebrew/Caskroom /opt/homebrew/Cellar
-    /usr/local/Caskroom /usr/local/Cellar /home/linuxbrew"""
-SHARED_FOLDERS = frozenset(_SHARED.split()) | {"~/Library/Application Support"}
-"""Folders of everybody: whatever lies in them is not one tool's."""
 
 
 def defined_ids(lint: Lint) -> Iterator[Problem]:
@@ -82,15 +74,26 @@ def folder_wrong(folder: str) -> tuple[str, str] | None:
 
 
 def _protected(tool: Tool) -> Iterator[str]:
-    for name in tool.faces.executables.names:
-        if protected_name(name):
-            yield f"the program {name}"
-    for purl in tool.faces.packages:
-        if protected_package(parse_purl(purl).key):
-            yield f"the package {purl}"
-    for folder in tool.faces.executables.folders:
-        if why := protected_place(folder):
-            yield f"{folder} ({why})"
+    faces = tool.faces
+    yield from (f"the package {purl}" for purl in faces.packages if protected_package(parse_purl(purl).key))
+    yield from touched(
+        names=faces.executables.names,
+        folders=faces.executables.folders,
+        apps=_apps(tool),
+        signers=_signers(tool),
+    )
+
+
+def _apps(tool: Tool) -> Iterator[str]:
+    apps = tool.faces.apps
+    for kind, ids in (("macos", apps.macos), ("windows", apps.windows), ("linux", apps.linux)):
+        yield from (f"{kind}:{one}" for one in ids)
+
+
+def _signers(tool: Tool) -> Iterator[str]:
+    signers = tool.faces.signers
+    yield from (f"apple:{one.team}/{one.identifier}" for one in signers.apple)
+    yield from (f"authenticode:{one.subject}/{one.product}" for one in signers.authenticode)
 
 
 def _values(tool: Tool) -> Iterator[tuple[str, ...]]:
