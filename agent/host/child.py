@@ -32,7 +32,7 @@ MOST_BYTES = 8_000_000
 FALLBACK_USER = "nobody"
 GATE_PROGRAM = "interdict-gate"
 """The gate's own small executable, beside ours, where we are frozen."""
-GATE_RIGHTS = ("sys_admin", "sys_ptrace", "dac_read_search")
+GATE_RIGHTS = ("sys_admin", "sys_ptrace", "dac_read_search", "lease")
 _COMPLAINTS = 64 * 1024
 
 
@@ -176,7 +176,7 @@ class Service:
 
 
 def gate_command(arguments: Sequence[str], user: str | None) -> list[str]:
-    """The command line that starts the gate: from source, installed, or frozen; as `user` with its three rights."""
+    """The command line that starts the gate: from source, installed, or frozen; as `user` with its four rights."""
     if getattr(sys, "frozen", False):
         program = [os.path.join(os.path.dirname(sys.executable), GATE_PROGRAM)]
     else:
@@ -214,7 +214,7 @@ def start_service(command: Sequence[str]) -> Service:
 
 
 def _as_user(user: str | None) -> list[str]:
-    """What gives all rights away but the gate's three; nothing where there is no such user or no `setpriv`."""
+    """What gives all rights away but the gate's four; nothing where there is no such user or no `setpriv`."""
     if user is None or sys.platform != "linux":
         return []
     import pwd

@@ -17,9 +17,9 @@ AGENT, GATE = read_unit(UNITS / "interdict.service"), read_unit(UNITS / "interdi
 OWN_MOUNTS = ("Protect", "Private", "ReadOnly", "Inaccessible", "RootDirectory", "TemporaryFileSystem", "BindPaths")
 
 
-def test_the_gate_has_the_three_rights_that_the_agent_gives_it_too() -> None:
+def test_the_gate_has_the_four_rights_that_the_agent_gives_it_too() -> None:
     named = {right.removeprefix("CAP_").lower() for right in GATE["AmbientCapabilities"].split()}
-    assert named == set(GATE_RIGHTS)
+    assert named == set(GATE_RIGHTS) and len(named) == 4
     assert GATE["CapabilityBoundingSet"] == GATE["AmbientCapabilities"]
 
 
