@@ -143,7 +143,9 @@ def test_a_broken_list_is_unknown_and_the_other_counts(machine: MachineFolder) -
     machine.file("/home/li/.cargo/.crates.toml", b"\x00")
     found = machine.look("cargo")
     assert [one.name for one in seen(found)] == ["tiny-agent"]
-    assert unknown(found) == [Unknown("/home/li/.cargo/.crates.toml", "line 1 is not written in a way that is read here")]
+    assert unknown(found) == [
+        Unknown("/home/li/.cargo/.crates.toml", "line 1 is not written in a way that is read here")
+    ]
 
 
 def test_a_list_that_leads_out_of_the_tree_is_not_followed(machine: MachineFolder, tmp_path: Path) -> None:

@@ -131,9 +131,7 @@ def test_a_profile_of_one_package_is_a_link_to_its_programs(machine: MachineFold
     machine.file(f"{CLAUDE}/bin/claude", "#!/bin/sh\n", 0o755)
     machine.link(f"{PROFILE}/bin", f"{CLAUDE}/bin")
     machine.link("/home/li/.nix-profile", PROFILE)
-    assert [(one.name, one.links) for one in seen(machine.look("nix"))] == [
-        ("claude-code", (f"{PROFILE}/bin/claude",))
-    ]
+    assert [(one.name, one.links) for one in seen(machine.look("nix"))] == [("claude-code", (f"{PROFILE}/bin/claude",))]
 
 
 def test_what_lies_in_the_store_alone_is_not_installed(machine: MachineFolder) -> None:
