@@ -19,8 +19,8 @@ SAYS = "fapolicyd"
 NPM_PREFIXES = ("/usr/lib/node_modules", "/usr/local/lib/node_modules")
 """Where npm puts global packages on Linux: the prefix of the system's node and that of one built from source."""
 DENY = "deny_syslog perm=execute all :"
-REST = """# Interdict: the end of the list. What no rule before this one names is allowed, so that a machine which keeps no
-# list of trusted files refuses nothing but what the policy bans. Leave this file out where you keep such a list.
+REST = """# Interdict: the end of the list. What no rule before this one names is allowed, so that a machine
+# which keeps no list of trusted files refuses nothing but what the policy bans. Leave this file out where you keep one.
 allow perm=any all : all
 """
 
