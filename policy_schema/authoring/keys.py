@@ -51,11 +51,15 @@ def new_person(name: str) -> NewPerson:
     return NewPerson(name, make_key(name), make_key(name))
 
 
+def slug(name: str) -> str:
+    """A name as the beginning of a file name: `li-wei`."""
+    plain = unicodedata.normalize("NFKC", name).lower()
+    return (re.sub(r"\W+", "-", plain).strip("-_") or "signer")[:60]
+
+
 def key_file(folder: Path, key: Key, use: Use) -> Path:
     """Where the private half of a key lies."""
-    plain = unicodedata.normalize("NFKC", owner(key)).lower()
-    slug = re.sub(r"\W+", "-", plain).strip("-_") or "signer"
-    return folder / f"{slug[:60]}.{use}.{key.keyid[:8]}.pem"
+    return folder / f"{slug(owner(key))}.{use}.{key.keyid[:8]}.pem"
 
 
 def key_rows(root: Root, folder: Path) -> tuple[KeyRow, ...]:
@@ -85,6 +89,18 @@ def write_key(folder: Path, signer: CryptoSigner, use: Use, passphrase: str) -> 
     path = key_file(folder, signer.public_key, use)
     write_file(path, content, 0o600)
     return path
+
+
+def write_person(folder: Path, person: NewPerson, passphrase: str) -> tuple[Path, Path]:
+    """Writes the root key and the policy key of a signer.
+
+    Raises:
+        BadKey, BadFile: as `write_key`.
+    """
+    return (
+        write_key(folder, person.root, Use.ROOT, passphrase),
+        write_key(folder, person.policy, Use.POLICY, passphrase),
+    )
 
 
 def open_key(row: KeyRow, root: Root, passphrase: str) -> CryptoSigner:

@@ -16,7 +16,7 @@ from policy_schema.document.closed import ClosedPolicy, parse_closed
 from policy_schema.document.lint import checked_policy
 from policy_schema.errors import BadCommand, PolicyError
 from policy_schema.trust.keys import Use
-from policy_schema.trust.layout import Role
+from policy_schema.trust.layout import TIMESTAMP_PATH, Role, metadata_path
 from policy_schema.trust.library import CryptoSigner, Root
 from policy_schema.trust.metadata import Lifetimes, root_of
 from policy_schema.trust.repository import publish, renew
@@ -25,13 +25,13 @@ from policy_schema.trust.staging import (
     STAGED_TARGETS,
     Progress,
     add_signature,
-    effective_root,
     progress,
+    roots_of_change,
     stage_policy,
     staged_holder,
 )
 from policy_schema.trust.state import published_policy
-from policy_schema.trust.verify import Verified, verify
+from policy_schema.trust.verify import Verified, verify, verify_roots
 
 USES = {Role.ROOT: Use.ROOT, Role.TARGETS: Use.POLICY}
 
@@ -105,7 +105,7 @@ def stage(space: Workspace, policy: bytes, *, now: int, lifetimes: Lifetimes, re
 
 def usable_keys(space: Workspace, change: Change) -> dict[str, tuple[KeyRow, ...]]:
     """By owner, the keys that are here and have something to sign in this change."""
-    roots = (root_of(change.published), effective_root(change.published, change.staged))
+    roots = roots_of_change(change.published, change.staged)
     rows = dict.fromkeys(row for root in roots for row in key_rows(root, space.keys))
     wanted: dict[str, tuple[KeyRow, ...]] = {}
     for row in rows:
@@ -146,7 +146,7 @@ def sign_change(change: Change, rows: tuple[KeyRow, ...], passphrase: str) -> di
     Raises:
         BadKey: a key does not open.
     """
-    roots = (root_of(change.published), effective_root(change.published, change.staged))
+    roots = roots_of_change(change.published, change.staged)
     staged = dict(change.staged)
     for row in rows:
         root = next(root for root in roots if row.keyid in root.keys)
@@ -156,16 +156,24 @@ def sign_change(change: Change, rows: tuple[KeyRow, ...], passphrase: str) -> di
 
 def publish_change(
     space: Workspace, change: Change, online: CryptoSigner, *, now: int, lifetimes: Lifetimes
-) -> Verified:
-    """Publishes a complete change, but only if every device will accept what comes out.
+) -> Verified | None:
+    """Publishes a complete change, but only if every device will accept what comes out. None: signers, no policy yet.
 
     Raises:
         NothingStaged, NotEnough: it is not complete.
         Refused: what would be published does not verify.
     """
     files = publish(change.published, change.staged, online, now=now, lifetimes=lifetimes)
-    found = verify({**change.published, **files}, space.trust(), now=now)
-    parse_closed(found.policy)
+    whole = {**change.published, **files}
+    trust = whole[metadata_path(Role.ROOT, 1)]
+    found = None
+    if TIMESTAMP_PATH in whole:
+        found = verify(whole, trust, now=now)
+        parse_closed(found.policy)
+    else:
+        verify_roots(whole, trust)
+    if metadata_path(Role.ROOT, 1) not in change.published:
+        space.write_first_root(trust)
     space.write_published(files)
     space.write_staged({})
     return found

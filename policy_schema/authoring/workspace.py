@@ -19,6 +19,7 @@ from policy_schema.document.source import read_document
 from policy_schema.errors import BadFile, PolicyError
 from policy_schema.trust.layout import LIMITS, POLICY_LIMIT, Role, metadata_path, write_order
 from policy_schema.trust.library import Key
+from policy_schema.trust.staging import STAGED_ROOT
 
 EXCEPTIONS_KEY = "exceptions-key.json"
 LIMIT = max(POLICY_LIMIT, *LIMITS.values())
@@ -50,7 +51,8 @@ class Workspace:
             NotARepository: it was not.
         """
         space = cls(folder, keys)
-        if not (space.repository / metadata_path(Role.ROOT, 1)).is_file():
+        first = (space.repository / metadata_path(Role.ROOT, 1), space.staged_folder / STAGED_ROOT)
+        if not any(path.is_file() for path in first):
             raise NotARepository(f"{folder}: there is no policy repository here")
         return space
 
@@ -101,6 +103,14 @@ class Workspace:
         """
         fields = {"keyid": key.keyid, **key.to_dict()}
         write_file(self.folder / EXCEPTIONS_KEY, json.dumps(fields, indent=1).encode() + b"\n")
+
+    def write_first_root(self, content: bytes) -> None:
+        """Writes `root.json`, which goes onto every device.
+
+        Raises:
+            BadFile: the disk refuses.
+        """
+        write_file(self.first_root, content)
 
     def write_published(self, files: Mapping[str, bytes]) -> None:
         """Adds files to the repository, each after those that it refers to, the timestamp last.

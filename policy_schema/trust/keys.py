@@ -6,7 +6,7 @@ import secrets
 from enum import StrEnum
 from typing import NamedTuple
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from policy_schema.errors import PolicyError
@@ -47,9 +47,13 @@ class PublicKeys(NamedTuple):
 def make_key(owner: str) -> CryptoSigner:
     """A new Ed25519 key that says whose it is."""
     private = Ed25519PrivateKey.generate()
-    plain = SSlibKey.from_crypto(private.public_key())
-    public = SSlibKey(plain.keyid, plain.keytype, plain.scheme, plain.keyval, {OWNER_FIELD: owner})
-    return CryptoSigner(private, public)
+    return CryptoSigner(private, public_key(private.public_key(), owner))
+
+
+def public_key(key: Ed25519PublicKey, owner: str) -> SSlibKey:
+    """A public key that says whose it is. Its id follows from the key alone."""
+    plain = SSlibKey.from_crypto(key)
+    return SSlibKey(plain.keyid, plain.keytype, plain.scheme, plain.keyval, {OWNER_FIELD: owner})
 
 
 def owner(key: Key) -> str:

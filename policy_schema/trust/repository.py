@@ -50,6 +50,7 @@ def initialise(
         BadSigners: these people, or this threshold, make no sense.
     """
     root = first_root(people, online, threshold=threshold, now=now, lifetimes=lifetimes)
+    # A first root that not enough people sign is staged instead (`staging.stage_root`), and published like any other.
     return {metadata_path(Role.ROOT, 1): sign(root, signers)}
 
 

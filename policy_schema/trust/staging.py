@@ -17,6 +17,8 @@ from policy_schema.trust.layout import (
     Files,
     Role,
     digest,
+    metadata_path,
+    newest_root,
 )
 from policy_schema.trust.library import CryptoSigner, Key, Metadata, Root, TargetFile, Targets
 from policy_schema.trust.metadata import Lifetimes, dated, moment, read, root_of, sign, write
@@ -119,6 +121,21 @@ def progress(published: Files, staged: Files) -> tuple[Progress, ...]:
 def effective_root(published: Files, staged: Files) -> Root:
     """The root that will count once the change is published."""
     return read(Root, staged[STAGED_ROOT], STAGED_ROOT).signed if STAGED_ROOT in staged else root_of(published)
+
+
+def roots_of_change(published: Files, staged: Files) -> tuple[Root, ...]:
+    """The root in force, if there is one yet, and the one that is staged, if it is another."""
+    staged_root = (read(Root, staged[STAGED_ROOT], STAGED_ROOT).signed,) if STAGED_ROOT in staged else ()
+    return (*((root_of(published),) if newest_root(published) else ()), *staged_root)
+
+
+def still_signed(published: Files, root: Root) -> bool:
+    """Does the policy in force have enough signatures by this root's people? True where nothing is published."""
+    targets = published_targets(published)
+    if targets is None:
+        return True
+    metadata = read(Targets, published[metadata_path(Role.TARGETS, targets.version)], "targets")
+    return bool(root.get_verification_result(Role.TARGETS, metadata.signed_bytes, metadata.signatures))
 
 
 def _parts(published: Files, staged: Files) -> list[tuple[str, Role, tuple[Root, ...]]]:

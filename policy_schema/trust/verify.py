@@ -105,6 +105,17 @@ def verify(files: Files, trust: bytes, *, now: int | None, seen: Highest | None 
     return found._replace(highest=merged(seen or {}, now_seen, granted.highest), paths=paths, granted=granted)
 
 
+def verify_roots(files: Files, trust: bytes) -> Root:
+    """The newest root that follows from the first one: for a repository into which nothing was published yet.
+
+    Raises:
+        Refused: the first root does not stand by itself, or the next does not follow from the one before.
+    """
+    trusted = _first(trust)
+    _roots(trusted, files)
+    return trusted.root
+
+
 def _first(trust: bytes) -> TrustedMetadataSet:
     """Step 0."""
     try:

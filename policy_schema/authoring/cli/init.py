@@ -8,14 +8,17 @@ import sys
 from pathlib import Path
 
 from policy_schema.authoring.files import write_file
-from policy_schema.authoring.keys import ONLINE_OWNER, NewPerson, new_person, write_key
+from policy_schema.authoring.keys import ONLINE_OWNER, NewPerson, new_person, write_key, write_person
 from policy_schema.authoring.options import add_passphrase, add_validity, clock, validity
 from policy_schema.authoring.passphrases import ask_new
+from policy_schema.authoring.people import fingerprints, read_public
 from policy_schema.authoring.workspace import Workspace
 from policy_schema.errors import BadCommand
 from policy_schema.trust.keys import Use, make_key
 from policy_schema.trust.metadata import Lifetimes
 from policy_schema.trust.repository import initialise
+from policy_schema.trust.roots import first_root
+from policy_schema.trust.staging import stage_root
 
 NAME = "init"
 HELP = "Makes the keys of the signers and an empty policy repository."
@@ -29,6 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--solo", action="store_true", help="one signer, for a trial; shown everywhere as such")
     parser.add_argument(
         "--signer", action="append", metavar="NAME", help="a signer's name, once for each (default: asked)"
+    )
+    parser.add_argument(
+        "--signer-key",
+        action="append",
+        type=Path,
+        metavar="FILE",
+        help="a signer's public file, once for each: their private keys stay where `keys new` made them",
     )
     parser.add_argument("--threshold", type=int, metavar="N", help=f"how many must sign (default: {THRESHOLD})")
     parser.add_argument("--keys", type=Path, metavar="FOLDER", help="where key files go (default: DIR/keys)")
@@ -46,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     space = Workspace(args.dir, args.keys)
     if space.repository.exists() or (args.dir.exists() and not args.dir.is_dir()):
         raise BadCommand(f"{args.dir}: in use already", "name a new folder")
+    if args.signer_key:
+        return _from_public_files(space, args)
     names, threshold = _names(args), 1 if args.solo else args.threshold or THRESHOLD
     people, online = [new_person(name) for name in names], make_key(ONLINE_OWNER)
     files = initialise(
@@ -58,15 +70,43 @@ def run(args: argparse.Namespace) -> int:
     )
     phrases = _passphrases(people, args)
     for person in people:
-        write_key(space.keys, person.root, Use.ROOT, phrases[person.name])
-        write_key(space.keys, person.policy, Use.POLICY, phrases[person.name])
+        write_person(space.keys, person, phrases[person.name])
     write_key(space.keys, online, Use.ONLINE, phrases[ONLINE_OWNER])
-    write_file(space.folder / ".gitignore", b"/keys/\n")
+    _write_git_files(space)
     for content in files.values():
-        write_file(space.first_root, content)
+        space.write_first_root(content)
     space.write_published(files)
     _say(space, names, threshold)
     return 0
+
+
+def _from_public_files(space: Workspace, args: argparse.Namespace) -> int:
+    """Stages the first root; those whom it names sign it, each on their own machine."""
+    if args.solo or args.signer:
+        raise BadCommand("--signer-key comes alone", "leave --signer and --solo out")
+    people, online = [read_public(path) for path in args.signer_key], make_key(ONLINE_OWNER)
+    threshold = args.threshold or THRESHOLD
+    root = first_root(
+        people,
+        online.public_key,
+        threshold=threshold,
+        now=clock(),
+        lifetimes=Lifetimes(root=validity(args.valid)),
+    )
+    write_key(space.keys, online, Use.ONLINE, ask_new("the on-line key", args.passphrase_file))
+    _write_git_files(space)
+    space.write_staged(stage_root({}, root))
+    print(f"{threshold} of {len(people)} must sign. Compare each fingerprint with its owner, by telephone:")
+    print("\n".join(f"  {name}  {digits}" for name, digits in fingerprints(root)))
+    print(f"  {space.keys}  the on-line key: for the machine that publishes, never for git")
+    print(f"Next: put {space.folder} under git; each signer runs `interdict-policy sign --keys FOLDER`; then publish.")
+    return 0
+
+
+def _write_git_files(space: Workspace) -> None:
+    """Keys stay out of git, and git changes no line end of what is signed."""
+    write_file(space.folder / ".gitignore", b"/keys/\n")
+    write_file(space.folder / ".gitattributes", b"* -text\n")
 
 
 def _names(args: argparse.Namespace) -> list[str]:

@@ -37,6 +37,10 @@ def run(args: argparse.Namespace) -> int:
             raise NotEnough(part)
     online = online_key(space, effective_root(change.published, change.staged), args.passphrase_file)
     found = publish_change(space, change, online, now=clock(), lifetimes=Lifetimes(online=validity(args.valid)))
+    if found is None:
+        print(f"The signers count from now on. Give {space.first_root} to every device (setting trust_root).")
+        print("Next: interdict-policy sign POLICY")
+        return 0
     one = " (one signer)" if found.solo else ""
     print(f"Published version {found.version}, signed by {', '.join(found.signers)}{one}.")
     print(f"Next: upload {space.repository}, timestamp.json last; renew before {day(found.ends)}.")

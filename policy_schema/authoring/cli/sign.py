@@ -8,6 +8,7 @@ from pathlib import Path
 
 from policy_schema.authoring.options import add_folder, add_passphrase, add_validity, clock, validity, workspace
 from policy_schema.authoring.passphrases import ask_old
+from policy_schema.authoring.people import fingerprints
 from policy_schema.authoring.publishing import (
     Change,
     choose_owner,
@@ -21,7 +22,7 @@ from policy_schema.authoring.summary import summary
 from policy_schema.errors import BadCommand
 from policy_schema.trust.keys import owner
 from policy_schema.trust.layout import Role
-from policy_schema.trust.metadata import Lifetimes, owners
+from policy_schema.trust.metadata import Lifetimes
 from policy_schema.trust.staging import effective_root, progress, staged_holder
 
 NAME = "sign"
@@ -69,8 +70,8 @@ def show(change: Change) -> None:
     for part in change.parts:
         if part.role is Role.ROOT:
             root = effective_root(change.published, change.staged)
-            people = ", ".join(owners(root, Role.ROOT))
-            print(f"Signers       root {part.version}: {part.threshold} of {people}")
+            print(f"Signers       root {part.version}: {root.roles[Role.ROOT].threshold} of these")
+            print("\n".join(f"              {name}, fingerprint {digits}" for name, digits in fingerprints(root)))
         elif change.closed is not None:
             print("\n".join(summary(change.closed, change.before, part.version)))
             key = staged_holder(change.staged)

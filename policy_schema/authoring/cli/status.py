@@ -11,9 +11,9 @@ from policy_schema.authoring.publishing import load_change
 from policy_schema.document.canonical import policy_id
 from policy_schema.rules.instant import format_instant
 from policy_schema.trust.layout import Role
-from policy_schema.trust.metadata import one_signer, owners, root_of
+from policy_schema.trust.metadata import one_signer, owners
 from policy_schema.trust.refusal import Refused
-from policy_schema.trust.staging import Progress
+from policy_schema.trust.staging import Progress, roots_of_change
 from policy_schema.trust.state import published_timestamp
 from policy_schema.trust.verify import Verified, verify
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """
     space, now = workspace(args), clock()
     change = load_change(space)
-    root = root_of(change.published)
+    root = roots_of_change(change.published, change.staged)[0]
     published = Published(None, None)
     if published_timestamp(change.published) is not None:
         try:
