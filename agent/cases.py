@@ -10,10 +10,10 @@ Fair before fast: nothing is stopped or moved before the notice was shown to tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from agent.persons import About, Person, at_rest, due_warning, next_warning, not_later
 from policy_schema.messages.report import FindingLine
 from policy_schema.rules.decision import Action, Decision, State
 from policy_schema.rules.instant import Instant, format_instant
@@ -69,16 +69,6 @@ class Subject(NamedTuple):
     """The key of an extension, such as `vscode:publisher.name`."""
 
 
-class Person(NamedTuple):
-    """What one person has been told about one ban of one tool, and since when it is enforced towards them."""
-
-    told: Mapping[str, Instant] = {}
-    """When the notice of each stage was shown, by action."""
-    tried: Instant = Instant(0)
-    """When a notice was last tried, shown or not."""
-    enforcing_since: Instant | None = None
-
-
 class Case(NamedTuple):
     """What this machine remembers of one finding."""
 
@@ -115,6 +105,8 @@ class Wish(NamedTuple):
     kill_after: int = 30
     countdown: int = 0
     came_back: int = 0
+    about: About = About.STAGE
+    """Of a notice: what it is about."""
 
 
 class Conditions(NamedTuple):
@@ -130,6 +122,8 @@ class Conditions(NamedTuple):
     """Why the brake holds acts of this ban, or nothing."""
     restored: bool = False
     """Whether an administrator restored it under this policy version."""
+    pending_hold: int = 0
+    """For how long, in seconds, a request for an exception holds everything."""
 
 
 class Standing(NamedTuple):
@@ -153,14 +147,18 @@ class Step(NamedTuple):
 
 def step(case: Case, decision: Decision, person: Person, at: Conditions) -> Step:
     """One step of one case. Pure."""
-    case, person = _not_later(case, person, at.now)
+    case, person = _not_later(case, person, at)
+    person = at_rest(person, decision)
     action, why = _capped(case, decision, at)
     state = decision.state
     wake: Instant | None = None
     if action.rung >= Action.BLOCK.rung:
         state, action, wake = _fair(case, decision, person, action, at)
         why += _what_holds(case, at, state, wake)
-    wishes = list(_notices(case, decision, person, action, at.now))
+    wishes = list(_notices(case, person, action, at.now))
+    if decision.state is State.EXCEPTED and decision.exception_until is not None:
+        wishes += _warnings(case, person, decision.exception_until, at.now)
+        wake = _soonest(wake, next_warning(decision.exception_until, at.now))
     if action.rung >= Action.BLOCK.rung:
         if person.enforcing_since is None:
             person = person._replace(enforcing_since=at.now)
@@ -172,11 +170,6 @@ def step(case: Case, decision: Decision, person: Person, at: Conditions) -> Step
         wake = _soonest(wake, Instant(at.now + NOTICE_RETRY))
     case = case._replace(state=state, action=action, gone_at=None)
     return Step(case, person, Standing(state, action, (*decision.why, *why)), tuple(wishes), wake)
-
-
-def told(person: Person, action: Action, now: Instant) -> Person:
-    """A notice of this stage was shown to the person."""
-    return person._replace(told={**person.told, action.value: person.told.get(action.value, now)})
 
 
 def concluded(case: Case, outcome: str, now: Instant, worked: bool) -> Case:
@@ -194,16 +187,11 @@ def held(case: Case, until: Instant) -> Case:
     return case._replace(held_until=max(case.held_until, until))
 
 
-def _not_later(case: Case, person: Person, now: Instant) -> tuple[Case, Person]:
-    """What was written by a clock that has been set back since happened now, not in some years: a person who was told
-    in 2036 was told, and what is enforced since then is enforced."""
-    stamps = (person.tried, person.enforcing_since or now, *person.told.values())
-    if max(stamps) > now:
-        person = Person(
-            told={stage: min(at, now) for stage, at in person.told.items()},
-            tried=min(person.tried, now),
-            enforcing_since=None if person.enforcing_since is None else min(person.enforcing_since, now),
-        )
+def _not_later(case: Case, person: Person, at: Conditions) -> tuple[Case, Person]:
+    """What was written by a clock that has been set back since happened now."""
+    now, person = at.now, not_later(person, at.now)
+    if person.held_until > now + at.pending_hold:
+        person = person._replace(held_until=Instant(now + at.pending_hold))
     if max(case.outcome_at, case.first_seen) > now:
         case = case._replace(outcome_at=min(case.outcome_at, now), first_seen=min(case.first_seen, now))
     return case, person
@@ -236,9 +224,9 @@ def _fair(
     """Holds an act until the person had `min_notice`, or until a hold ends."""
     if at.restored:
         return State.HELD, Action.NOTIFY, None
-    now = at.now
-    if case.held_until > now:
-        return State.HELD, Action.NOTIFY, case.held_until
+    now, held_until = at.now, max(case.held_until, person.held_until)
+    if held_until > now:
+        return State.HELD, Action.NOTIFY, held_until
     if decision.min_notice == 0:
         return decision.state, action, None
     limit = decision.no_later_than
@@ -263,14 +251,24 @@ def _what_holds(case: Case, at: Conditions, state: State, until: Instant | None)
     return ()
 
 
-def _notices(case: Case, decision: Decision, person: Person, action: Action, now: Instant) -> tuple[Wish, ...]:
-    """One notice a person, tool and stage; tried again while it could not be shown."""
+def _notices(case: Case, person: Person, action: Action, now: Instant) -> tuple[Wish, ...]:
+    """One notice a person, tool and stage; tried again while it could not be shown.
+
+    The stage is what applies to this person now: who is still to get their time is told what will happen, and is told
+    again when it does.
+    """
     if action.rung < Action.NOTIFY.rung:
         return ()
-    stage = decision.action if decision.state is State.ACTIVE else action
-    if stage.value in person.told or now < person.tried + NOTICE_RETRY:
+    if action.value in person.told or now < person.tried + NOTICE_RETRY:
         return ()
-    return (Wish(Kind.NOTIFY, case.subject, stage, case.finish_until),)
+    return (Wish(Kind.NOTIFY, case.subject, action, case.finish_until),)
+
+
+def _warnings(case: Case, person: Person, until: Instant, now: Instant) -> tuple[Wish, ...]:
+    """That an exception ends soon: each of its warnings once, tried again while it could not be shown."""
+    if not due_warning(person, until, now) or now < person.tried + NOTICE_RETRY:
+        return ()
+    return (Wish(Kind.NOTIFY, case.subject, Action.NOTIFY, until, about=About.LAPSES),)
 
 
 def _act(

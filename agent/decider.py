@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from agent import brake as braking
 from agent import findings as shaping
-from agent.cases import Case, Conditions, Kind, Standing, Subject, Wish, came_back, concluded, step, told
+from agent import lifting
+from agent.cases import NOTICE_RETRY, Case, Conditions, Kind, Standing, Subject, Wish, came_back, concluded, step
 from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode, Words
 from agent.events import Event, EventLog
 from agent.findings import (
@@ -28,6 +29,7 @@ from agent.host.clock import Now
 from agent.inventory.installations import Installation, group
 from agent.memory import Memory
 from agent.moves import Moves
+from agent.persons import About, Person, released, requested, told, told_of
 from agent.report.journal import Journal
 from agent.report.outbox import Whole
 from policy_schema.messages.report import FindingLine, MoveLine
@@ -109,6 +111,8 @@ class Decider:
         self._unknown: dict[str, tuple[Unknown, ...]] = {}
         self._inflight: set[_Key] = set()
         self._fresh_policy = False
+        self._names: dict[str, str] = {}
+        """Of every tool that a policy of this run named: one that lifts a ban may know the tool no more."""
         self._moves = Moves(journal=journal, queue=queue, log=log)
 
     # What the daemon tells it
@@ -117,6 +121,7 @@ class Decider:
         """A policy is in force from now on. The first whole look under it is compared by the brake."""
         changed = self.rules is None or self.rules.book.policy_id != rules.book.policy_id
         self.rules = rules
+        self._names |= {tool.id: tool.name for tool in rules.book.tools.values()}
         self._fresh_policy = self._fresh_policy or changed
         self._regroup()
 
@@ -165,6 +170,17 @@ class Decider:
         """An administrator lets bans act that the brake holds."""
         self._memory.keep_brake(braking.released(self._memory.brake, bans))
 
+    def requested(self, ban: str, uid: int, now: Instant) -> None:
+        """A person asked for an exception: made in time, it holds everything once for the policy's `pending_hold`."""
+        for key, person in list(self._memory.persons.items()):
+            if (key[0], key[2]) == (ban, uid):
+                self._memory.keep_person(*key, requested(person, now, self._pending_hold()))
+
+    def allow(self, ban: str, tool: str, uid: int, version: str) -> None:
+        """A ban no longer names a version: whoever was told of it hears so."""
+        person = self._memory.person(ban, tool, uid)
+        self._memory.keep_person(ban, tool, uid, released(person, About.NARROWED, version))
+
     # What it answers
 
     def judge(self, now: Now, looked_everywhere: bool = False) -> list[Intent]:
@@ -181,6 +197,7 @@ class Decider:
             for subject, decision in candidates:
                 intents += self._one(subject, decision, now)
             self._close_absent(now.instant)
+            intents += self._owed(now.instant)
             self._moves.update(self.installations, self.rules.book, now.instant)
             self._log_changes(before)
             self._memory.forget(now.instant)
@@ -281,7 +298,27 @@ class Decider:
             running=running,
             hold=self.guarded.get(subject.ban) or self._held(subject, now.instant),
             restored=any(_inside(subject.path, place) for place in self.restored),
+            pending_hold=self._pending_hold(),
         )
+
+    def _pending_hold(self) -> int:
+        exceptions = self.rules.book.data.get("exceptions") if self.rules else None
+        hold = exceptions.get("pending_hold") if isinstance(exceptions, Mapping) else 0
+        return hold if isinstance(hold, int) else 0
+
+    def _owed(self, now: Instant) -> list[Intent]:
+        """What is said beside the stages: an exception was granted, a ban rests, is lifted or names less."""
+        assert self.rules is not None
+        for key, freed in list(lifting.after_lifting(self.rules, self._memory.persons, self._names)):
+            self._memory.keep_person(*key, freed)
+        made: list[Intent] = []
+        for key, wish in list(lifting.owed(self.rules, self._memory.persons, now)):
+            row = Current(wish.subject, *lifting.standing_of(wish), Case(wish.subject, now))
+            made += self._intents(row, wish, now)
+            self._memory.keep_person(*key, self._memory.person(*key)._replace(tried=now))
+        waits = [p.tried + NOTICE_RETRY for p in self._memory.persons.values() if p.owed is not About.STAGE]
+        self.wake = min((Instant(m) for m in (self.wake, *waits) if m is not None), default=None)
+        return made
 
     def _keep(self, row: Current) -> Current:
         """Writes the case, and queues a line for the console when it says something new."""
@@ -332,7 +369,7 @@ class Decider:
             self._history(outcome, now)
             if intent.kind is Kind.NOTIFY and outcome.result is OutcomeCode.TOLD:
                 person = self._memory.person(intent.ban, intent.tool, intent.uid)
-                self._memory.keep_person(intent.ban, intent.tool, intent.uid, told(person, intent.action, now))
+                self._memory.keep_person(intent.ban, intent.tool, intent.uid, _told(person, intent, now))
             case = self._memory.cases.get(intent.finding_id)
             if case is None or (intent.kind is Kind.NOTIFY and case.outcome not in ("", "told", "not-shown")):
                 return
@@ -379,6 +416,8 @@ class Decider:
                 continue
             if case.subject.pid is None and self._could_not_look(case.subject.path):
                 continue
+            if self.rules is not None and lifting.is_allowed_now(case, self.rules, self.installations):
+                self.allow(case.subject.ban, case.subject.tool, case.subject.uid, case.subject.version)
             lifted = self.rules is not None and case.subject.ban in self.rules.book.lifted
             state = State.LIFTED if lifted else case.state
             ended = ("", "finishing", "told", "not-shown", "refused")
@@ -465,8 +504,14 @@ def _key(intent: Intent) -> _Key:
 def _notice_key(intent: Intent) -> str:
     """One notice a person, ban, tool and stage, however many installations there are."""
     of_one_process = intent.pid if intent.countdown else ""
-    parts = (intent.ban, intent.tool, intent.uid, intent.action, intent.countdown, of_one_process)
+    parts = (intent.ban, intent.tool, intent.uid, intent.action, intent.countdown, of_one_process, intent.about)
     return "\0".join(str(part) for part in parts)
+
+
+def _told(person: Person, intent: Intent, now: Instant) -> Person:
+    if intent.about is About.STAGE:
+        return told(person, intent.action, now)
+    return told_of(person, intent.about, intent.let_finish_until, now)
 
 
 def _inside(path: str, folder: str) -> bool:

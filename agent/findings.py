@@ -102,6 +102,7 @@ def intent_of(wish: Wish, words: Words, path: str, inode: tuple[int, int] | None
         parts=subject.parts if wish.kind is Kind.UNINSTALL else (),
         signpost=words.signpost,
         came_back=wish.came_back,
+        about=wish.about,
     )
 
 

@@ -7,7 +7,8 @@ from typing import TypeVar
 import msgspec
 
 from agent.brake import Brake
-from agent.cases import Case, Person
+from agent.cases import Case
+from agent.persons import Person
 from agent.report.journal import Journal
 from policy_schema.rules.instant import Instant
 

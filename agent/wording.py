@@ -8,6 +8,7 @@ from agent.cases import Kind, Wish
 from agent.decider import Current
 from agent.enforce.interface import Words
 from agent.findings import shown
+from agent.persons import About
 from agent.settings import Settings
 from policy_schema.notices.compose import Found, Occasion, Situation, compose, occasion_of
 from policy_schema.notices.language import Reader
@@ -43,7 +44,7 @@ class Wording:
             return Words()
         book = rules.book
         subject = row.subject
-        ban = next((one.text for one in book.bans if one.id == subject.ban), {})
+        ban = next((one.text for one in book.bans if one.id == subject.ban), book.lifted.get(subject.ban, {}))
         tool = book.tool_entries.get(subject.tool)
         situation = Situation(
             occasion=_occasion(row, wish),
@@ -54,7 +55,8 @@ class Wording:
             admitted=rules.admitted(subject.ban) or 0,
             until=wish.finish_until,
         )
-        entry: Mapping[str, object] = tool if isinstance(tool, Mapping) else {"id": subject.tool}
+        unknown = {"id": subject.tool, "name": subject.version if wish.about is About.LIFTED else ""}
+        entry: Mapping[str, object] = tool if isinstance(tool, Mapping) else unknown
         notice = compose(book.organisation, ban, entry, situation)
         brief = terminal_text(book.organisation, ban, entry, situation)
         takes = wish.kind in (Kind.QUARANTINE, Kind.UNINSTALL) and not subject.project
@@ -80,7 +82,19 @@ def _found(row: Current, places: int) -> Found:
     return Found(shown(subject.path), subject.version, max(1, places), model)
 
 
+_OCCASIONS = {
+    About.LAPSES: Occasion.LAPSING,
+    About.HELD: Occasion.HELD,
+    About.EXCEPTED: Occasion.EXCEPTED,
+    About.PAUSED: Occasion.PAUSED,
+    About.NARROWED: Occasion.NARROWED,
+    About.LIFTED: Occasion.LIFTED,
+}
+
+
 def _occasion(row: Current, wish: Wish) -> Occasion:
+    if wish.about is not About.STAGE:
+        return _OCCASIONS[wish.about]
     if row.subject.face is Face.SETTING:
         return Occasion.CONFIGURED
     if wish.kind in (Kind.QUARANTINE, Kind.UNINSTALL):

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from agent.cases import Kind
+from agent.persons import About
 from policy_schema.messages.codes import OutcomeCode
 from policy_schema.rules.decision import Action
 from policy_schema.rules.instant import Instant
@@ -137,6 +138,8 @@ class Intent(NamedTuple):
     """What to leave in the place of its commands; empty: nothing."""
     came_back: int = 0
     """How often it was removed and came back."""
+    about: About = About.STAGE
+    """For `notify`: what it is about, if it is no stage's own."""
 
 
 class Words(NamedTuple):

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from agent.cases import Case, Person
+from agent.cases import Case
+from agent.persons import Person
 from policy_schema.rules.decision import Action, State
 from policy_schema.rules.instant import Instant
 from policy_schema.rules.rulebook import Ban, DeviceRules

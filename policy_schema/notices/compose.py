@@ -6,11 +6,13 @@ the links stand in the text, since many desktops show no buttons.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple, assert_never
 
 from policy_schema.notices.facts import Claim, Values
 from policy_schema.notices.telling import (
+    RESTING,
     Found,
     Occasion,
     Situation,
@@ -24,6 +26,9 @@ from policy_schema.notices.times import clock, span, when, zone_name
 from policy_schema.notices.translate import Words
 
 __all__ = ["Button", "Found", "Notice", "Occasion", "Situation", "claim_line", "compose", "occasion_of"]
+
+_NEWER = re.compile(r"(?:>=?\s*[^\s|,]+[\s,]*)?<\s*([^\s|,=]+)")
+"""A range with one end: what is not below it is allowed."""
 
 
 class Button(NamedTuple):
@@ -74,10 +79,16 @@ def _title(made: Telling) -> str:
             return words("{tool}: your request holds the block until {time}", tool=tool, time=_date(made.until, made))
         case Occasion.EXCEPTED:
             return words("{tool}: you have an exception until {time}", tool=tool, time=_date(made.until, made))
+        case Occasion.LAPSING:
+            return words("{tool}: your exception ends on {time}", tool=tool, time=_date(made.until, made))
+        case Occasion.PAUSED:
+            return words("{tool} may be used until {time}", tool=tool, time=_date(made.until, made))
         case Occasion.RESTORED:
             return words("{tool} is back in its place", tool=tool)
         case Occasion.LIFTED:
             return words("{tool} is allowed again", tool=tool)
+        case Occasion.NARROWED:
+            return words("{tool} {version} is allowed", tool=tool, version=made.found.version)
         case _:
             assert_never(made.occasion)
 
@@ -90,11 +101,11 @@ def _announced(made: Telling) -> str:
 
 def _body(made: Telling) -> Iterator[str]:
     words, ban = made.words, made.ban
-    if made.occasion is Occasion.LIFTED:
-        yield from _lifted(made)
+    if made.occasion in (Occasion.LIFTED, Occasion.NARROWED):
+        yield from _lifted(made) if made.occasion is Occasion.LIFTED else _narrowed(made)
         return
     yield _found(made)
-    if made.occasion not in (Occasion.RESTORED, Occasion.EXCEPTED):
+    if made.occasion not in (Occasion.RESTORED, Occasion.EXCEPTED, Occasion.PAUSED):
         yield _why(made)
     if made.occasion in (Occasion.ANNOUNCED, Occasion.BLOCKED, Occasion.REMOVING, Occasion.CONFIGURED):
         yield from (claim_line(claim, words) for claim in ban.claims if claim.standing != "withdrawn")
@@ -114,6 +125,19 @@ def _lifted(made: Telling) -> Iterator[str]:
     if not ban.stages:
         # The reason of an entry under `lifted`; that of a ban would say the opposite.
         yield ban.reason
+    if ban.help:
+        yield words("Questions: {url}", url=ban.help)
+
+
+def _narrowed(made: Telling) -> Iterator[str]:
+    words, ban = made.words, made.ban
+    yield words("The policy of {organisation} no longer forbids this version.", organisation=ban.organisation)
+    newer = _NEWER.fullmatch(made.banned)
+    if newer:
+        yield words("Version {version} or newer is allowed.", version=newer[1])
+    elif made.banned:
+        yield words("Versions {versions} remain not allowed.", versions=made.banned)
+    yield words("What was put aside of it is put back.")
     if ban.help:
         yield words("Questions: {url}", url=ban.help)
 
@@ -177,11 +201,13 @@ def _happens(made: Telling) -> Iterator[str]:
         yield words("Please save what you are doing in it. Only it ends, nothing that it has started.")
     elif made.occasion is Occasion.STOPPED:
         yield words("Your files are untouched.")
+    elif made.occasion in RESTING and begins is not None:
+        yield words("From {time} on it can no longer be started.", time=_date(begins, made))
     if made.occasion in (Occasion.REMOVING, Occasion.REMOVED):
         yield words("Nothing is deleted: it can be put back.")
     elif made.removes is not None and made.removes > made.now:
         yield words("On {time} it is put aside; it can be put back.", time=_date(made.removes, made))
-    if begins is not None and made.occasion is Occasion.ANNOUNCED:
+    if begins is not None and made.occasion in (Occasion.ANNOUNCED, *RESTING):
         yield words("Times are those of {zone}.", zone=zone_name(made.ban.zone))
 
 

@@ -56,6 +56,8 @@ class Ban(NamedTuple):
     """For an entry under `lifted`: what happens to what was put aside (restore, offer, keep)."""
     families: tuple[str, ...]
     """Of a model ban."""
+    versions: Mapping[str, str]
+    """Tool to the range of its versions that the ban names."""
 
 
 def read_ban(organisation: Values, ban: Values, wanted: tuple[str, ...]) -> Ban:
@@ -86,6 +88,7 @@ def read_ban(organisation: Values, ban: Values, wanted: tuple[str, ...]) -> Ban:
         update=ban.get("cure") == "update",
         after=_text(ban, "quarantine"),
         families=tuple(str(family) for family in _list(ban.get("families"))),
+        versions={_text(t, "tool"): _text(t, "versions") for t in map(_map, _list(ban.get("targets")))},
     )
 
 

@@ -31,8 +31,18 @@ class Occasion(StrEnum):
     HELD = "held"
     """A request for an exception holds the block until a time."""
     EXCEPTED = "excepted"
+    LAPSING = "lapsing"
+    """An exception ends soon."""
+    PAUSED = "paused"
+    """The ban rests for a while."""
     RESTORED = "restored"
     LIFTED = "lifted"
+    NARROWED = "narrowed"
+    """The ban goes on, but no longer names this version."""
+
+
+RESTING = (Occasion.HELD, Occasion.EXCEPTED, Occasion.LAPSING, Occasion.PAUSED)
+"""Nothing is enforced before `until`."""
 
 
 class Found(NamedTuple):
@@ -57,7 +67,7 @@ class Situation(NamedTuple):
     admitted: int = 0
     """When the rollout reaches this device."""
     until: int | None = None
-    """The end of a countdown, a hold or an exception."""
+    """The end of a countdown, a hold, a pause or an exception."""
 
 
 class Telling(NamedTuple):
@@ -72,6 +82,8 @@ class Telling(NamedTuple):
     """When it can no longer be started by this person; None if no stage blocks."""
     removes: int | None
     until: int | None
+    banned: str
+    """Which versions the ban names; empty: all of them."""
     words: Words
     ascii_only: bool
 
@@ -99,6 +111,8 @@ def telling(organisation: Values, ban: Values, tool: Values, situation: Situatio
     occasion = situation.occasion
     if occasion in (Occasion.BLOCKED, Occasion.REMOVING) and begins is not None and begins > now:
         occasion = Occasion.ANNOUNCED
+    if begins is not None and occasion in RESTING:
+        begins = max(begins, situation.until or 0)
     remove = facts.stages.get(Action.REMOVE)
     return Telling(
         ban=facts,
@@ -109,6 +123,7 @@ def telling(organisation: Values, ban: Values, tool: Values, situation: Situatio
         begins=begins,
         removes=max(remove, begins or 0) if remove is not None else None,
         until=situation.until,
+        banned=facts.versions.get(str(tool.get("id")), ""),
         words=words_for(wanted),
         ascii_only=situation.reader.ascii_only,
     )

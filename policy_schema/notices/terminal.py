@@ -7,7 +7,7 @@ At most 400 bytes, so that one non-blocking write takes it.
 from __future__ import annotations
 
 from policy_schema.notices.facts import Values
-from policy_schema.notices.telling import Occasion, Situation, Telling, configured, plain_ascii, telling
+from policy_schema.notices.telling import RESTING, Occasion, Situation, Telling, configured, plain_ascii, telling
 from policy_schema.notices.times import when
 
 MAX_BYTES = 400
@@ -50,11 +50,17 @@ def _what(made: Telling) -> str:
     words, tool = made.words, made.tool
     if made.occasion is Occasion.LIFTED:
         return words("{tool} is allowed again.", tool=tool)
+    if made.occasion is Occasion.NARROWED:
+        return words("{tool} {version} is allowed.", tool=tool, version=made.found.version)
     if made.occasion is Occasion.ANNOUNCED and made.begins is not None:
         time = when(made.begins, made.ban.zone, words)
         what = words("{tool} cannot be started from {time} on.", tool=tool, time=time)
     elif made.occasion is Occasion.FINISHING and made.until is not None:
         what = words("{tool} ends at {time}.", tool=tool, time=when(made.until, made.ban.zone, words))
+    elif made.occasion in RESTING and made.until is not None:
+        what = _rests(made, when(made.until, made.ban.zone, words))
+    elif made.occasion is Occasion.RESTORED:
+        what = words("{tool} is back in its place.", tool=tool)
     elif made.occasion is Occasion.STOPPED:
         what = words("{tool} was stopped.", tool=tool)
     elif made.occasion in (Occasion.REMOVING, Occasion.REMOVED):
@@ -67,7 +73,15 @@ def _what(made: Telling) -> str:
     return words.gap.join([what, *instead])
 
 
+def _rests(made: Telling, time: str) -> str:
+    if made.occasion is Occasion.HELD:
+        return made.words("{tool} is not blocked before {time}.", tool=made.tool, time=time)
+    if made.occasion is Occasion.LAPSING:
+        return made.words("{tool} cannot be started from {time} on.", tool=made.tool, time=time)
+    return made.words("{tool} may be used until {time}.", tool=made.tool, time=time)
+
+
 def _second(made: Telling) -> str:
-    if made.occasion is Occasion.LIFTED or not made.ban.help:
+    if made.occasion in (Occasion.LIFTED, Occasion.NARROWED) or not made.ban.help:
         return ""
     return made.words("Why, and whom to ask: {url}", url=made.ban.help)

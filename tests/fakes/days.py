@@ -18,9 +18,12 @@ from zoneinfo import ZoneInfo
 from agent.cases import Kind
 from agent.decider import Decider, Process
 from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode
+from agent.enforce.manifest import HeldState, Record
 from agent.events import EventLog
 from agent.host.clock import Now, judge_time
+from agent.lifting import given_back, version_of
 from agent.memory import Memory
+from agent.persons import About
 from agent.report.journal import Journal
 from agent.settings import Settings
 from agent.wording import Wording
@@ -71,6 +74,15 @@ def book(text: str, version: int) -> Rulebook:
     return Rulebook(compile_policy(document, version))
 
 
+def _record(intent: Intent) -> Record:
+    """What a vault writes down of what it took."""
+    return Record(
+        id="q-1", state=HeldState.SEALED, at="", by="interdict", path=intent.path, identity=(0, 0),
+        finding=intent.finding_id, installation=intent.installation_id, ban=intent.ban, tool=intent.tool,
+        purl=intent.purl, uid=intent.uid, policy_version=intent.policy_version, entries=1, bytes=1,
+    )  # fmt: skip
+
+
 @dataclass
 class Published:
     """What the world publishes from an instant on; what is None stays as it was."""
@@ -107,7 +119,7 @@ class Life:
         self._book: Rulebook | None = None
         self._grants: tuple[tuple[str, Instant], ...] = ()
         self._pauses: tuple[Pause, ...] = ()
-        self._taken: list[Observation] = []
+        self._taken: list[tuple[Record, Observation]] = []
         self._pid = 100
         self._running: tuple[int, float] | None = None
         self._seen: set[int] = set()
@@ -222,7 +234,20 @@ class Life:
                 self._pauses = tuple(one.pauses)
         if fresh and self._book is not None:
             self.decider.adopt(self._rules())
-            yield from self._say(f"policy version {self._version}")
+            said = "policy" if any(self.published[number].text for number in fresh) else "exceptions and pauses for"
+            yield from self._say(f"{said} version {self._version}")
+            yield from self._give_back()
+
+    def _give_back(self) -> Iterator[tuple[str, str]]:
+        assert self.decider.rules is not None
+        held = [record for record, _ in self._taken]
+        for record, why in list(given_back(self.decider.rules, held, self._clock().instant)):
+            if why is About.NARROWED:
+                self.decider.allow(record.ban, record.tool, record.uid, version_of(record))
+            (self.installed,) = [seen for one, seen in self._taken if one is record]
+            self._taken = [(one, seen) for one, seen in self._taken if one is not record]
+            yield from self._say("put back")
+            self._look()
 
     def _rules(self) -> DeviceRules:
         assert self._book is not None
@@ -268,12 +293,11 @@ class Life:
                 return "stopped"
             case Kind.UNINSTALL | Kind.QUARANTINE:
                 assert self.installed is not None
-                self._taken.append(self.installed)
+                self._taken.append((_record(intent), self.installed))
                 self.installed = None
                 return f"{DONE[intent.kind]}: {intent.title}"
             case Kind.RESTORE:
-                self.installed = self._taken.pop()
-                return "put back"
+                raise AssertionError("nothing is put back by a case")
 
     def _say(self, what: str) -> Iterator[tuple[str, str]]:
         if what:

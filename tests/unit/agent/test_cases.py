@@ -11,15 +11,14 @@ from agent.cases import (
     Case,
     Conditions,
     Kind,
-    Person,
     Step,
     Subject,
     came_back,
     concluded,
     held,
     step,
-    told,
 )
+from agent.persons import Person, told
 from policy_schema.rules.decision import Action, Decision, Identity, Stage, State
 from policy_schema.rules.instant import Instant
 from policy_schema.rules.observation import Confidence, Face, Match
@@ -45,7 +44,7 @@ def _step(
     case: Case | None = None,
     **at: object,
 ) -> Step:
-    moment = Conditions(now=Instant(at.pop("now", T)), **at)  # type: ignore[call-overload,arg-type]
+    moment = Conditions(now=Instant(at.pop("now", T)), **at)  # type: ignore[arg-type]
     return step(case or Case(subject, Instant(T)), decision, person or Person(), moment)
 
 

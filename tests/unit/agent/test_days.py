@@ -47,6 +47,11 @@ def _clock(days: int) -> Callable[[Life], str]:
     return turn
 
 
+def _request(life: Life) -> str:
+    life.decider.requested("claude-code", 1000, life.now)
+    return "asks for an exception"
+
+
 LIVES: dict[str, Callable[[Path], Life]] = {
     "ordinary": lambda folder: Life(folder, [AT_FIRST], _device()),
     "second-ring": lambda folder: Life(folder, [AT_FIRST], _device(early=True)),
@@ -81,12 +86,45 @@ LIVES: dict[str, Callable[[Path], Life]] = {
             Published(on("10 July 15:00"), exceptions=[("claude-code", on("10 August 15:00"))]),
         ],
         _device(),
+        steps={on("9 July 16:00"): _request},
     ),
-    "narrowed-while-removed": lambda folder: Life(
+    "request-not-granted": lambda folder: Life(folder, [AT_FIRST], _device(), steps={on("9 July 16:00"): _request}),
+    "exception-and-away-at-its-end": lambda folder: Life(
+        folder,
+        [AT_FIRST, Published(on("8 July 15:00"), exceptions=[("claude-code", on("10 August 15:00"))])],
+        _device(),
+        away=(date(2026, 8, 1), date(2026, 8, 11)),
+    ),
+    "exception-revoked": lambda folder: Life(
+        folder,
+        [
+            AT_FIRST,
+            Published(on("8 July 15:00"), exceptions=[("claude-code", on("10 August 15:00"))]),
+            Published(on("20 July 15:00"), exceptions=[]),
+        ],
+        _device(),
+    ),
+    "narrowed": lambda folder: Life(
         folder, [AT_FIRST, Published(on("27 July 12:00"), NARROWED)], _device(), install("2.1.198")
+    ),
+    "narrowed-to-what-is-there": lambda folder: Life(
+        folder, [AT_FIRST, Published(on("27 July 12:00"), NARROWED)], _device(), install("2.1.197")
+    ),
+    "narrowed-before-the-removal": lambda folder: Life(
+        folder, [AT_FIRST, Published(on("16 July 12:00"), NARROWED)], _device(), install("2.1.198")
     ),
     "lifted-restore": lambda folder: Life(
         folder, [AT_FIRST, Published(on("3 August 12:00"), _lift("restore"))], _device()
+    ),
+    "lifted-offer": lambda folder: Life(folder, [AT_FIRST, Published(on("3 August 12:00"), _lift("offer"))], _device()),
+    "lifted-keep": lambda folder: Life(folder, [AT_FIRST, Published(on("3 August 12:00"), _lift("keep"))], _device()),
+    "lifted-while-blocked": lambda folder: Life(
+        folder, [AT_FIRST, Published(on("10 July 12:30"), _lift("restore"))], _device()
+    ),
+    "lifted-and-banned-again": lambda folder: Life(
+        folder,
+        [AT_FIRST, Published(on("15 July 12:00"), _lift("restore")), Published(on("3 August 12:00"), POLICY)],
+        _device(),
     ),
 }
 

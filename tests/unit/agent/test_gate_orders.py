@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.cases import Case, Conditions, Person, Subject, step
+from agent.cases import Case, Conditions, Subject, step
 from agent.ipc.orders import EVERYBODY, Remembered, compose, document, enforced_since, spared_paths
+from agent.persons import Person
 from policy_schema.rules.decision import Action, State
 from policy_schema.rules.instant import Instant, format_instant
 from policy_schema.rules.observation import Face, Observation

@@ -1,0 +1,130 @@
+"""What one person knows of one ban of one tool: what was shown to them and when, and what they shall still be told.
+
+Pure. Two rules beside those of `agent.cases` live here, both of docs/adr/0060:
+
+- Who has an exception is warned seven days and one day before it ends. With it ends what they were told before: when
+  it lapses, `min_notice` counts from such a warning, or from a new notice if none could be shown.
+- After an exception or a pause everything is enforced anew: what runs then may finish, and each stage says so again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from policy_schema.rules.decision import Action, Decision, State
+from policy_schema.rules.instant import Instant
+
+DAY = 86_400
+WARNINGS = (7 * DAY, DAY)
+"""Seconds before the end of an exception at which people are warned."""
+_LAPSES = "lapses"
+
+
+class About(StrEnum):
+    """What a notice is about that is no stage's own."""
+
+    STAGE = ""
+    """A stage's own, or a mark of a countdown."""
+    LAPSES = _LAPSES
+    """An exception ends soon."""
+    HELD = "held"
+    """A request holds the block."""
+    EXCEPTED = "excepted"
+    """An exception was granted."""
+    PAUSED = "paused"
+    NARROWED = "narrowed"
+    """The ban no longer names this version."""
+    LIFTED = "lifted"
+
+
+class Person(NamedTuple):
+    """What one person has been told about one ban of one tool, and since when it is enforced towards them."""
+
+    told: Mapping[str, Instant] = {}
+    """When the notice of each stage was shown, by action; and each warning of an exception that ends."""
+    tried: Instant = Instant(0)
+    """When a notice was last tried, shown or not."""
+    enforcing_since: Instant | None = None
+    held_until: Instant = Instant(0)
+    """Until when a request for an exception holds everything; it stays, since a ban is held so only once."""
+    owed: About = About.STAGE
+    """What they shall be told beside the stages, until it was shown."""
+    detail: str = ""
+    """Of `narrowed`: which version is allowed now; of `lifted`: the tool's name."""
+
+
+def told(person: Person, action: Action, now: Instant) -> Person:
+    """A notice of this stage was shown to the person."""
+    return person._replace(told={**person.told, action.value: person.told.get(action.value, now)})
+
+
+def told_of(person: Person, about: About, until: Instant | None, now: Instant) -> Person:
+    """A notice of another occasion was shown; one that names the end of an exception counts as its warnings."""
+    owed = About.STAGE if person.owed is about else person.owed
+    marks = _reached(until, now) if until is not None and about in (About.LAPSES, About.EXCEPTED) else ()
+    return person._replace(owed=owed, told={**{_mark(m, until): now for m in marks}, **person.told})
+
+
+def due_warning(person: Person, until: Instant, now: Instant) -> bool:
+    """Whether they shall be warned now that an exception ends."""
+    marks = _reached(until, now)
+    return bool(marks) and person.owed is About.STAGE and _mark(min(marks), until) not in person.told
+
+
+def next_warning(until: Instant, now: Instant) -> Instant | None:
+    """When the next warning is due."""
+    return min((Instant(until - mark) for mark in WARNINGS if until - mark > now), default=None)
+
+
+def at_rest(person: Person, decision: Decision) -> Person:
+    """What an exception or a pause makes of what was told and enforced before."""
+    if decision.state is State.EXCEPTED:
+        end = f"@{decision.exception_until}"
+        kept = {key: when for key, when in person.told.items() if key.endswith(end)}
+        owed = About.EXCEPTED if any(stage.value in person.told for stage in Action) else person.owed
+        return person._replace(told=kept, enforcing_since=None, owed=owed)
+    if decision.state is State.PAUSED and person.told:
+        begun = any(stage.value in person.told for stage in (Action.BLOCK, Action.REMOVE))
+        first = {Action.NOTIFY.value: min(person.told.values())}
+        return person._replace(told=first, enforcing_since=None, owed=About.PAUSED if begun else person.owed)
+    if person.owed in (About.EXCEPTED, About.PAUSED, About.LIFTED) and decision.state is not State.WEAK:
+        # It is over before they were told of it.
+        return person._replace(owed=About.STAGE)
+    return person
+
+
+def requested(person: Person, now: Instant, longest: int) -> Person:
+    """They asked for an exception: made before anything is enforced, it holds that once, for `longest` seconds."""
+    if person.held_until or person.enforcing_since is not None or longest <= 0:
+        return person
+    return person._replace(held_until=Instant(now + longest), owed=About.HELD)
+
+
+def released(person: Person, about: About, detail: str = "") -> Person:
+    """Their ban was lifted, or no longer names this version: they are told, if they were told of the ban."""
+    if about is About.LIFTED:
+        known = person.told or person.owed is not About.STAGE
+        return Person(tried=person.tried, owed=About.LIFTED, detail=detail) if known else Person()
+    return person._replace(owed=about, detail=detail) if person.told else person
+
+
+def not_later(person: Person, now: Instant) -> Person:
+    """What was written by a clock that has been set back since happened now, not in some years: a person who was told
+    in 2036 was told, and what is enforced since then is enforced."""
+    if max((person.tried, person.enforcing_since or now, *person.told.values())) <= now:
+        return person
+    return person._replace(
+        told={stage: min(at, now) for stage, at in person.told.items()},
+        tried=min(person.tried, now),
+        enforcing_since=None if person.enforcing_since is None else min(person.enforcing_since, now),
+    )
+
+
+def _reached(until: Instant, now: Instant) -> tuple[int, ...]:
+    return tuple(mark for mark in WARNINGS if until - mark <= now < until)
+
+
+def _mark(mark: int, until: Instant | None) -> str:
+    return f"{_LAPSES} {mark // DAY}d@{until}"
