@@ -132,6 +132,8 @@ def _candidates() -> Iterator[str]:
 
 def _first_process() -> Iterator[str]:
     yield from _told(lambda: psutil.Process(1).exe())
+    # Where that is not shown (a box, another user's): what it was started as.
+    yield from _told(lambda: psutil.Process(1).cmdline()[0])
 
 
 def _own() -> Iterator[str]:
@@ -189,5 +191,5 @@ def _lines(path: str) -> list[str]:
 def _told(ask: Callable[[], str]) -> Iterator[str]:
     try:
         yield ask()
-    except (psutil.Error, OSError):
+    except (psutil.Error, OSError, IndexError):
         return

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from policy_schema.rules.protected import (
+    APPLES_OWN,
     PROTECTED_APPS,
     PROTECTED_NAMES,
     PROTECTED_PACKAGES,
@@ -73,7 +74,11 @@ def touched(
         if why := protected_place(folder, own) or (folder.rstrip("/") in SHARED_FOLDERS and "everybody's folder"):
             yield f"{folder or '/'} ({why})"
     yield from (f"the application {key.partition(':')[2]}" for key in apps if key in PROTECTED_APPS or "*" in key)
-    yield from (f"what {_signer(key)} signs" for key in signers if key.startswith(PROTECTED_SIGNERS) or "*" in key)
+    yield from (f"what {_signer(key)} signs" for key in signers if _of_system(key))
+
+
+def _of_system(signer: str) -> bool:
+    return "*" in signer or signer.startswith(PROTECTED_SIGNERS) or APPLES_OWN in signer
 
 
 def _signer(key: str) -> str:

@@ -137,8 +137,9 @@ PROTECTED_APPS: frozenset[str] = _words(
     """
 )
 """Keys of applications (`KIND:ID`) that a policy may not ban."""
+APPLES_OWN = "/com.apple."
+"""What Apple signs for its own system has an identifier that begins so, whatever team stands before it."""
 PROTECTED_SIGNERS: tuple[str, ...] = (
-    "apple:/com.apple.",
     "authenticode:Microsoft Windows/",
     "authenticode:Microsoft Windows Publisher/",
     "authenticode:Microsoft Corporation/Microsoft® Windows® Operating System",
