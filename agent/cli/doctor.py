@@ -17,7 +17,7 @@ from agent.cli.shared import add_settings_argument, settings_of
 from agent.cli.status import gate_sentence, policy_sentence
 from agent.device_key import load_key
 from agent.errors import BadSettings, Denied, InterdictError
-from agent.host.child import weaknesses
+from agent.host.child import gate_weakness, weaknesses
 from agent.host.clock import BUILD_TIME, wall
 from agent.host.command import NOTIFY_SEND, find_tool
 from agent.host.users import own_uid
@@ -165,6 +165,9 @@ def _gate(settings: Settings) -> Check:
     gate, kernel = _part(settings, "gate"), f"{platform.system()} {platform.release()}"
     sentence = f"{gate_sentence(gate)} {kernel}"
     stage, features = gate.get("stage"), gate.get("features")
+    weak = gate_weakness(settings.gate_user) if settings.gate == "auto" else None  # a unit names the user itself
+    if stage == "alive" and weak is not None:
+        return Check("gate", "weak", f"{sentence}; {weak.message}", weak.advice)
     if stage == "alive" and features == "full":
         return Check("gate", "ok", sentence)
     if stage == "alive" and features == "no-evictable":

@@ -42,9 +42,10 @@ def judge(orders: Orders, known: Known, place: Place, uid: int, now: Instant) ->
     if known is NOTHING or orders.rules is None or is_spared(orders, place):
         return None
     for seen, by in observations(orders.rules, known, place):
-        decision = orders.rules.decide(seen, now)
-        if decision is not None and acts(orders, decision, uid):
-            return Refusal(decision, by)
+        # Every ban, not the strongest alone: a removal that nobody was told of yet hides no block that is enforced.
+        acting = [decision for decision in orders.rules.decisions(seen, now) if acts(orders, decision, uid)]
+        if acting:
+            return Refusal(max(acting, key=lambda decision: decision.action.rung), by)
     return None
 
 

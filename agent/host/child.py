@@ -213,6 +213,17 @@ def start_service(command: Sequence[str]) -> Service:
     return Service(process, complaints)
 
 
+def gate_weakness(user: str) -> Weakness | None:
+    """Why the gate runs with all of root's rights although it should have a user of its own; None where it does not."""
+    if sys.platform != "linux" or _as_user(user):
+        return None
+    if _account(user) is None:
+        text, advice = f"there is no user {user}", f"Add it: useradd --system --no-create-home {user}"
+    else:
+        text, advice = f"there is no {SETPRIV.name}", "Install util-linux."
+    return Weakness("gate-runs-as-root", f"{text}, so the gate runs as root", advice)
+
+
 def _as_user(user: str | None) -> list[str]:
     """What gives all rights away but the gate's four; nothing where there is no such user or no `setpriv`."""
     if user is None or sys.platform != "linux":

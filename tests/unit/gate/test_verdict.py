@@ -9,7 +9,7 @@ from agent.gate.table import NOTHING, Known
 from agent.gate.verdict import Place, concerns, home_of, judge, parse_homes
 from policy_schema.rules.instant import Instant
 from policy_schema.rules.rulebook import Device, ExceptionGrant, Pause
-from tests.fakes.policies import BLOCK, NOTIFY, ban, rulebook
+from tests.fakes.policies import BLOCK, NOTIFY, ban, rulebook, stages
 
 PERSON, OTHER = 1000, 1001
 NOW = Instant(BLOCK + 1)
@@ -99,6 +99,32 @@ def test_exceptions_and_pauses_hold_until_their_instant_and_not_longer() -> None
     for case in (excepted, paused):
         assert judge(case, BY_CONTENT, PLACE, PERSON, NOW) is None
         assert judge(case, BY_CONTENT, PLACE, PERSON, Instant(NOW + 100)) is not None
+
+
+TWO = [ban(id="all-of-it", stages=stages((BLOCK, "remove"))), ban()]
+
+
+@pytest.mark.parametrize(
+    ("towards", "refused_by"),
+    [
+        ({"claude-code"}, "claude-code"),
+        ({"all-of-it"}, "all-of-it"),
+        ({"claude-code", "all-of-it"}, "all-of-it"),
+        (set(), None),
+    ],
+    ids=[
+        "the block that is enforced, although a removal is in force that nobody was told of",
+        "the removal that is enforced",
+        "the stronger of two that are",
+        "none that nobody was told of",
+    ],
+)
+def test_of_two_bans_of_one_tool_a_start_is_refused_by(towards: set[str], refused_by: str | None) -> None:
+    rules = rulebook(*TWO).for_device(Device("device-1"))
+    case = orders(frozenset({(one, "claude-code", -1) for one in towards}), rules=rules)
+    for known in (BY_PACKAGE, BY_CONTENT):
+        refusal = judge(case, known, PLACE, PERSON, NOW)
+        assert (refusal.decision.ban if refusal else None) == refused_by
 
 
 @pytest.mark.parametrize(
