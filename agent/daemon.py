@@ -16,7 +16,7 @@ from agent import brake as braking
 from agent import inbox as box
 from agent.actors import Actors
 from agent.decider import Decider
-from agent.enforce.interface import Detail, Intent
+from agent.enforce.interface import Detail, Intent, Kind, Outcome, OutcomeCode
 from agent.enforce.ledger import Ledger, Ours
 from agent.enforce.manifest import Record
 from agent.enforce.restore import restore_intent
@@ -31,9 +31,11 @@ from agent.host.clock import Clock
 from agent.host.essentials import find_essentials, own_folders
 from agent.host.service_manager import ServiceManager
 from agent.inbox import Inbox
+from agent.lifting import given_back, version_of
 from agent.looker import Looker
 from agent.memory import Memory
 from agent.messenger import Messenger
+from agent.persons import About
 from agent.policy_in_force import PolicyInForce
 from agent.protected import protected_hits
 from agent.report.journal import Journal
@@ -103,7 +105,10 @@ class Daemon:
         self._looked_everywhere = False
         self._settings_mark = parts.settings_mark()
         self._settings_at = 0.0
-        self._lifted: dict[str, Mapping[str, object]] = {}
+        self._given_back_under: tuple[str, int] | None = None
+        """The policy under which the vaults were last asked what is to be put back."""
+        self._not_given_back = False
+        """Something could not be put back: it is tried again with the next whole look."""
         self._unhandled: box.Message | None = None
         """What could not be handled to its end: it is the next thing to be handled."""
         self._stuck = False
@@ -195,6 +200,8 @@ class Daemon:
             self._look_at_settings()
         if at >= self._look_at:
             self._look_at = at + self._p.settings.scan_interval
+            if self._not_given_back:
+                self._not_given_back, self._given_back_under = False, None
             self._p.looker.ask_everything()
             self._p.examiner.sweep()
         if at >= self._report_at and self._p.reporter.ready():
@@ -232,14 +239,19 @@ class Daemon:
             self._report_at = min(self._report_at, soon) if self._report_at else soon
 
     def _restores(self) -> list[Intent]:
-        """What lifted bans give back, each once."""
+        """What lifted and narrowed bans give back, once for each policy."""
         rules = self._p.policy.rules
-        if rules is None or rules.book.lifted == self._lifted:
+        under = (rules.book.policy_id, rules.book.version) if rules else None
+        if rules is None or under == self._given_back_under:
             return []
-        self._lifted = dict(rules.book.lifted)
+        self._given_back_under = under
         self._p.ledger.refresh(rules.book.version)
-        back = [ban for ban, row in self._lifted.items() if row.get("quarantine") == "restore"]
-        return [restore_intent(record, rules.book.version) for ban in back for record in self._p.ledger.held(ban)]
+        intents: list[Intent] = []
+        for record, why in given_back(rules, self._p.ledger.held(), self._now()):
+            if why is About.NARROWED:
+                self._p.decider.allow(record.ban, record.tool, record.uid, version_of(record))
+            intents.append(restore_intent(record, rules.book.version))
+        return intents
 
     def _looked(self, message: box.Looked) -> None:
         p = self._p
@@ -286,6 +298,7 @@ class Daemon:
     def _acted(self, message: box.Acted) -> None:
         outcome = message.outcome
         self._p.decider.outcome(outcome, self._now())
+        self._note_what_is_held(outcome)
         if outcome.look_again:
             self._p.looker.ask_everything()
         if outcome.detail is Detail.CHANGED_SINCE_FOUND and outcome.intent.pid is not None:
@@ -294,6 +307,15 @@ class Daemon:
         if outcome.occupants:
             self._p.examiner.look_at(tuple(one.pid for one in outcome.occupants))
         self._dirty = True
+
+    def _note_what_is_held(self, outcome: Outcome) -> None:
+        """What was taken just as a policy came that lifts its ban is put back all the same."""
+        rules, intent = self._p.policy.rules, outcome.intent
+        taken = outcome.result in (OutcomeCode.QUARANTINED, OutcomeCode.UNINSTALLED)
+        if taken and rules is not None and intent.policy_version != rules.book.version:
+            self._given_back_under = None
+        if intent.kind is Kind.RESTORE and outcome.result is OutcomeCode.FAILED:
+            self._not_given_back = True
 
     def _refreshed(self, message: box.Refreshed) -> None:
         rules = self._p.policy.take(message.refresh, self._now(), restored=message.restored)
