@@ -60,18 +60,13 @@ def bounded(found: Iterator[Record | Damage], size: int) -> Iterator[Record | Da
     """The same, ended where a file of `size` bytes cannot be what it says it is."""
     count, damages, total = 0, 0, 0
     for one in found:
+        if isinstance(one, Record) and not 0 < one.length <= min(size - total, MAX_HEADER):
+            one = Damage(f"package number {one.number}: a header of {one.length} bytes")
         if isinstance(one, Damage):
             damages += 1
-            yield one
-        elif not 0 < one.length <= MAX_HEADER:
-            damages += 1
-            yield Damage(f"package number {one.number}: a header of {one.length} bytes")
         else:
             count, total = count + 1, total + one.length
-            if total > size or count > MAX_PACKAGES:
-                yield Damage("its packages are more than it can hold")
-                return
-            yield one
-        if damages >= MAX_DAMAGES:
-            yield Damage("too much of it is broken: the rest is not looked at")
+        yield one
+        if damages >= MAX_DAMAGES or count >= MAX_PACKAGES:
+            yield Damage(f"after {count} packages and {damages} broken places the rest is not looked at")
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -79,6 +80,21 @@ def rpm(root: Path, *arguments: str) -> str:
     place = ("--root", str(root), "--dbpath", "/var/lib/rpm")
     changes = () if "--query" in arguments else ("--nodeps", "--noscripts")
     return run("rpm", *place, "--define", "_db_backend sqlite", "--nosignature", *changes, *arguments)
+
+
+def ndb_rpm(program: Path) -> Callable[..., str]:
+    """An rpm that writes databases of the ndb form, which Debian's cannot; used as `rpm` is."""
+
+    def call(root: Path, *arguments: str) -> str:
+        (root / "var/lib/rpm").mkdir(parents=True, exist_ok=True)
+        settings = ("--rcfile", "/usr/lib/rpm/rpmrc", "--macros", "/usr/lib/rpm/macros")
+        defined = ("--define", "_db_backend ndb", "--define", "_dbpath /var/lib/rpm")
+        words = {"--query": "-q", "--all": "-a", "--install": "-i", "--erase": "-e", "--queryformat": "--qf"}
+        place = (*settings, *defined, "--root", str(root))
+        changes = () if "--query" in arguments else ("--nodeps", "--noscripts")
+        return run(str(program), *place, "--nosignature", *changes, *(words.get(word, word) for word in arguments))
+
+    return call
 
 
 def dpkg(root: Path, *arguments: str) -> str:

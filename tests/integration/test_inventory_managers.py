@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,16 +12,20 @@ from agent.inventory.interface import Look, Wanted
 from agent.inventory.machine import open_machine
 from agent.inventory.owners import owner_of
 from agent.inventory.runner import look
+from tests.fakes.machine_folder import SAMPLES
 from tests.fakes.system_roots import (
     arch_package,
     deb_package,
     deb_root,
     dpkg,
+    ndb_rpm,
     os_release,
     pacman,
     rpm,
     rpm_package,
+    run,
 )
+from tests.fakes.zoo import pip_target
 
 pytestmark = [pytest.mark.managers, pytest.mark.root]
 
@@ -118,6 +123,46 @@ def test_every_file_of_an_rpm_package_is_owned_as_rpm_says(tmp_path: Path) -> No
         owners = {path: owner_of(machine, path) for path in files}
         assert owner_of(machine, "/opt/c/a") is None
     assert {path: owner.container.purl for path, owner in owners.items() if owner} == said
+
+
+@pytest.mark.parametrize("sample", ["Packages.little", "Packages.big"])
+def test_a_berkeley_db_holds_what_rpm_reads_from_it(sample: str, tmp_path: Path) -> None:
+    """rpm still reads that form, and writes it no more; how the samples were made: tests/samples/rpm."""
+    database = tmp_path / "var/lib/rpm"
+    database.mkdir(parents=True)
+    shutil.copyfile(SAMPLES / "rpm" / sample, database / "Packages")
+    query = ("rpm", "--define", "_db_backend bdb_ro", "--dbpath", str(database), "--query", "--queryformat")
+    said = run(*query, "%{NAME} %{EVR}\n", "--all").splitlines()
+    assert rows(look_at(tmp_path, "rpm"), "rpm") == sorted((line.split()[0], line.split()[1]) for line in said)
+    assert len(said) == 4
+    files = [line.split() for line in run(*query, "[%{=NAME} %{FILENAMES}\n]", "--all").splitlines()]
+    with open_machine(root=str(tmp_path)) as machine:
+        owners = [owner_of(machine, path) for _, path in files]
+    assert [owner.container.purl for owner in owners if owner] == [f"pkg:rpm/{name}" for name, _ in files]
+    assert len(files) == 154
+
+
+@pytest.mark.online
+def test_what_rpm_installs_and_removes_in_an_ndb_is_seen(tmp_path: Path) -> None:
+    """Debian's rpm knows no ndb; one that does comes from PyPI."""
+    program = pip_target(tmp_path / "tool", "rpm-inspector-rpm==4.16.1.3.210404") / "rpm_inspector_rpm/bin/rpm"
+    program.chmod(0o755)
+    root, ndb = tmp_path / "root", ndb_rpm(program)
+    names = [f"part-{number}" for number in range(3)]
+    made = [rpm_package(tmp_path, name, "1.2~rc1", (f"/usr/bin/{name}",), epoch=2) for name in names]
+    made.append(rpm_package(tmp_path, "many", "7.1", tuple(f"/opt/many/{'f' * 60}-{number}" for number in range(800))))
+    for package in made:
+        ndb(root, "--install", str(package))
+    ndb(root, "--erase", "part-1")
+    said = ndb(root, "--query", "--all", "--queryformat", "%{NAME} %{EVR}\n").splitlines()
+    assert (root / "var/lib/rpm/Packages.db").read_bytes().startswith(b"RpmP")
+    assert rows(look_at(root, "rpm"), "rpm") == sorted((line.split()[0], line.split()[1]) for line in said)
+    assert len(said) == 3
+    with open_machine(root=str(root)) as machine:
+        owner = owner_of(machine, "/usr/bin/part-2")
+        assert owner_of(machine, "/usr/bin/part-1") is None
+    assert owner
+    assert owner.container == ("pkg:rpm/part-2", "/var/lib/rpm/Packages.db#part-2")
 
 
 # ---------------------------------------------------------------------------- pacman
