@@ -75,10 +75,13 @@ def _store(machine: Machine, path: str) -> Iterator[Found]:
         if isinstance(versions, Unknown):
             yield versions
             continue
-        for entry in versions[:MAX_VERSIONS]:
-            keg = parse_keg(name, entry.name) if entry.kind is Kind.FOLDER else None
+        folders = [entry.name for entry in versions if entry.kind is Kind.FOLDER]
+        if len(folders) > MAX_VERSIONS:
+            yield Unknown(join(path, name), f"more than {MAX_VERSIONS} versions")
+        for folder in folders[:MAX_VERSIONS]:
+            keg = parse_keg(name, folder)
             if keg is not None:
-                yield from _keg(machine, path, join(path, f"{name}/{entry.name}"), keg)
+                yield from _keg(machine, path, join(path, f"{name}/{folder}"), keg)
 
 
 def _keg(machine: Machine, store: str, path: str, keg: Keg) -> Iterator[Found]:

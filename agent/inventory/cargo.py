@@ -13,7 +13,7 @@ from typing import NamedTuple
 from agent.errors import Gone, InterdictError
 from agent.host.files import Facts, Kind, Tree
 from agent.host.oserrors import reason_of
-from agent.inventory.cargo_formats import Crate, parse_binstall, parse_crates_json, parse_crates_toml
+from agent.inventory.cargo_formats import MAX_CRATES, Crate, parse_binstall, parse_crates_json, parse_crates_toml
 from agent.inventory.interface import Found, Machine, Root, unknown
 from agent.inventory.places import Folder, expand, join
 from agent.inventory.prefixes import revealed_prefixes
@@ -89,8 +89,11 @@ def installed(tree: Tree, prefix: str) -> tuple[list[Crate], list[Unknown]]:
     for name, parse in LISTS:
         path = join(prefix, name)
         try:
-            for crate in parse(tree.read(path, MAX_LIST)):
+            said = parse(tree.read(path, MAX_LIST))
+            for crate in said:
                 crates.setdefault(crate.name, crate)
+            if len(said) >= MAX_CRATES:
+                troubles.append(Unknown(path, f"more than {MAX_CRATES} crates"))
         except Gone:
             continue
         except ValueError as error:

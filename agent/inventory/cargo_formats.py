@@ -90,11 +90,11 @@ def _objects(text: str) -> Iterator[Mapping[str, object]]:
 
 def _crates(listed: Mapping[object, object]) -> list[Crate]:
     found: list[Crate] = []
-    for key, programs in list(listed.items())[:MAX_CRATES]:
+    for key, programs in listed.items():
         match = _ID.fullmatch(key) if isinstance(key, str) and len(key) < 4096 else None
         if match:
             found.append(Crate(match["name"], match["version"], _programs(programs)))
-    return found
+    return found[:MAX_CRATES]
 
 
 def _programs(value: object) -> tuple[str, ...]:

@@ -155,6 +155,8 @@ def _docker(machine: Machine, store: str) -> Iterator[Stored]:
         yield entries
         return
     yield Root(place)
+    if len(entries) > MAX_ENTRIES:
+        yield Unknown(place, f"more than {MAX_ENTRIES} containers")
     for entry in entries[:MAX_ENTRIES]:
         if entry.kind is not Kind.FOLDER or not formats.is_id(entry.name):
             continue

@@ -102,6 +102,8 @@ def _status_folder(machine: Machine) -> Iterator[Found]:
         return
     if not entries:
         return
+    if len(entries) > MAX_PACKAGES:
+        yield Unknown(STATUS_FOLDER, f"more than {MAX_PACKAGES} packages")
     observer = Observer(machine, MANAGER, 0)
     for entry in entries[:MAX_PACKAGES]:
         if machine.stopped():

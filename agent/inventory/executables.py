@@ -41,6 +41,8 @@ FOLDER_DEPTH = 6
 PROJECT_DEPTH = 3
 MAX_FILES = 100_000
 """Of one home, and of everything outside of homes."""
+MAX_HASHED = 1 << 30
+"""Bytes: a sparse file of 5 TB takes no disk and would take hours to hash."""
 _LARGE = 1 << 20
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+){1,3}([-+][0-9A-Za-z.+-]{1,40})?")
 _NOT_INTO = ("/node_modules/", "/site-packages/")
@@ -142,6 +144,8 @@ class _Search:
             if why is not None:
                 yield unknown(candidate.facts.path, why)
             if content.id or signer.key or candidate.in_folder or candidate.named:
+                if self._wanted.hashes and candidate.facts.size > MAX_HASHED:
+                    yield Unknown(candidate.facts.path, f"larger than {MAX_HASHED} bytes: not hashed")
                 yield self._observation(candidate, content, signer)
 
     def _in_turns(self) -> Iterator[_Candidate]:
@@ -255,7 +259,7 @@ class _Search:
             return Content(), False
         with self._tree.open(path) as (fd, now), translated(path):
             found = look(fd, now.size, signatures, self._machine.stopped) if self._fits(now.size) else ()
-            wants_hash = self._wanted.hashes and (found or self._is_named(facts))
+            wants_hash = self._wanted.hashes and now.size <= MAX_HASHED and (found or self._is_named(facts))
             digest = _sha256(fd, now.size, self._machine) if wants_hash else ""
             settled = is_settled(fd)
         same = self._tree.facts(path)._replace(path="") == facts._replace(path="")

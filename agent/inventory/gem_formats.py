@@ -20,9 +20,9 @@ _VERSION = re.compile(_VERSION_PATTERN)
 _FILE = re.compile(rf"(?P<name>{_NAME_PATTERN})-(?P<version>{_VERSION_PATTERN})(-(?P<platform>[A-Za-z0-9_.-]+))?")
 _STUB = re.compile(rb"^# stub: (?P<name>\S+) (?P<version>\S+) ", re.MULTILINE)
 _FIELD = re.compile(
-    rb"^\s*\w+\.(?P<field>name|version) = (?:Gem::Version\.new\(?\s*)?\"(?P<value>[^\"\\\n]*)\"", re.MULTILINE
+    rb"^[ \t]*+\w++\.(?P<field>name|version) = (?:Gem::Version\.new\(?\s*)?\"(?P<value>[^\"\\\n]*)\"", re.MULTILINE
 )
-_EXECUTABLES = re.compile(rb"^\s*\w+\.executables = \[(?P<values>[^\]\n]{0,20000})\]", re.MULTILINE)
+_EXECUTABLES = re.compile(rb"^[ \t]*+\w++\.executables = \[(?P<values>[^\]\n]{0,20000})\]", re.MULTILINE)
 _TEXT = re.compile(rb"\"([^\"\\]{1,100})\"")
 _ACTIVATES = re.compile(rb"activate_bin_path\(\s*['\"](?P<name>[^'\"\n]{1,150})['\"]")
 

@@ -77,6 +77,8 @@ def _profile(machine: Machine, profile: Folder) -> Iterator[Found]:
     if isinstance(entries, Unknown):
         yield entries
         entries = []
+    if len(entries) > MAX_PROGRAMS:
+        yield Unknown(join(profile.path, "bin"), f"more than {MAX_PROGRAMS} programs")
     for entry in entries[:MAX_PROGRAMS]:
         package, link = _started(machine, join(profile.path, f"bin/{entry.name}"), entry.kind)
         if package:

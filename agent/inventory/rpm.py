@@ -82,7 +82,16 @@ def find_owner(tree: Tree, names: list[bytes]) -> tuple[SystemPackage, str] | No
 
 def _form(tree: Tree, place: str) -> str:
     """The name of the file that rpm would read in a folder; empty if there is none."""
-    return next((name for name in (DATABASE, *FORMS) if tree.exists(join(place, name))), "")
+    return next((name for name in (DATABASE, *FORMS) if _stands(tree, join(place, name))), "")
+
+
+def _stands(tree: Tree, path: str) -> bool:
+    """True if the name is there, whatever it leads to: what cannot be read is said when it is read."""
+    try:
+        tree.facts(path, follow=False)
+    except InterdictError:
+        return False
+    return True
 
 
 def _owner_by_index(tree: Tree, path: str, names: list[bytes]) -> SystemPackage | None:

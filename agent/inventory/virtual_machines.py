@@ -109,6 +109,8 @@ def _in_folder(machine: Machine, maker: Maker, place: str) -> Iterator[Unknown]:
         for entry in entries
         if entry.kind in (Kind.FILE, Kind.FOLDER) and any(fnmatch.fnmatchcase(entry.name, one) for one in maker.names)
     ]
+    if len(wanted) > MAX_MACHINES:
+        yield Unknown(place, f"more than {MAX_MACHINES} virtual machines of {maker.name}")
     for name in wanted[:MAX_MACHINES]:
         yield Unknown(
             join(place, name), f"a virtual machine of {maker.name}: what is installed in it is not seen from here"
