@@ -19,7 +19,7 @@ from agent.enforce.interface import Intent, Words
 from agent.events import Event, EventLog
 from agent.findings import shown
 from agent.inbox import GateSaid, Inbox
-from agent.inventory.entries import read_entries
+from agent.inventory.entries import Sought, read_entries, sought
 from agent.ipc import orders as composing
 from agent.ipc.gate_events import EntriesRead, GateCame, GateEnded, GateState, Keeper
 from agent.ipc.gate_messages import AllowedLate, OrdersTaken, Refused, Trouble
@@ -62,10 +62,10 @@ class Doors(NamedTuple):
 
 
 class Reading(Protocol):
-    """Reads the entry files of packages."""
+    """Reads the entry files of installations."""
 
-    def __call__(self, packages: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-        """From folder and purl to files."""
+    def __call__(self, installed: Mapping[str, Sought]) -> dict[str, tuple[str, ...]]:
+        """From path and where to look to files."""
 
 
 class Guardian:
@@ -87,9 +87,9 @@ class Guardian:
         self._inbox, self._log, self._clock, self._read = inbox, log, clock, read
         self._written: object = None
         self._protected: tuple[str, ...] = tuple(path for path in PROTECTED_PROGRAMS if path.startswith("/"))
-        self._packages: dict[str, str] = {}
+        self._sought: dict[str, Sought] = {}
         self._entries: dict[str, tuple[str, ...]] = {}
-        self._wanted: queue.SimpleQueue[dict[str, str]] = queue.SimpleQueue()
+        self._wanted: queue.SimpleQueue[dict[str, Sought]] = queue.SimpleQueue()
         self._quiet = Quiet()
         self._notices = Quiet(every=600.0)
         self._counts: OrderedDict[str, int] = OrderedDict()
@@ -126,13 +126,13 @@ class Guardian:
         self._protected = tuple(sorted(path for path in paths if path.startswith("/")))
 
     def read(self, stop: threading.Event) -> None:
-        """A thread's body: reads the entry files of packages, which may lie in homes that do not answer."""
+        """A thread's body: reads the entry files of installations, which may lie in homes that do not answer."""
         while not stop.is_set():
             try:
-                packages = self._wanted.get(timeout=1.0)
+                wanted = self._wanted.get(timeout=1.0)
             except queue.Empty:
                 continue
-            self._inbox.put(GateSaid(EntriesRead(self._read(packages))))
+            self._inbox.put(GateSaid(EntriesRead(self._read(wanted))))
 
     def parts(self, keeping: Callable[[threading.Event], None] | None) -> tuple[Part, ...]:
         """The threads that belong to a gate, with its keeper's; none where there is none."""
@@ -140,10 +140,10 @@ class Guardian:
 
     def _ask_for_entries(self, rules: DeviceRules) -> None:
         targeted = {target.tool for ban in rules.book.bans for target in ban.targets}
-        packages = {one.path: one.purl for one in self._decider.installations if one.tool in targeted and one.purl}
-        if packages != self._packages:
-            self._packages = packages
-            self._wanted.put(packages)
+        wanted = {one.path: sought(one) for one in self._decider.installations if one.tool in targeted}
+        if wanted != self._sought:
+            self._sought = wanted
+            self._wanted.put(wanted)
 
     def _remembered(self, now: Instant) -> composing.Remembered:
         decider, brake = self._decider, self._memory.brake

@@ -1,55 +1,84 @@
-"""Entry files of installed packages: what an interpreter is given to open when the package's program starts.
+"""Entry files of installations: what an interpreter, or a loader, is given to open when the program starts.
 
-The gate marks these files, so that `node cli.js` is refused by whatever copy of node. Read from the package's own
-metadata, which whoever owns it can write: bounded, and a name that leads out of the package is left out.
+The gate marks these files, so that `node cli.js` is refused by whatever copy of node, and `ld.so program` too. Read
+from the package's own metadata, which whoever owns it can write: bounded, and a name that leads out of the package is
+left out.
 """
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from agent.errors import InterdictError
 from agent.host.files import Kind, Tree
+from agent.inventory.installations import Installation
 from agent.inventory.npm_formats import parse_manifest
+from policy_schema.rules.observation import Confidence, Face
 
 _MOST_MANIFEST = 1 << 20
 _MOST_RECORD = 4 << 20
 MOST_ENTRIES = 32
-"""Entry files of one package that are told."""
+"""Entry files of one installation that are told."""
 
 
-def read_entries(packages: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """The entry files of each package that has any; from the package's folder to its purl."""
+class Sought(NamedTuple):
+    """Where the entry files of an installation are looked for."""
+
+    programs: tuple[str, ...]
+    """Programs of it that the inventory has recognised."""
+    packages: tuple[tuple[str, str], ...]
+    """Folder and purl of each package: itself, and what it brings for this system."""
+
+
+def sought(installation: Installation) -> Sought:
+    """Where entry files of an installation can be. Pure. What only a name speaks for is not acted on, so not marked."""
+    seen = installation.observations if installation.confidence is not Confidence.WEAK else ()
+    own = [(installation.path, installation.purl)] if installation.purl else []
+    packages = [(one.path, one.purl) for one in seen if one.face is Face.PACKAGE and one.purl]
+    programs = (one.path for one in seen if one.face is Face.EXECUTABLE)
+    return Sought(tuple(dict.fromkeys(programs)), tuple(dict.fromkeys([*own, *packages])))
+
+
+def read_entries(installed: Mapping[str, Sought]) -> dict[str, tuple[str, ...]]:
+    """The entry files of each installation that has any, by its path."""
     found: dict[str, tuple[str, ...]] = {}
     try:
         with Tree("/") as tree:
-            for folder, purl in packages.items():
-                files = tuple(_entries(tree, folder, purl))[:MOST_ENTRIES]
+            for path, where in installed.items():
+                files = _files(tree, [*where.programs, *_of_packages(tree, where.packages)])
                 if files:
-                    found[folder] = files
+                    found[path] = files
     except InterdictError:
         # The root itself cannot be looked at: then nothing is known, and the gate goes by folders and content alone.
         return found
     return found
 
 
-def _entries(tree: Tree, folder: str, purl: str) -> Iterator[str]:
-    try:
-        if purl.startswith("pkg:npm/"):
-            wanted = npm_entries(folder, tree.read(posixpath.join(folder, "package.json"), _MOST_MANIFEST))
-        elif purl.startswith("pkg:pypi/"):
-            wanted = pypi_entries(folder, tree.read(posixpath.join(folder, "RECORD"), _MOST_RECORD))
-        else:
-            return
-    except (InterdictError, ValueError):
-        return  # gone or broken since it was found: the next look tells
-    for path in wanted:
+def _of_packages(tree: Tree, packages: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for folder, purl in packages:
+        try:
+            if purl.startswith("pkg:npm/"):
+                yield from npm_entries(folder, tree.read(posixpath.join(folder, "package.json"), _MOST_MANIFEST))
+            elif purl.startswith("pkg:pypi/"):
+                yield from pypi_entries(folder, tree.read(posixpath.join(folder, "RECORD"), _MOST_RECORD))
+        except (InterdictError, ValueError):
+            continue  # gone or broken since it was found: the next look tells
+
+
+def _files(tree: Tree, paths: Iterable[str]) -> tuple[str, ...]:
+    """Those that are regular files themselves."""
+    found: list[str] = []
+    for path in dict.fromkeys(paths):
         try:
             if tree.facts(path, follow=False).kind is Kind.FILE:
-                yield path
+                found.append(path)
         except InterdictError:
             continue
+        if len(found) == MOST_ENTRIES:
+            break
+    return tuple(found)
 
 
 def npm_entries(folder: str, manifest: bytes) -> list[str]:
