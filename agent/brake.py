@@ -1,7 +1,7 @@
 """When acting stops although the policy asks for it: reporting goes on.
 
-Pure. Three reasons, each an attack or an accident that was seen elsewhere: a rule that suddenly matches half of a
-machine, acts that do not end, and an agent that dies each time it acts.
+Pure. Four reasons, each an attack or an accident that was seen elsewhere: a rule that suddenly matches half of a
+machine, acts that do not end, an agent that dies each time it acts, and an administrator who paused it by hand.
 
 The brake must not be a switch that a person can reach. Everything is measured for each person, so that decoys of one
 hold up nothing of another's; a clock that is set back forgets what lies in the future; a machine that was switched off
@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from policy_schema.rules.instant import Instant
+from policy_schema.rules.instant import Instant, format_instant
 
 NEW_MATCHES = 12
 """Different things of one owner newly matched by one policy version, beyond which acts on them wait for somebody."""
@@ -30,6 +30,11 @@ CRASHES = 3
 """Starts without a clean end within `CRASH_WINDOW` seconds, after which nothing is acted on for `CRASH_REST`."""
 CRASH_WINDOW = 600
 CRASH_REST = 3600
+MOST_PAUSED = 24 * 3600
+"""Seconds that one `interdict pause` lasts at the most."""
+
+
+_WIDE = " different programs of the system within a minute."
 
 
 class Act(NamedTuple):
@@ -50,6 +55,16 @@ Matched = Mapping[str, Mapping[int, int]]
 """Ban to owner (uid) to how many different things of theirs match."""
 
 
+class Pause(NamedTuple):
+    """An administrator paused the agent on this machine (`interdict pause`): looking and reporting go on."""
+
+    request: str
+    """Which request it came from: each is taken once."""
+    by: str
+    since: Instant
+    until: Instant
+
+
 class Brake(NamedTuple):
     """What the brake remembers: kept in the journal."""
 
@@ -59,6 +74,9 @@ class Brake(NamedTuple):
     """What matched when the policy version before this one was in force: `BAN UID`, and `BAN` for all of them."""
     held: Mapping[str, str] = {}
     """The same keys, to the sentence that says why acts wait."""
+    pause: Pause = Pause("", "", Instant(0), Instant(0))
+    tried_with: str = ""
+    """The agent's version and the policy that its bad ends are counted under."""
 
 
 def started(brake: Brake, clean: bool, now: Instant) -> Brake:
@@ -79,6 +97,42 @@ def resting_until(brake: Brake, now: Instant) -> Instant:
     return max(ends, default=Instant(0))
 
 
+def under(brake: Brake, agent: str, policy: str) -> Brake:
+    """Another version of the agent or another policy gets a try of its own: bad ends before it are forgotten."""
+    mark = f"{agent} {policy}"
+    if brake.tried_with == mark:
+        return brake
+    held = {key: why for key, why in brake.held.items() if not why.endswith(_WIDE)}
+    starts = () if brake.tried_with else brake.unclean_starts
+    return brake._replace(tried_with=mark, unclean_starts=starts, held=held)
+
+
+def paused(brake: Brake, request: str, by: str, now: Instant, seconds: int) -> Brake:
+    """An administrator pauses everything for a while, `MOST_PAUSED` at the most, or (0) lets it act again: that ends a
+    pause, what the brake holds, and the rest after a crash loop."""
+    until = Instant(now + max(0, min(seconds, MOST_PAUSED)))
+    brake = brake._replace(pause=Pause(request, by, now, until))
+    return brake if seconds > 0 else brake._replace(held={}, unclean_starts=())
+
+
+def paused_until(brake: Brake, now: Instant) -> Instant:
+    """Until when an administrator has paused the agent; 0 when nobody has. A clock that was set back ends it."""
+    pause = brake.pause
+    return pause.until if pause.since <= now < pause.until else Instant(0)
+
+
+def pause_sentence(brake: Brake, now: Instant) -> str:
+    """Who paused it and until when, or nothing."""
+    until = paused_until(brake, now)
+    return f"{brake.pause.by} has paused Interdict on this machine until {format_instant(until)}." if until else ""
+
+
+def refused_widely(brake: Brake, ban: str, programs: int) -> Brake:
+    """One ban stopped the start of many different programs of the system within a minute: it waits for somebody."""
+    why = f"The brake holds it: it refused {programs}{_WIDE}"
+    return brake._replace(held={**brake.held, ban: why})
+
+
 def judge_matches(brake: Brake, matched: Matched) -> Brake:
     """The first whole look under a new policy version: holds what matches far more than before.
 
@@ -92,6 +146,7 @@ def judge_matches(brake: Brake, matched: Matched) -> Brake:
         for key, count in counts.items()
         if count > NEW_MATCHES and count > GROWTH * brake.matched.get(key, 0)
     }
+    held |= {key: why for key, why in brake.held.items() if why.endswith(_WIDE)}
     kept = {key: brake.matched[key] for key in held if key in brake.matched}
     fresh = {key: count for key, count in counts.items() if key not in held}
     return brake._replace(held=held, matched=fresh | kept)
@@ -99,6 +154,8 @@ def judge_matches(brake: Brake, matched: Matched) -> Brake:
 
 def hold_of(brake: Brake, ban: str, uid: int, now: Instant) -> str:
     """Why acts of this ban on this person's things wait now, or nothing."""
+    if why := pause_sentence(brake, now):
+        return why
     if now < resting_until(brake, now):
         return "The agent ended badly several times, so it does not act for an hour."
     return brake.held.get(ban) or brake.held.get(f"{ban} {uid}", "")

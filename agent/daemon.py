@@ -20,14 +20,14 @@ from agent.enforce.interface import Detail, Intent, Kind, Outcome, OutcomeCode
 from agent.enforce.ledger import Ledger, Ours
 from agent.enforce.manifest import Record
 from agent.enforce.restore import restore_intent
-from agent.errors import BadSettings, InterdictError
+from agent.errors import BadSettings, InterdictError, StateDamaged
 from agent.events import Event, EventLog
 from agent.examiner import Examiner
 from agent.file_content import FileContent
 from agent.findings import is_still_taken
 from agent.guardian import Guardian
 from agent.host import processes
-from agent.host.clock import Clock
+from agent.host.clock import Clock, wall
 from agent.host.essentials import find_essentials, own_folders
 from agent.host.service_manager import ServiceManager
 from agent.inbox import Inbox
@@ -40,10 +40,12 @@ from agent.policy_in_force import PolicyInForce
 from agent.protected import protected_hits
 from agent.report.journal import Journal
 from agent.report.outbox import Outbox
+from agent.report.pause_request import read_request
 from agent.reporter import Reporter
 from agent.settings import Settings
 from agent.supervise import Part, Supervisor
-from policy_schema.rules.instant import Instant
+from agent.version import VERSION
+from policy_schema.rules.instant import Instant, format_instant
 from policy_schema.rules.observation import Face, Observation
 from policy_schema.rules.rulebook import DeviceRules
 
@@ -132,6 +134,11 @@ class Daemon:
         remembered would be done twice, or never reported. Nobody can make the agent end by filling a disk."""
         try:
             self._turn()
+        except StateDamaged as error:
+            # Set aside and begun anew at the next start, which is now.
+            self._p.log.write(Event.JOURNAL, what="damaged", why=str(error))
+            self._start_over()
+            threading.Event().wait(_STUCK_WAIT)
         except InterdictError as error:
             if not self._stuck:
                 self._stuck = True
@@ -183,6 +190,7 @@ class Daemon:
                 self._dirty = True
             case box.SettingsChanged():
                 self._settings_changed()
+                self._take_pause()
             case box.PolicyWanted():
                 self._p.messenger.ask_refresh()
             case box.Stop():
@@ -198,6 +206,7 @@ class Daemon:
         if at >= self._settings_at:
             self._settings_at = at + _SETTINGS_EVERY
             self._look_at_settings()
+            self._take_pause()
         if at >= self._look_at:
             self._look_at = at + self._p.settings.scan_interval
             if self._not_given_back:
@@ -231,7 +240,8 @@ class Daemon:
         self._looked_everywhere = False
         p.examiner.know(p.decider.rules, tuple(p.decider.installations))
         p.guardian.give_orders(self._now(), p.clock.floor)
-        for intent in [*intents, *self._restores()]:
+        restores = [] if braking.paused_until(p.memory.brake, self._now()) else self._restores()
+        for intent in [*intents, *restores]:
             p.actors.do(intent)
         p.reporter.changed()
         if p.outbox.waiting():
@@ -344,7 +354,23 @@ class Daemon:
             if p.decider.guarded.get(ban) != why:
                 p.journal.add_event(self._now(), -1, {"event": "guard", "ban": ban, "why": why})
         p.decider.guarded = hits
+        p.memory.keep_brake(braking.under(p.memory.brake, VERSION, rules.book.policy_id))
         p.guardian.protect(there)
+
+    def _take_pause(self) -> None:
+        """What an administrator asked for since the last time; each request once, and none that is over."""
+        p, request = self._p, read_request(self._p.settings.state_dir)
+        if request is None or request.id == p.memory.brake.pause.request:
+            return
+        seconds = max(0, min(request.seconds, request.at + request.seconds - wall()))
+        if request.seconds and not seconds:
+            return
+        p.decider.pause(request.id, request.by, self._now(), seconds)
+        until = braking.paused_until(p.memory.brake, self._now())
+        body = {"event": "pause", "by": request.by, "until": format_instant(until) if until else ""}
+        p.journal.add_event(self._now(), -1, body)
+        p.log.write(Event.PAUSE, by=request.by, until=format_instant(until) if until else "")
+        self._dirty = True
 
     def _look_at_settings(self) -> None:
         """Fleet management replaces the file and tells nobody."""
@@ -365,9 +391,13 @@ class Daemon:
         self._p.reporter.healthy("settings")
         if fresh != self._p.settings:
             self._p.log.write(Event.SETTINGS_TAKEN, file=fresh.file)
-            self.restart_wanted = True
-            self._p.guardian.leave()
-            self._going = False
+            self._start_over()
+
+    def _start_over(self) -> None:
+        """Everything is built anew; the gate goes on meanwhile."""
+        self.restart_wanted = True
+        self._p.guardian.leave()
+        self._going = False
 
     restart_wanted = False
     """Set when new settings ask for parts that are built anew; `interdict run` then starts over."""
@@ -383,6 +413,7 @@ class Daemon:
         p.log.write(Event.STARTED, settings=p.settings.file, clean=clean, mode=p.settings.mode)
         p.service.starting(_START_TIME)
         p.recover()
+        self._take_pause()
         kept = p.policy.last_good(self._now())
         if kept is not None:
             self._want(kept)

@@ -25,6 +25,7 @@ from agent.findings import (
     process_subject,
     subject_of,
 )
+from agent.history import finding_event, outcome_event
 from agent.host.clock import Now
 from agent.inventory.installations import Installation, group
 from agent.memory import Memory
@@ -34,8 +35,8 @@ from agent.report.journal import Journal
 from agent.report.outbox import Whole
 from policy_schema.messages.report import FindingLine, MoveLine
 from policy_schema.rules.decision import Action, Decision, Identity, State
-from policy_schema.rules.instant import Instant, format_instant
-from policy_schema.rules.observation import Face, Observation, Unknown
+from policy_schema.rules.instant import Instant
+from policy_schema.rules.observation import Observation, Unknown
 from policy_schema.rules.rulebook import DeviceRules
 
 ProcessKey = tuple[int, float]
@@ -170,6 +171,10 @@ class Decider:
         """An administrator lets bans act that the brake holds."""
         self._memory.keep_brake(braking.released(self._memory.brake, bans))
 
+    def pause(self, request: str, by: str, now: Instant, seconds: int) -> None:
+        """An administrator pauses everything, or (0) lets everything act again that is paused or held."""
+        self._memory.keep_brake(braking.paused(self._memory.brake, request, by, now, seconds))
+
     def requested(self, ban: str, uid: int, now: Instant) -> None:
         """A person asked for an exception: made in time, it holds everything once for the policy's `pending_hold`."""
         for key, person in list(self._memory.persons.items()):
@@ -268,6 +273,7 @@ class Decider:
         assert self.rules is not None
         case = self._case(subject, now.instant)
         person = self._memory.person(subject.ban, subject.tool, subject.uid)
+        decision = self._unless_paused(decision, now.instant)
         result = step(case, decision, person, self._conditions(subject, now))
         self.wake = min((m for m in (self.wake, result.wake) if m is not None), default=None)
         row = Current(subject, decision, result.standing, result.case)
@@ -288,6 +294,15 @@ class Decider:
         if case.policy_version != version:
             case = case._replace(policy_version=version, tries=0, settled=False, by_hand=False)
         return case
+
+    def _unless_paused(self, decision: Decision, now: Instant) -> Decision:
+        """While an administrator has paused this machine a ban in force stands as one that the policy pauses."""
+        until = braking.paused_until(self._memory.brake, now)
+        if not until or decision.state is not State.ACTIVE:
+            return decision
+        self.wake = min(self.wake or until, until)
+        why = (*decision.why, braking.pause_sentence(self._memory.brake, now))
+        return decision._replace(state=State.PAUSED, action=Action.REPORT, stage=None, why=why)
 
     def _conditions(self, subject: Subject, now: Now) -> Conditions:
         running = any(p.installation == subject.installation for p in self.processes.values())
@@ -388,20 +403,7 @@ class Decider:
 
     def _history(self, outcome: Outcome, now: Instant) -> None:
         intent = outcome.intent
-        body = {
-            "event": "outcome",
-            "kind": intent.kind.value,
-            "finding": intent.finding_id,
-            "ban": intent.ban,
-            "tool": intent.tool,
-            "result": outcome.result.value,
-            "detail": outcome.detail.value,
-            "path": intent.path,
-            "title": intent.title,
-            "text": intent.body if intent.kind is Kind.NOTIFY else "",
-            "where": outcome.where,
-            "source": outcome.source,
-        }
+        body = outcome_event(outcome)
         self._journal.add_event(now, intent.uid, body)
         shown = {key: body[key] for key in ("kind", "finding", "ban", "tool", "result", "detail", "path")}
         self._log.write(Event.OUTCOME, **shown, pid=intent.pid, quarantine=outcome.quarantine_id or None)
@@ -447,13 +449,7 @@ class Decider:
 
     def _watch_growth(self, candidates: Sequence[tuple[Subject, Decision]]) -> None:
         self._fresh_policy = False
-        things: dict[str, dict[int, set[str]]] = {}
-        for subject, decision in candidates:
-            if subject.pid is None and subject.face is not Face.SETTING and decision.state is not State.WEAK:
-                # A package is one thing however often it lies in caches: a bad rule matches many different ones.
-                thing = subject.purl.partition("@")[0] or subject.path
-                things.setdefault(subject.ban, {}).setdefault(subject.uid, set()).add(thing)
-        counts = {ban: {uid: len(them) for uid, them in owners.items()} for ban, owners in things.items()}
+        counts = shaping.matched_things(candidates)
         before, state = braking.held_bans(self._memory.brake), braking.judge_matches(self._memory.brake, counts)
         for ban, why in braking.held_bans(state).items():
             if ban not in before:
@@ -466,22 +462,8 @@ class Decider:
             stand = (row.standing.state, row.standing.action)
             if old is not None and (old.standing.state, old.standing.action) == stand:
                 continue
-            subject = row.subject
-            self._log.write(
-                Event.FINDING if old is None else Event.FINDING_CHANGED,
-                finding=key,
-                ban=subject.ban,
-                tool=subject.tool,
-                face=subject.face.value,
-                version=subject.version,
-                path=subject.path,
-                owner=subject.owner,
-                pid=subject.pid,
-                confidence=row.decision.identity.confidence.value,
-                state=row.standing.state.value,
-                action=row.standing.action.value,
-                finish_until=format_instant(row.case.finish_until) if row.case.finish_until else None,
-            )
+            fields = finding_event(key, row.subject, row.decision, row.standing, row.case)
+            self._log.write(Event.FINDING if old is None else Event.FINDING_CHANGED, **fields)
 
     def _forget_below(self, path: str, links: Sequence[str]) -> None:
         """What was just taken away is not seen again before somebody looks."""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import NamedTuple
 
+from agent import brake as braking
 from agent.actors import Actors
 from agent.cases import Kind
 from agent.console_link import ConsoleLink
 from agent.daemon import FLOOR, Daemon, Parts
 from agent.decider import Decider
+from agent.deps_looking import examiner, homes, owners
 from agent.device_key import DeviceKey, ensure_key
 from agent.enforce.interface import Actor, Intent
 from agent.enforce.ledger import Ledger
@@ -29,15 +30,13 @@ from agent.guardian import Doors, Guardian
 from agent.host import processes
 from agent.host.child import weaknesses
 from agent.host.clock import BUILD_TIME, Clock, SystemClock
-from agent.host.files import Tree, file_mark, read_bounded, take_lock
+from agent.host.files import file_mark, read_bounded, take_lock
 from agent.host.service_manager import ServiceManager
 from agent.host.sessions import write_terminal_of
 from agent.host.state_folder import make_state_folder
 from agent.host.users import person_of
 from agent.inbox import GateSaid, Inbox
 from agent.inventory import SOURCES
-from agent.inventory.containers import container_of
-from agent.inventory.installations import Installation
 from agent.inventory.interface import Look
 from agent.inventory.machine import open_machine
 from agent.inventory.runner import look
@@ -50,6 +49,7 @@ from agent.policy.refresh import Adopted, Place, Refresh, refresh, restore
 from agent.policy.store import Store
 from agent.policy_in_force import PolicyInForce
 from agent.report.journal import Journal
+from agent.report.mending import open_journal
 from agent.report.outbox import Outbox
 from agent.report.views import Views
 from agent.reporter import Reporter, Sources
@@ -61,8 +61,7 @@ from agent.watch.interface import ProcessWatcher
 from agent.watch.sight import Sight
 from agent.wording import Wording
 from policy_schema.rules.instant import Instant
-from policy_schema.rules.observation import Face, Observation
-from policy_schema.rules.rulebook import DeviceRules
+from policy_schema.rules.observation import Observation
 
 _BOOT = "boot"
 
@@ -114,7 +113,7 @@ def build_daemon(settings: Settings) -> Daemon:
         inbox=base.inbox,
         log=base.log,
         now=base.now,
-        policy_version=lambda: base.policy.rules.book.version if base.policy.rules else 0,
+        policy_version=functools.partial(_version_acted_by, base),
     )
     gate = open_gate(settings, lambda event: base.inbox.put(GateSaid(event)))
     guardian = _guardian(base, watching, decider, actors, gate)
@@ -150,13 +149,19 @@ def build_daemon(settings: Settings) -> Daemon:
     return Daemon(parts)
 
 
+def _version_acted_by(base: _Base) -> int:
+    """Of the policy in force; while the agent is paused that of none: what still waits to be done is asked for anew."""
+    rules = base.policy.rules
+    return rules.book.version if rules and not braking.paused_until(base.memory.brake, base.now()) else 0
+
+
 def _base(settings: Settings) -> _Base:
     make_state_folder(settings.state_dir)
     unlock = take_lock(os.path.join(settings.state_dir, "lock"))
     if unlock is None:
         raise StateBroken(f"{settings.state_dir}: another agent uses it", "Stop that one first, or set state_dir.")
     log, inbox, views = EventLog(), Inbox(), Views(settings.state_dir)
-    journal = Journal(os.path.join(settings.state_dir, "journal.db"))
+    journal = open_journal(os.path.join(settings.state_dir, "journal.db"), lambda why: _journal_lost(log, why))
     _same_start_times(journal)
     clock = SystemClock(Instant(int(journal.meta(FLOOR) or BUILD_TIME)))
     key = ensure_key(settings.state_dir, children.signer(settings.adopter_user))
@@ -164,6 +169,10 @@ def _base(settings: Settings) -> _Base:
         settings=settings, journal=journal, views=views, clock=clock, log=log, device_id=lambda: key.device
     )
     return _Base(settings, log, inbox, journal, clock, Memory(journal), views, key, policy, unlock)
+
+
+def _journal_lost(log: EventLog, why: str) -> None:
+    log.write(Event.JOURNAL, what="set-aside", why=why)
 
 
 def _deciding(base: _Base) -> tuple[Decider, Outbox]:
@@ -193,7 +202,7 @@ def _watching(base: _Base) -> _Watching:
     return _Watching(
         sight=sight,
         content=content,
-        examiner=_examiner(base.settings, base.inbox, sight, content),
+        examiner=examiner(base.settings, base.inbox, sight, content),
         looker=Looker(inbox=base.inbox, run=_look_run(base.settings), sources=SOURCES),
         processes=choose_watcher(sight.glance, interval=base.settings.process_poll),
         folders=FilesWatcher(),
@@ -236,7 +245,7 @@ def _sources(
         log=base.log,
         watch_health=lambda: [*_health(settings, watching, supervisor), *guardian.health()],
         guardian=guardian,
-        homes=functools.partial(_owners, settings),
+        homes=functools.partial(owners, settings),
     )
 
 
@@ -250,7 +259,7 @@ def _guardian(base: _Base, watching: _Watching, decider: Decider, actors: Actors
         act=actors.do,
         look_at=watching.examiner.look_at,
         looker=watching.looker,
-        people=lambda: _owners(base.settings).values(),
+        people=lambda: owners(base.settings).values(),
     )
     return Guardian(
         doors=doors,
@@ -275,32 +284,6 @@ def _threads(settings: Settings, watching: _Watching, messenger: Messenger, acto
         Part("processes", lambda stop: _keep_watching(starts.start, starts.stop, seen, stop)),
         Part("folders", lambda stop: _keep_watching(folders.start, folders.stop, changed, stop)),
         *actors.parts(),
-    )
-
-
-def build_looking(settings: Settings, rules: DeviceRules, installations: Sequence[Installation]) -> Examiner:
-    """The part that recognises processes, for commands that only look."""
-    content = FileContent()
-    content.want(rules)
-    examiner = _examiner(settings, Inbox(), Sight(), content)
-    examiner.know(rules, installations)
-    return examiner
-
-
-def _examiner(settings: Settings, inbox: Inbox, sight: Sight, content: FileContent) -> Examiner:
-    below = () if settings.system else (*settings.homes, *settings.roots, *settings.path_folders)
-    real = [os.path.realpath(folder) for folder in below]
-    home_of = _home_finder(settings)
-    return Examiner(
-        inbox=inbox,
-        sight=sight,
-        container=_container,
-        content=content,
-        home_of=home_of,
-        only_below=real,
-        through=content.through,
-        # Programs of Linux carry no signature: none is asked for one there.
-        signer=None if sys.platform == "linux" else content.signer,
     )
 
 
@@ -388,7 +371,7 @@ def _actors(base: _Base, sight: Sight) -> Mapping[Kind, Callable[[], Actor]]:
     return actor_makers(
         base.settings,
         base.now,
-        functools.partial(_homes, base.settings),
+        functools.partial(homes, base.settings),
         functools.partial(_still_runs, sight),
     )
 
@@ -410,38 +393,6 @@ def _recover(base: _Base) -> None:
                 base.log.write(
                     Event.RECOVERED, quarantine=row.id, was=row.was.value, now=now, path=row.path, error=row.error
                 )
-
-
-def _container(path: str) -> tuple[str, str]:
-    try:
-        with Tree("/") as tree:
-            found = container_of(tree, path)
-    except InterdictError:
-        # It vanished or is not ours to read: its own faces are looked at instead.
-        return "", ""
-    return (found.purl, found.path) if found else ("", "")
-
-
-def _home_finder(settings: Settings) -> Callable[[str], str]:
-    homes = [home.rstrip("/") + "/" for home in _homes(settings)]
-
-    def home_of(path: str) -> str:
-        return next((home.rstrip("/") for home in homes if path.startswith(home)), "")
-
-    return home_of
-
-
-def _homes(settings: Settings) -> list[str]:
-    return list(_owners(settings))
-
-
-def _owners(settings: Settings) -> dict[str, int]:
-    """Every home and whose it is."""
-    try:
-        with open_machine(homes=settings.homes, system=settings.system) as machine:
-            return {user.home: user.uid for user in machine.users}
-    except InterdictError:
-        return {}
 
 
 def _health(settings: Settings, watching: _Watching, supervisor: Supervisor) -> list[tuple[str, str]]:
@@ -469,25 +420,3 @@ def _keep_watching(
     start(sink)
     stop.wait()
     end()
-
-
-def observe_file(path: str, rules: DeviceRules, settings: Settings) -> Observation:
-    """One file as the inventory would see it: its content, and the package around it."""
-    content = FileContent()
-    content.want(rules)
-    signature, version = content(path)
-    signer = content.signer(path)
-    container, folder = _container(path)
-    home = _home_finder(settings)(path)
-    return Observation(
-        "command line",
-        Face.EXECUTABLE,
-        path,
-        name=os.path.basename(path),
-        content=signature,
-        signer=signer.key,
-        version=version or signer.version,
-        container=container,
-        container_path=folder,
-        home=home,
-    )

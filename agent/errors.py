@@ -97,3 +97,7 @@ class StateBroken(InterdictError):
     """The agent's own state on disk cannot be used."""
 
     default_advice = "Move the state folder aside and start the agent again; quarantined files stay where they are."
+
+
+class StateDamaged(StateBroken):
+    """The journal is there and is none, or not whole: it is set aside and another one begins."""

@@ -34,6 +34,8 @@ class Event(StrEnum):
     RECOVERED = "recovered"
     BRAKE = "brake"
     GUARD = "guard"
+    PAUSE = "pause"
+    JOURNAL = "journal"
     GATE = "gate"
     GATE_ENDED = "gate-ended"
     REFUSED = "refused"

@@ -15,7 +15,7 @@ from agent.inventory.installations import Installation
 from policy_schema.messages.codes import ScopeOfPath
 from policy_schema.messages.report import FindingLine, MoveLine, NextLine
 from policy_schema.messages.wire import clean
-from policy_schema.rules.decision import Action, Decision, Identity
+from policy_schema.rules.decision import Action, Decision, Identity, State
 from policy_schema.rules.identity import finding_id, installation_id, parse_purl
 from policy_schema.rules.instant import Instant, format_instant
 from policy_schema.rules.observation import Confidence, Face, Match, Observation
@@ -176,6 +176,19 @@ def sign_findings(
     return list(found.values())
 
 
+def matched_things(candidates: Sequence[tuple[Subject, Decision]]) -> dict[str, dict[int, int]]:
+    """Ban to owner to how many different things of theirs match: what the brake compares.
+
+    A package is one thing however often it lies in caches: a bad rule matches many different ones.
+    """
+    things: dict[str, dict[int, set[str]]] = {}
+    for subject, decision in candidates:
+        if subject.pid is None and subject.face is not Face.SETTING and decision.state is not State.WEAK:
+            thing = subject.purl.partition("@")[0] or subject.path
+            things.setdefault(subject.ban, {}).setdefault(subject.uid, set()).add(thing)
+    return {ban: {uid: len(them) for uid, them in owners.items()} for ban, owners in things.items()}
+
+
 def finding_json(
     subject: Subject,
     decision: Decision,
@@ -210,6 +223,7 @@ def finding_json(
         "links": _pick(ban_text.get("links"), ("title", "url")),
         "outcome": outcome or None,
         "why": list(standing.why),
+        "exception_until": format_instant(decision.exception_until) if decision.exception_until else None,
     }
 
 

@@ -24,6 +24,7 @@ from agent.ipc import orders as composing
 from agent.ipc.gate_events import EntriesRead, GateCame, GateEnded, GateState, Keeper
 from agent.ipc.gate_messages import AllowedLate, OrdersTaken, Refused, Trouble
 from agent.ipc.refusals import Refusals
+from agent.ipc.widening import Widening
 from agent.looker import Looker
 from agent.memory import Memory
 from agent.notify.terminals import Quiet
@@ -90,6 +91,7 @@ class Guardian:
         self._sought: dict[str, Sought] = {}
         self._entries: dict[str, tuple[str, ...]] = {}
         self._wanted: queue.SimpleQueue[dict[str, Sought]] = queue.SimpleQueue()
+        self._widening = Widening()
         self._quiet = Quiet()
         self._notices = Quiet(every=600.0)
         self._counts: OrderedDict[str, int] = OrderedDict()
@@ -189,6 +191,7 @@ class Guardian:
 
     def _refused(self, refusals: Refusals, now: Instant) -> None:
         event, number = refusals
+        self._watch_width(event, now)
         row = self._row_of(event)
         finding = row.subject.finding if row is not None else ""
         self._count(finding, number, now)
@@ -215,6 +218,17 @@ class Guardian:
                 self._d.looker.ask_everything()
         elif row.case.outcome in _WEAK_OUTCOMES:
             self._decider.note(finding, OutcomeCode.REFUSED, now)
+
+    def _watch_width(self, event: Refused, now: Instant) -> None:
+        """A ban that refuses one program of the system after the other hurts the machine: it goes out of the orders."""
+        programs = self._widening.add(event.ban, event.file, event.owner, self._clock())
+        if not programs:
+            return
+        self._widening.forget(event.ban)
+        self._memory.keep_brake(braking.refused_widely(self._memory.brake, event.ban, programs))
+        why = self._memory.brake.held[event.ban]
+        self._log.write(Event.BRAKE, ban=event.ban, why=why)
+        self._journal.add_event(now, -1, {"event": "brake", "ban": event.ban, "why": why})
 
     def _row_of(self, event: Refused) -> Current | None:
         """The finding that the refused program belongs to: the innermost installation around it."""

@@ -45,7 +45,7 @@ class Person(NamedTuple):
     told: Mapping[str, Instant] = {}
     """When the notice of each stage was shown, by action; and each warning of an exception that ends."""
     tried: Instant = Instant(0)
-    """When a notice was last tried, shown or not."""
+    """When a notice was last tried that has not been shown yet."""
     enforcing_since: Instant | None = None
     held_until: Instant = Instant(0)
     """Until when a request for an exception holds everything; it stays, since a ban is held so only once."""
@@ -56,15 +56,16 @@ class Person(NamedTuple):
 
 
 def told(person: Person, action: Action, now: Instant) -> Person:
-    """A notice of this stage was shown to the person."""
-    return person._replace(told={**person.told, action.value: person.told.get(action.value, now)})
+    """A notice of this stage was shown to the person: whatever else there is to say may follow at once."""
+    return person._replace(told={**person.told, action.value: person.told.get(action.value, now)}, tried=Instant(0))
 
 
 def told_of(person: Person, about: About, until: Instant | None, now: Instant) -> Person:
     """A notice of another occasion was shown; one that names the end of an exception counts as its warnings."""
     owed = About.STAGE if person.owed is about else person.owed
     marks = _reached(until, now) if until is not None and about in (About.LAPSES, About.EXCEPTED) else ()
-    return person._replace(owed=owed, told={**{_mark(m, until): now for m in marks}, **person.told})
+    shown = {**{_mark(mark, until): now for mark in marks}, **person.told}
+    return person._replace(owed=owed, told=shown, tried=Instant(0))
 
 
 def due_warning(person: Person, until: Instant, now: Instant) -> bool:

@@ -182,12 +182,25 @@ class PolicyInForce:
             "problem": standing.problem,
             "message": standing.message,
             "advice": standing.advice,
+            "exceptions": [_ends(one.id, one.ban, one.until) for one in self._granted(now)],
+            "pauses": [_ends("", one.ban, one.until) for one in self._paused(now)],
         }
+
+    def _granted(self, now: Instant) -> list[ExceptionGrant]:
+        return [one for one in self._rules.exceptions if one.until > now] if self._rules else []
+
+    def _paused(self, now: Instant) -> list[Pause]:
+        return [one for one in self._rules.pauses if one.until > now] if self._rules else []
 
     def notes(self, now: Instant) -> list[str]:
         """Sentences that everybody at the machine may read."""
         rows = [f"Ban {ban} needs a newer agent: it is not carried out." for ban in self.not_understood()]
         rows += [f"Ban {ban} is gone from the policy without being lifted, and stays in force." for ban in self._kept]
+        rows += [
+            f"Ban {one.ban} is waived for this machine until {format_instant(one.until)} (exception {one.id})."
+            for one in self._granted(now)
+        ]
+        rows += [f"Ban {one.ban} is paused until {format_instant(one.until)}." for one in self._paused(now)]
         if self._relief.get("trouble"):
             rows.append(f"Exceptions and pauses could not be renewed, those known stay: {self._relief['trouble']}.")
         if self.standing.expires and now > self.standing.expires and self._rules:
@@ -242,6 +255,11 @@ class PolicyInForce:
         }
         rulebook = json.loads(json.dumps(self._data))
         self._views.rules({"schema": 1, "policy": policy, "rulebook": rulebook, "relief": dict(self._relief)})
+
+
+def _ends(name: str, ban: str, until: Instant) -> dict[str, object]:
+    """An exception or a pause, with its end."""
+    return {**({"id": name} if name else {}), "ban": ban, "until": format_instant(until)}
 
 
 def rules_of(book: Rulebook, device: Device, relief: Mapping[str, object]) -> DeviceRules:

@@ -21,6 +21,7 @@ from agent.memory import Memory
 from agent.messenger import Messenger
 from agent.policy_in_force import PolicyInForce
 from agent.report.journal import Journal
+from agent.report.mending import SET_ASIDE
 from agent.report.outbox import Moment, Outbox, device_facts
 from agent.report.reasons import reason_code
 from agent.report.views import Views, person_view
@@ -28,6 +29,7 @@ from agent.settings import Settings, os_name
 from agent.supervise import Supervisor
 from agent.version import VERSION
 from policy_schema.messages.heartbeat import Heartbeat
+from policy_schema.messages.kinds import MAX_LINES
 from policy_schema.messages.report import CoverageLine
 from policy_schema.messages.wire import clean
 from policy_schema.rules.instant import Instant, format_instant
@@ -186,7 +188,8 @@ class Reporter:
         standing = self._s.policy.standing
         places = sorted((name, len(row.unknown)) for name, row in self._coverage.items())
         policy = (book.policy_id, book.version) if book else ()
-        return policy, standing.trust, standing.problem, self._s.policy.not_understood(), places
+        held = sorted(self._s.memory.brake.held), self._s.memory.brake.pause, sorted(self._s.decider.guarded)
+        return policy, standing.trust, standing.problem, self._s.policy.not_understood(), places, held
 
     def _moment(self, now: Instant, device: str) -> Moment:
         return Moment(
@@ -202,7 +205,7 @@ class Reporter:
 
     def _heartbeat(self, now: Instant) -> Heartbeat:
         s = self._s
-        gate = s.guardian.state()
+        gate, paused = s.guardian.state(), braking.paused_until(s.memory.brake, now)
         return Heartbeat(
             started_at=format_instant(self._started_at),
             uptime_s=max(0, now - self._started_at),
@@ -219,6 +222,8 @@ class Reporter:
             gate=clean(gate.features if gate.stage == "alive" else gate.stage, 40),
             gate_ends=gate.deaths,
             refused=s.guardian.refused_on(now),
+            paused_until=format_instant(paused) if paused else None,
+            left_out=tuple(sorted(s.decider.guarded))[:MAX_LINES],
         )
 
     # Views
@@ -266,17 +271,37 @@ class Reporter:
             "complete": not any(row.unknown for row in self._coverage.values()),
             "coverage": self._coverage_for(_ANYBODY),
             "health": [{"what": row.what, "advice": row.advice} for row in wrong],
-            "notes": [*s.policy.notes(now), *(f"Ban {ban}: {why}" for ban, why in s.decider.guarded.items())],
+            "notes": self._notes(now),
             "counts": {"findings": len(s.decider.current), "unsent": s.journal.pending_count()},
             "brake": braking.held_bans(s.memory.brake),
+            "left_out": s.decider.guarded,
+            "rests_until": _moment(braking.resting_until(s.memory.brake, now), now),
+            "paused_until": _moment(braking.paused_until(s.memory.brake, now), now),
+            "paused_by": s.memory.brake.pause.by if braking.paused_until(s.memory.brake, now) else None,
+            "journal_set_aside": s.journal.meta(SET_ASIDE) or None,
             "gate": s.guardian.view(now),
             "next_change": format_instant(s.decider.wake) if s.decider.wake is not None else None,
         }
+
+    def _notes(self, now: Instant) -> list[str]:
+        """Sentences that everybody at the machine may read."""
+        s = self._s
+        brake, rests = s.memory.brake, braking.resting_until(s.memory.brake, now)
+        rows = [braking.pause_sentence(brake, now)]
+        if rests > now:
+            rows.append(f"Safe mode: the agent ended badly several times and acts again at {format_instant(rests)}.")
+        rows += [f"Ban {ban}: {why}" for ban, why in braking.held_bans(brake).items()]
+        rows += [f"Ban {ban}: {why}" for ban, why in s.decider.guarded.items()]
+        return [*(row for row in rows if row), *s.policy.notes(now)]
 
     def _coverage_for(self, uid: int | None) -> list[dict[str, object]]:
         """The coverage as one person may see it: names in others' homes are not told. None: all of it."""
         others = [home for home, owner in self._homes.items() if uid is not None and owner != uid]
         return [coverage_json(without_homes(row, others)) for row in self._coverage.values()]
+
+
+def _moment(until: Instant, now: Instant) -> str | None:
+    return format_instant(until) if until > now else None
 
 
 def without_homes(row: Coverage, homes: Collection[str]) -> Coverage:

@@ -20,7 +20,7 @@ from agent.cli.output import print_json, say
 from agent.cli.policy_option import add_policy_arguments, choose_policy
 from agent.cli.shared import add_settings_argument, settings_or_default
 from agent.decider import Process
-from agent.deps import build_looking, observe_file
+from agent.deps_looking import build_looking, observe_file
 from agent.errors import BadCommand, Gone
 from agent.findings import finding_json, identity_of, primary, pure_standing, shown, sign_findings, subject_of
 from agent.host.clock import wall

@@ -11,7 +11,7 @@ from agent.cases import Subject
 from agent.cli.output import progress
 from agent.cli.shared import refuse_missing_folders
 from agent.decider import Process
-from agent.deps import build_looking
+from agent.deps_looking import build_looking
 from agent.device_key import load_key
 from agent.errors import StateBroken
 from agent.findings import (

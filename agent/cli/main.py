@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "enroll": "agent.cli.enroll",
     "explain": "agent.cli.explain",
     "inventory": "agent.cli.inventory",
+    "pause": "agent.cli.pause",
     "quarantine": "agent.cli.quarantine",
     "run": "agent.cli.run",
     "scan": "agent.cli.scan",

@@ -58,8 +58,10 @@ def refused(
     version: str,
     matches: Iterable[str],
     by: str,
+    owner: int = -1,
+    file: str = "",
 ) -> bytes:
-    """A start that did not take place."""
+    """A start that did not take place. `owner` is whose the file is, `file` what tells it from root's other files."""
     return _made(
         t="refused",
         at=at,
@@ -72,6 +74,8 @@ def refused(
         version=_short(version),
         matches=list(matches),
         by=by,
+        owner=owner,
+        file=file,
     )
 
 

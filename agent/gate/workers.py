@@ -59,6 +59,11 @@ class Judge:
 
     def _tell(self, question: Question, refusal: Refusal, known: Known, place: Place, uid: int) -> None:
         decision = refusal.decision
+        try:
+            status = os.fstat(question.fd)
+            owner, file = status.st_uid, f"{status.st_size}.{status.st_mtime_ns}"
+        except OSError:
+            owner, file = -1, ""
         self._channel.tell(
             messages.refused(
                 at=int(self._wall()),
@@ -71,6 +76,8 @@ class Judge:
                 version=decision.identity.version,
                 matches=[match.value for match in decision.identity.matches],
                 by="entry" if question.is_entry else refusal.by,
+                owner=owner,
+                file=file,
             )
         )
 

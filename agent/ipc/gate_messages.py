@@ -56,6 +56,10 @@ class Refused(_Message, frozen=True, kw_only=True, tag="refused"):
     version: _Word = ""
     matches: Annotated[tuple[_Word, ...], Meta(max_length=20)] = ()
     by: _Word = ""
+    owner: _Uid = -1
+    """Whose the file is, as the kernel says."""
+    file: _Word = ""
+    """What tells it from root's other files, wherever it is seen: its size and the time of its last change."""
 
 
 class AllowedLate(_Message, frozen=True, kw_only=True, tag="allowed-late"):

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from agent.errors import StateBroken
+from agent.errors import StateBroken, StateDamaged
 
 _STEPS: tuple[str, ...] = (
     """
@@ -61,13 +61,18 @@ class _Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise StateBroken(f"{self._path}: {error}", _advice(error)) from error
+            kind = StateDamaged if _is_damage(error) else StateBroken
+            raise kind(f"{self._path}: {error}", _advice(error)) from error
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    damaged = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in damaged
 
 
 def _advice(error: sqlite3.Error) -> str | None:
     """A full disk is emptied; a file that is no journal is moved aside, which the error says by itself."""
-    damaged = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in damaged:
+    if _is_damage(error):
         return None
     return "Make room on its disk and see who may write to it; nothing is done until then."
 
@@ -84,7 +89,8 @@ class Journal:
     """Opens or makes the journal.
 
     Raises:
-        StateBroken: the file is not a journal, is damaged, or was written by a newer agent.
+        StateDamaged: the file is not a journal, or is damaged.
+        StateBroken: it was written by a newer agent, or cannot be opened.
     """
 
     def __init__(self, path: str) -> None:
@@ -109,6 +115,16 @@ class Journal:
     def close(self) -> None:
         """Ends the use of the file."""
         self._db.close()
+
+    def check(self) -> None:
+        """Looks through all of the file.
+
+        Raises:
+            StateDamaged: something in it is not as SQLite wrote it.
+        """
+        found = str(self._db.execute("PRAGMA quick_check(1)").fetchone()[0])
+        if found != "ok":
+            raise StateDamaged(f"{self._path}: {found}")
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -176,6 +192,10 @@ class Journal:
         """Writes what one person has been told."""
         row = (ban, tool, uid, json.dumps(body, separators=(",", ":")))
         self._db.execute("INSERT OR REPLACE INTO persons VALUES (?, ?, ?, ?)", row)
+
+    def put_person_as_written(self, ban: str, tool: str, uid: int, body: str) -> None:
+        """The same, of another journal."""
+        self._db.execute("INSERT OR REPLACE INTO persons VALUES (?, ?, ?, ?)", (ban, tool, uid, body))
 
     def add_event(self, at: int, uid: int, body: Mapping[str, object]) -> None:
         """Adds a line to the history; the oldest beyond 5,000 go."""

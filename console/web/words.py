@@ -17,6 +17,7 @@ OUTCOMES = {
     "stopped": "stopped",
     "killed": "ended by force",
     "gone": "gone by itself",
+    "refused": "start refused",
     "quarantined": "quarantined",
     "uninstalled": "uninstalled",
     "restored": "put back",

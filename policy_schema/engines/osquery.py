@@ -156,12 +156,13 @@ def _npm(order: Order) -> Iterator[Query]:
 
 
 def _folders(order: Order) -> Iterator[Query]:
+    """By what lies in the tool's own folders: often one entry a version. osquery shows no folder by its bare path."""
     folders = [folder.rstrip("/") for folder in under(order, "executables", "folders")]
     for platform, homes in HOMES.items():
         paths = [
             path
             for folder in folders
-            for path in ([f"{home}/{folder[2:]}" for home in homes] if folder.startswith("~/") else [folder])
+            for path in ([f"{home}/{folder[2:]}/%" for home in homes] if folder.startswith("~/") else [f"{folder}/%"])
             if (platform == "windows") == (path[1:2] == ":")
         ]
         if paths:

@@ -1,7 +1,7 @@
 """Vendors' own managed settings: a tool switched off by its maker's switch, an extension refused by its host's.
 
 Each kind of file says how it is known, as marks of the catalogue do. Claude Code is *seen*: `requiredMaximumVersion`
-made 2.1.198 and 2.1.330 end at start, with the vendor's words; 2.1.113 and 2.1.150 do not know it, but run the hook,
+made 2.1.198 and 2.1.330 end at start, with the vendor's words; 2.1.113 and 2.1.140 do not know it, but run the hook,
 which answers each prompt with the policy's words before anything is sent. The browsers' and VS Code's keys are
 *documented* by their makers and were not tried by us.
 """

@@ -36,6 +36,8 @@ _HEARTBEAT: Final[dict[str, str]] = {
     "gate": "whether starts can be refused on the machine",
     "gate_ends": "to see a gate that crashes or is made to",
     "refused": "how many starts were refused that day; not which, and not whose",
+    "paused_until": "whether an administrator has paused the agent on the machine; not who",
+    "left_out": "which bans the agent does not carry out because they would harm the machine",
 }
 _POLICY: Final[dict[str, str]] = {
     "id": "which policy is in force",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated
 
-from policy_schema.messages.kinds import Code, Count, Moment
+from msgspec import Meta, Struct
+
+from policy_schema.messages.kinds import MAX_LINES, Code, Count, Identifier, Moment
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True):
@@ -36,3 +38,7 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     """How often the gate came to an end."""
     refused: Count = 0
     """Starts that were refused on this day (UTC)."""
+    paused_until: Moment | None = None
+    """Until when an administrator has paused the agent on that machine; nothing while it acts."""
+    left_out: Annotated[tuple[Identifier, ...], Meta(max_length=MAX_LINES)] = ()
+    """Bans that would hit what no policy can touch: not carried out on that machine."""

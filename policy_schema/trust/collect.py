@@ -24,7 +24,6 @@ from policy_schema.trust.layout import (
     Role,
     exceptions_path,
     metadata_path,
-    policy_path,
     target_path,
 )
 from policy_schema.trust.refusal import Refusal, Refused
@@ -40,6 +39,8 @@ class Have(NamedTuple):
     timestamp: bytes | None = None
     policies: frozenset[str] = frozenset()
     """The targets that are there, by path."""
+    target: str = POLICY
+    """The one target that is wanted; empty for none."""
     bin: str = ""
     """Which exceptions are wanted: the bin of this device (`policy_schema.rules.relief`); empty for none."""
 
@@ -89,8 +90,8 @@ def _follow(get: Get, have: Have, files: dict[str, bytes], timestamp: bytes) -> 
     targets = _version(content, "targets.json")
     if targets is None:
         return
-    sha256 = _policy_hash(_fetch(get, files, Role.TARGETS, targets))
-    path = policy_path(sha256) if sha256 else None
+    sha256 = _hash(_fetch(get, files, Role.TARGETS, targets), have.target)
+    path = target_path(sha256, have.target) if sha256 else None
     if path and path not in have.policies and (content := get(path, POLICY_LIMIT)) is not None:
         files[path] = content
 
@@ -126,10 +127,6 @@ def _fetch(get: Get, files: dict[str, bytes], role: Role, version: int) -> bytes
 def _version(content: bytes | None, name: str) -> int | None:
     version = _step(_step(_step(_signed(content), "meta"), name), "version")
     return version if type(version) is int and 0 < version < 1 << 31 else None
-
-
-def _policy_hash(content: bytes | None) -> str | None:
-    return _hash(content, POLICY)
 
 
 def _hash(content: bytes | None, name: str) -> str | None:

@@ -24,7 +24,7 @@ from policy_schema.trust.layout import (
     Role,
     digest,
     metadata_path,
-    policy_path,
+    target_path,
 )
 from policy_schema.trust.library import (
     EnvelopeType,
@@ -34,7 +34,7 @@ from policy_schema.trust.library import (
     RepositoryError,
     Root,
     Signed,
-    TargetFile,
+    Targets,
     TrustedMetadataSet,
 )
 from policy_schema.trust.metadata import instant, one_signer, signed_at
@@ -83,26 +83,46 @@ def verify(files: Files, trust: bytes, *, now: int | None, seen: Highest | None 
     Raises:
         Refused: with the code of the first step that failed.
     """
-    trusted = _first(trust)
-    trusted.reference_time = NEVER_EXPIRED if now is None else datetime.fromtimestamp(now, UTC)
-    roots = _roots(trusted, files)
-    least = _least(trust, trusted.root, seen or {})
-    _refuse_older(trusted, Role.ROOT, least)
-    timestamp = _load(trusted, files, Role.TIMESTAMP, TIMESTAMP_PATH, trusted.update_timestamp, least)
-    path = metadata_path(Role.SNAPSHOT, trusted.timestamp.snapshot_meta.version)
-    snapshot = _load(trusted, files, Role.SNAPSHOT, path, trusted.update_snapshot, least)
-    promised = trusted.snapshot.meta.get("targets.json")
-    if promised is None:
-        raise Refused(Refusal.TAMPERED, "the snapshot names no targets")
-    path = metadata_path(Role.TARGETS, promised.version)
-    targets = _load(trusted, files, Role.TARGETS, path, trusted.update_targets, least)
-    where, policy = _policy(trusted.targets.targets.get(POLICY), files)
-    found = _result(trusted, files, policy, (*roots, timestamp, snapshot, targets, where))
+    trusted, paths = verify_metadata(files, trust, now=now, seen=seen)
+    where, policy = verify_target(trusted.targets, POLICY, files, POLICY_LIMIT)
+    found = _result(trusted, files, policy, (*paths, where))
     now_seen = {name: found.versions[place] for place, name in enumerate(_marks(trust, trusted.root).values())}
     granted = verify_relief(trusted.targets, trusted.snapshot, files, seen or {})
     # The policy's own path stays the last one.
     paths = (*found.paths[:-1], *granted.paths, found.paths[-1])
     return found._replace(highest=merged(seen or {}, now_seen, granted.highest), paths=paths, granted=granted)
+
+
+def verify_metadata(
+    files: Files,
+    trust: bytes,
+    *,
+    now: int | None,
+    seen: Highest | None = None,
+    accepted: Callable[[Role, bytes], None] = lambda role, content: None,
+) -> tuple[TrustedMetadataSet, tuple[str, ...]]:
+    """Steps 0 to 5 of `verify`: every role, no target. `accepted` is told each file once it is good.
+
+    Raises:
+        Refused: with the code of the first step that failed.
+    """
+    trusted = _first(trust)
+    trusted.reference_time = NEVER_EXPIRED if now is None else datetime.fromtimestamp(now, UTC)
+    roots = _roots(trusted, files, accepted)
+    least = _least(trust, trusted.root, seen or {})
+    _refuse_older(trusted, Role.ROOT, least)
+    timestamp = _load(trusted, files, Role.TIMESTAMP, TIMESTAMP_PATH, trusted.update_timestamp, least)
+    accepted(Role.TIMESTAMP, files[timestamp])
+    path = metadata_path(Role.SNAPSHOT, trusted.timestamp.snapshot_meta.version)
+    snapshot = _load(trusted, files, Role.SNAPSHOT, path, trusted.update_snapshot, least)
+    accepted(Role.SNAPSHOT, files[snapshot])
+    promised = trusted.snapshot.meta.get("targets.json")
+    if promised is None:
+        raise Refused(Refusal.TAMPERED, "the snapshot names no targets")
+    path = metadata_path(Role.TARGETS, promised.version)
+    targets = _load(trusted, files, Role.TARGETS, path, trusted.update_targets, least)
+    accepted(Role.TARGETS, files[targets])
+    return trusted, (*roots, timestamp, snapshot, targets)
 
 
 def verify_roots(files: Files, trust: bytes) -> Root:
@@ -112,7 +132,7 @@ def verify_roots(files: Files, trust: bytes) -> Root:
         Refused: the first root does not stand by itself, or the next does not follow from the one before.
     """
     trusted = _first(trust)
-    _roots(trusted, files)
+    _roots(trusted, files, lambda role, content: None)
     return trusted.root
 
 
@@ -124,7 +144,7 @@ def _first(trust: bytes) -> TrustedMetadataSet:
         raise Refused(Refusal.FIRST_TRUST_MISSING, "the first root does not verify") from error
 
 
-def _roots(trusted: TrustedMetadataSet, files: Files) -> list[str]:
+def _roots(trusted: TrustedMetadataSet, files: Files, accepted: Callable[[Role, bytes], None]) -> list[str]:
     """Step 1."""
     paths: list[str] = []
     while (path := metadata_path(Role.ROOT, trusted.root.version + 1)) in files:
@@ -133,6 +153,7 @@ def _roots(trusted: TrustedMetadataSet, files: Files) -> list[str]:
             trusted.update_root(_bounded(files, Role.ROOT, path))
         except (RepositoryError, ValueError) as error:
             raise _root_refusal(error, path, files[path], before) from error
+        accepted(Role.ROOT, files[path])
         paths.append(path)
     return paths
 
@@ -207,15 +228,20 @@ def _bounded(files: Files, role: Role, path: str) -> bytes:
     return content
 
 
-def _policy(promised: TargetFile | None, files: Files) -> tuple[str, bytes]:
-    """Step 6."""
+def verify_target(targets: Targets, name: str, files: Files, limit: int) -> tuple[str, bytes]:
+    """Step 6: where a target lies and its bytes, of the length and the hash that the targets file names.
+
+    Raises:
+        Refused: it is not named, not there, too big, cut, or another.
+    """
+    promised = targets.targets.get(name)
     if promised is None or "sha256" not in promised.hashes:
-        raise Refused(Refusal.BAD_DOCUMENT, f"the repository holds no {POLICY}")
-    path = policy_path(promised.hashes["sha256"])
+        raise Refused(Refusal.BAD_DOCUMENT, f"the repository holds no {name}")
+    path = target_path(promised.hashes["sha256"], name)
     content = files.get(path)
     if content is None:
         raise Refused(Refusal.HALF_UPLOADED, f"{path} is missing")
-    if max(promised.length, len(content)) > POLICY_LIMIT:
+    if max(promised.length, len(content)) > limit:
         raise Refused(Refusal.TOO_BIG, path)
     try:
         promised.verify_length_and_hashes(content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from tests.architecture.source import ROOT
 from tests.fakes.guarded import UID, Guarded, Unit, guarded
+from tests.fakes.other_person import give_to
 from tests.fakes.terminal import converse
 
 pytestmark = pytest.mark.root
@@ -51,6 +53,31 @@ def _start(program: Path) -> int:
         ).returncode
     except OSError as error:
         return -(error.errno or 0)
+
+
+LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1")
+
+
+def test_a_native_program_that_the_inventory_found_is_refused_to_the_loader_too() -> None:
+    loader = next(path for path in LOADERS if Path(path).exists())
+    with guarded() as station:
+        program = station.home / ".local" / "share" / "claude" / "versions" / "2.1.197"
+        program.parent.mkdir(parents=True)
+        shutil.copy("/bin/echo", program)
+        give_to(station.home)
+        orders = station.state / "gate" / "orders.json"
+        station.ban_now()
+        seen = 0
+        while str(program) not in (given := json.loads(orders.read_text()))["entries"]:
+            seen = station.place_of(station.wait_for(seen, event="gate", what="orders")) + 1
+        station.wait_for(event="gate", what="orders-taken", serial=given["serial"])
+        words = [loader, program, "(Claude Code)"]
+        done = subprocess.run(words, user=UID, group=UID, extra_groups=[], capture_output=True, check=False)
+        assert done.returncode != 0 and done.stdout == b""
+        assert station.wait_for(event="refused", by="entry")["uid"] == UID
+        words = [loader, station.echo, "x"]
+        fine = subprocess.run(words, user=UID, group=UID, extra_groups=[], capture_output=True, check=False)
+        assert fine.stdout == b"x\n"
 
 
 def test_a_gate_that_systemd_starts_works_with_the_user_the_rights_and_the_calls_of_its_unit() -> None:

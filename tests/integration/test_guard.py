@@ -100,7 +100,9 @@ BY_LISTS: dict[str, Faces] = {
     "device management of Windows": _name("IntuneManagementExtension.exe"),
     "a VPN": _name("openvpn"),
     "a VPN by its application": {"apps": {"macos": ["com.wireguard.macos"]}},
-    "what Apple signs for the system": {"signers": {"apple": [{"team": "APPLECOMPUTER", "identifier": "com.apple.bash"}]}},
+    "what Apple signs for the system": {
+        "signers": {"apple": [{"team": "APPLECOMPUTER", "identifier": "com.apple.bash"}]}
+    },
     "what Microsoft signs for Windows": {
         "signers": {
             "authenticode": [{"subject": "Microsoft Windows", "product": "Microsoft® Windows® Operating System"}]

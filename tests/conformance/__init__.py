@@ -1,0 +1,1 @@
+"""The TUF conformance suite against the code that the agent runs: see README.md."""

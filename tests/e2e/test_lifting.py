@@ -1,0 +1,207 @@
+"""A real agent when a ban becomes less: narrowed, lifted, gone without a word, waived for one device, paused."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from policy_schema.rules.instant import Instant, format_instant
+from tests.fakes.author import Author
+from tests.fakes.policies import ban, closed
+from tests.fakes.synthetic import synthetic_npm_install
+from tests.fakes.workstation import TAKEN, Workstation
+
+NAME, VERSION = "@anthropic-ai/claude-code", "2.1.198"
+OTHER = ban(id="sdk", targets=[{"tool": "claude-agent-sdk", "versions": None}])
+
+
+@pytest.fixture
+def workstation(tmp_path: Path) -> Iterator[Workstation]:
+    with Workstation(tmp_path) as one:
+        yield one
+
+
+def _removed(workstation: Workstation) -> tuple[Path, str, int]:
+    """Installs, bans and waits for the removal: what was there, its quarantine, and a place in the log behind it."""
+    installed = synthetic_npm_install(workstation.prefix, NAME, VERSION, "native")
+    workstation.publish("notify", "block", "remove")
+    workstation.start()
+    taken = workstation.wait_for(event="outcome", result=TAKEN)
+    workstation.wait_for(event="finding-gone", finding=taken["finding"])
+    assert not installed.exists()
+    assert _command(workstation) == 126, "a signpost stands there"
+    return installed, str(taken["quarantine"]), workstation.mark()
+
+
+def _command(workstation: Workstation) -> int | None:
+    """What the person's command answers; None when there is none."""
+    command = workstation.prefix / "bin" / "claude"
+    if not command.exists():
+        return None
+    process = subprocess.Popen([command], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        return process.wait(1)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return 0
+
+
+def _notice(workstation: Workstation, title: str) -> str:
+    """Waits for a notice on the agent's standard output; answers with its text."""
+    while True:
+        line = workstation.notices.get(timeout=20)
+        if line == title:
+            body = [workstation.notices.get(timeout=20)]
+            while body[-1]:
+                body.append(workstation.notices.get(timeout=20))
+            return "\n".join(body)
+
+
+def test_what_a_narrowed_ban_no_longer_names_is_back_and_said(workstation: Workstation) -> None:
+    installed, _, mark = _removed(workstation)
+    narrowed = [{"tool": "claude-code", "versions": ">=2.1.91 <2.1.198"}]
+    workstation.publish("notify", "block", "remove", targets=narrowed)
+    workstation.wait_for(mark, event="outcome", kind="restore", result="restored")
+    said = _notice(workstation, f"Claude Code {VERSION} is allowed")
+    assert "Version 2.1.198 or newer is allowed." in said
+    assert "What was put aside of it is put back." in said
+    assert installed.is_dir()
+    assert (workstation.prefix / "bin" / "claude").is_symlink(), "its command is back, and no signpost"
+
+
+def test_what_a_narrowed_ban_still_names_stays_where_it_is(workstation: Workstation) -> None:
+    installed, _, mark = _removed(workstation)
+    workstation.publish("notify", "block", "remove", targets=[{"tool": "claude-code", "versions": "<2.1.199"}])
+    workstation.wait_for(mark, event="policy-adopted", version=2)
+    workstation.wait_for(workstation.mark(), event="look")
+    assert workstation.events(event="outcome", kind="restore") == []
+    assert (installed.exists(), _command(workstation)) == (False, 126)
+
+
+@pytest.mark.parametrize(
+    ("quarantine", "sentence"),
+    [
+        pytest.param("restore", "What was put aside is put back.", id="restore puts it back by itself"),
+        pytest.param("offer", "What was put aside can be put back: ask for it.", id="offer says how"),
+        pytest.param("keep", "", id="keep keeps it"),
+    ],
+)
+def test_a_lifted_ban_releases_as_it_says(workstation: Workstation, quarantine: str, sentence: str) -> None:
+    installed, name, mark = _removed(workstation)
+    entry = {"id": "claude-code", "date": "2026-11-21", "reason": {"en": "Answered."}, "quarantine": quarantine}
+    workstation.publish_document(closed(OTHER, lifted=[entry]))
+    said = _notice(workstation, "Claude Code is allowed again")
+    assert "Answered." in said
+    assert sentence in said
+    if quarantine == "restore":
+        workstation.wait_for(mark, event="outcome", kind="restore", result="restored")
+    workstation.wait_for(mark, event="look")
+    workstation.wait_for(mark, event="outcome", kind="notify", result="told")
+    assert installed.exists() is (quarantine == "restore")
+    assert len(workstation.events(event="outcome", kind="restore")) == (1 if quarantine == "restore" else 0)
+    if quarantine != "restore":
+        assert _command(workstation) is None, "the signpost is gone"
+        back = workstation.command("quarantine", "restore", name)
+        assert (back.returncode, installed.exists()) == (0, True), back.stderr
+    assert workstation.command("status").returncode == 0
+
+
+def test_a_ban_that_merely_vanished_stays_in_force_and_is_reported(workstation: Workstation) -> None:
+    _, _, mark = _removed(workstation)
+    workstation.repository.drop_ban()
+    workstation.poll()
+    adopted = workstation.wait_for(mark, event="policy-adopted")
+    assert adopted["kept"] == ["claude-code"]
+    mark = workstation.mark()
+    synthetic_npm_install(workstation.prefix, NAME, VERSION, "native")
+    workstation.wait_for(mark, event="outcome", result=TAKEN)
+    workstation.stop()
+    said = workstation.command("status").stdout
+    assert "Ban claude-code is gone from the policy without being lifted, and stays in force." in said
+    assert workstation.events(event="outcome", kind="restore") == []
+
+
+class _Published:
+    """The repository that the real commands publish, as a workstation's server serves it."""
+
+    def __init__(self, author: Author) -> None:
+        self._folder = author.dir
+        self.trust = (author.dir / "root.json").read_bytes()
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        base = self._folder / "repository"
+        return {path.relative_to(base).as_posix(): path.read_bytes() for path in base.rglob("*.json")}
+
+
+@pytest.fixture
+def author(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Author:
+    """Somebody whose policy blocks since an hour, and whose console may sign exceptions."""
+    one = Author(tmp_path / "author", capsys)
+    assert one.init("--solo", "--signer=Li Wei").code == 0
+    began = datetime.now(ZoneInfo("Asia/Shanghai")) - timedelta(hours=1)
+    stage = f'{{from: "{began:%Y-%m-%d %H:%M}", action: "block", let_finish: "4h"}}'
+    text = one.policy.read_text()
+    text = text[: text.index("    stages:")] + f"    stages:\n      - {stage}\n"
+    one.policy.write_text(text)
+    assert one.do("keys", "delegate", "console").code == 0
+    ran = one.sign(str(one.policy))
+    assert ran.code == 0, ran.err
+    assert one.do("publish").code == 0
+    return one
+
+
+@pytest.fixture
+def blocked(workstation: Workstation, author: Author) -> Workstation:
+    """An agent under that policy that has found the tool and blocks it."""
+    workstation.repository = _Published(author)  # type: ignore[assignment]  # all that the server and settings need
+    synthetic_npm_install(workstation.prefix, NAME, VERSION, "native")
+    workstation.start()
+    workstation.wait_for(event="finding", face="package", state="active", action="block")
+    return workstation
+
+
+def _device(workstation: Workstation) -> str:
+    workstation.wait_for_view(lambda rows: len(rows) == 1)
+    device = workstation.view("machine.json")["device"]
+    assert isinstance(device, dict)
+    return str(device["id"])
+
+
+def test_an_exception_is_granted_reaches_the_device_and_is_revoked(blocked: Workstation, author: Author) -> None:
+    mark = blocked.mark()
+    who = ("--reason", "a contract", "--asked-by", "Chen Jie", "--approved-by", "Wu Min")
+    until = format_instant(Instant(int(time.time()) + 30 * 86_400))[:10]
+    granted = author.do("exceptions", "grant", "claude-code", "--until", until, "--device", _device(blocked), *who)
+    assert granted.code == 0, granted.err
+    blocked.poll()
+    blocked.wait_for(mark, event="finding-changed", face="package", state="excepted", action="report")
+    assert f"{until}T23:59:59Z" in blocked.command("status").stdout
+    mark = blocked.mark()
+    name = granted.out.split()[1].rstrip(":")
+    assert author.do("exceptions", "revoke", name).code == 0
+    blocked.poll()
+    blocked.wait_for(mark, event="finding-changed", face="package", state="active", action="block")
+
+
+def test_a_pause_rests_the_ban_until_it_is_ended(blocked: Workstation, author: Author) -> None:
+    mark = blocked.mark()
+    paused = author.do("pause", "claude-code", "--for", "24h", "--reason", "an incident", "--approved-by", "Wu Min")
+    assert paused.code == 0, paused.err
+    blocked.poll()
+    blocked.wait_for(mark, event="finding-changed", face="package", state="paused", action="report")
+    blocked.wait_for_view(lambda rows: [row["state"] for row in rows] == ["paused"])
+    document = json.loads(blocked.command("status", "--json").stdout)
+    assert [row["ban"] for row in document["policy"]["pauses"]] == ["claude-code"]
+    mark = blocked.mark()
+    assert author.do("pause", "claude-code", "--end").code == 0
+    blocked.poll()
+    blocked.wait_for(mark, event="finding-changed", face="package", state="active", action="block")
