@@ -208,7 +208,6 @@ def finding_json(
         "purl": subject.purl or None,
         "version": subject.version or None,
         "path": shown(subject.path),
-        "setting": subject.setting or None,
         "owner": subject.owner,
         "pid": subject.pid,
         "confidence": decision.identity.confidence.value,
@@ -224,6 +223,7 @@ def finding_json(
         "outcome": outcome or None,
         "why": list(standing.why),
         "exception_until": format_instant(decision.exception_until) if decision.exception_until else None,
+        "setting": subject.setting or None,
     }
 
 
