@@ -124,11 +124,13 @@ class Life:
         self._running: tuple[int, float] | None = None
         self._seen: set[int] = set()
         self._done: set[Instant] = set()
+        self._why: tuple[str, ...] = ()
 
     # Days
 
     def table(self) -> str:
-        """Every day from the first to the last: how the finding stands at its end, then what happened when."""
+        """Every day from the first to the last: how the finding stands at its end, since when the reason is another one
+        also why, then what happened when; of a notice every line."""
         day = FIRST
         while day <= LAST:
             self._day(day)
@@ -149,7 +151,8 @@ class Life:
         if happened.get(STARTS) == ["starts it"]:
             # It runs as on any other day.
             del happened[STARTS]
-        self.rows += [f"{head}: {self._stands()}", *(f"    {when}  {'; '.join(all)}" for when, all in happened.items())]
+        self.rows += [f"{head}: {self._stands()}", *self._because()]
+        self.rows += [line for when, all in happened.items() for line in _lines(when, all)]
         self.journal.close()
 
     def _stands(self) -> str:
@@ -163,6 +166,13 @@ class Life:
         (row,) = rows
         outcome = f", {row.case.outcome}" if row.case.outcome else ""
         return f"{row.standing.state}, {row.standing.action}{outcome}"
+
+    def _because(self) -> Iterator[str]:
+        """Why, where it is not as on the day before."""
+        why = tuple(why for row in self.decider.current.values() if row.subject.pid is None for why in row.standing.why)
+        if why and why != self._why:
+            yield from (f"    = {sentence}" for sentence in why)
+        self._why = why
 
     def _hours(self, day: date) -> Iterator[tuple[str, str]]:
         """What happens between switching on and off, as (clock, what)."""
@@ -287,7 +297,7 @@ class Life:
         )
         match intent.kind:
             case Kind.NOTIFY:
-                return f"told: {intent.title}"
+                return "\n".join([f"told: {intent.title}", *intent.body.splitlines()])
             case Kind.STOP:
                 self._running = None
                 return "stopped"
@@ -302,3 +312,14 @@ class Life:
     def _say(self, what: str) -> Iterator[tuple[str, str]]:
         if what:
             yield datetime.fromtimestamp(self.now, ZONE).strftime("%H:%M"), what
+
+
+def _lines(when: str, happened: Sequence[str]) -> Iterator[str]:
+    """What happened at one time: short things on one line, each notice on lines of its own."""
+    short = [what for what in happened if "\n" not in what]
+    if short:
+        yield f"    {when}  {'; '.join(short)}"
+    for notice in (what for what in happened if "\n" in what):
+        title, *text = notice.splitlines()
+        yield f"    {when}  {title}"
+        yield from (f"           | {line}" for line in text)
