@@ -109,26 +109,35 @@ def test_killed_ahead_of_every_step_of_a_restore(fresh: Callable[[], World], one
     assert set(places) == {"in its place", "in the vault"}
 
 
+WHAT_FAILS = {
+    "the disk is full": errno.ENOSPC,
+    "the disk is read-only": errno.EROFS,
+    "the disk is broken": errno.EIO,
+    "it is refused": errno.EACCES,
+}
 ERRORS = [
-    pytest.param(errno.ENOSPC, id="the disk is full"),
-    pytest.param(errno.EROFS, id="the disk is read-only"),
-    pytest.param(errno.EIO, id="the disk is broken"),
-    pytest.param(errno.EACCES, id="it is refused"),
+    *(
+        pytest.param(error, slice(first, None, len(WHAT_FAILS)), id=f"{name}, at steps in turns")
+        for first, (name, error) in enumerate(WHAT_FAILS.items())
+    ),
+    *(
+        pytest.param(error, slice(None), id=f"{name}, at all steps", marks=pytest.mark.slow)
+        for name, error in WHAT_FAILS.items()
+    ),
 ]
-
-
+"""In turns: together the four are at every step once."""
 STAYS = [pytest.param(False, id="once"), pytest.param(True, id="from then on")]
 EVERY = [pytest.param(7, id="every seventh"), pytest.param(1, id="every single one", marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("stays", STAYS)
-@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize(("error", "which"), ERRORS)
 @pytest.mark.parametrize("one_filesystem", [ONE, TWO])
 def test_an_error_at_every_step_of_a_quarantine(
-    fresh: Callable[[], World], one_filesystem: bool, error: int, stays: bool
+    fresh: Callable[[], World], one_filesystem: bool, error: int, which: slice, stays: bool
 ) -> None:
     steps = count(fresh(), taking, one_filesystem=one_filesystem)
-    for number in range(len(steps)):
+    for number in range(len(steps))[which]:
         world = fresh()
         before = world.snapshot()
         outcome = world.take(Steps(number, error, on=stays, one_filesystem=one_filesystem))
@@ -141,13 +150,13 @@ def test_an_error_at_every_step_of_a_quarantine(
 
 
 @pytest.mark.parametrize("stays", STAYS)
-@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize(("error", "which"), ERRORS)
 @pytest.mark.parametrize("one_filesystem", [ONE, TWO])
 def test_an_error_at_every_step_of_a_restore(
-    fresh: Callable[[], World], one_filesystem: bool, error: int, stays: bool
+    fresh: Callable[[], World], one_filesystem: bool, error: int, which: slice, stays: bool
 ) -> None:
     steps = count(taken(fresh, one_filesystem), giving, one_filesystem=one_filesystem)
-    for number in range(len(steps)):
+    for number in range(len(steps))[which]:
         world = fresh()
         before = world.snapshot()
         world.take(Steps(one_filesystem=one_filesystem))
