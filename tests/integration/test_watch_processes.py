@@ -19,7 +19,7 @@ if sys.platform != "linux":
 from agent.errors import Denied, Gone
 from agent.host import processes
 from agent.watch import linux
-from agent.watch.choose import choose_watcher
+from agent.watch.choose import CHOICES, choose_watcher
 from agent.watch.identity import Kind, Standing
 from agent.watch.interface import Lost, ProcessEvent, ProcessWatcher, Started, Swept
 from agent.watch.linux import ConnectorWatcher
@@ -344,7 +344,7 @@ def test_polling_can_be_wanted_and_says_what_it_does_not_see() -> None:
 
 
 def test_an_unknown_watcher_is_refused() -> None:
-    with pytest.raises(ValueError, match="there are auto, connector, polling"):
+    with pytest.raises(ValueError, match="there are " + ", ".join(CHOICES)):
         choose_watcher(lambda _: None, "magic")
 
 
