@@ -13,7 +13,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from agent.persons import About, Person, at_rest, due_warning, next_warning, not_later
+from agent.persons import About, Person, at_rest, due_warning, next_warning, not_later, over
 from policy_schema.messages.report import FindingLine
 from policy_schema.rules.decision import Action, Decision, State
 from policy_schema.rules.instant import Instant, format_instant
@@ -107,6 +107,8 @@ class Wish(NamedTuple):
     came_back: int = 0
     about: About = About.STAGE
     """Of a notice: what it is about."""
+    after: About = About.STAGE
+    """Of a stage's notice: what is over that held the ban."""
 
 
 class Conditions(NamedTuple):
@@ -158,16 +160,16 @@ def step(case: Case, decision: Decision, person: Person, at: Conditions) -> Step
     wishes = list(_notices(case, person, action, at.now))
     if decision.state is State.EXCEPTED and decision.exception_until is not None:
         wishes += _warnings(case, person, decision.exception_until, at.now)
-        wake = _soonest(wake, next_warning(decision.exception_until, at.now))
+        wake = soonest(wake, next_warning(decision.exception_until, at.now))
     if action.rung >= Action.BLOCK.rung:
         if person.enforcing_since is None:
             person = person._replace(enforcing_since=at.now)
         case, acts, later = _act(case, decision, person, action, at)
         wishes += acts
-        wake = _soonest(wake, later)
+        wake = soonest(wake, later)
     if any(wish.kind is Kind.NOTIFY for wish in wishes):
         person = person._replace(tried=at.now)
-        wake = _soonest(wake, Instant(at.now + NOTICE_RETRY))
+        wake = soonest(wake, Instant(at.now + NOTICE_RETRY))
     case = case._replace(state=state, action=action, gone_at=None)
     return Step(case, person, Standing(state, action, (*decision.why, *why)), tuple(wishes), wake)
 
@@ -236,7 +238,7 @@ def _fair(
     ready = Instant(shown + decision.min_notice) if shown is not None else None
     if ready is not None and now >= ready:
         return decision.state, action, None
-    return State.AWAITING_NOTICE, Action.NOTIFY, _soonest(ready, limit)
+    return State.AWAITING_NOTICE, Action.NOTIFY, soonest(ready, limit)
 
 
 def _what_holds(case: Case, at: Conditions, state: State, until: Instant | None) -> tuple[str, ...]:
@@ -261,7 +263,7 @@ def _notices(case: Case, person: Person, action: Action, now: Instant) -> tuple[
         return ()
     if action.value in person.told or now < person.tried + NOTICE_RETRY:
         return ()
-    return (Wish(Kind.NOTIFY, case.subject, action, case.finish_until),)
+    return (Wish(Kind.NOTIFY, case.subject, action, case.finish_until, after=over(person, now)),)
 
 
 def _warnings(case: Case, person: Person, until: Instant, now: Instant) -> tuple[Wish, ...]:
@@ -316,6 +318,7 @@ def _patience(tries: int) -> int:
     return RETRY[min(tries, len(RETRY)) - 1]
 
 
-def _soonest(one: Instant | None, other: Instant | None) -> Instant | None:
+def soonest(one: Instant | None, other: Instant | None) -> Instant | None:
+    """The earlier of two moments, either of which may never come."""
     moments = [moment for moment in (one, other) if moment is not None]
     return min(moments, default=None)

@@ -53,11 +53,23 @@ class Person(NamedTuple):
     """What they shall be told beside the stages, until it was shown."""
     detail: str = ""
     """Of `narrowed`: which version is allowed now; of `lifted`: the tool's name."""
+    after: About = About.STAGE
+    """What held the ban before (an exception, a pause, a request); the next notice of a stage says that it is over."""
 
 
 def told(person: Person, action: Action, now: Instant) -> Person:
     """A notice of this stage was shown to the person: whatever else there is to say may follow at once."""
-    return person._replace(told={**person.told, action.value: person.told.get(action.value, now)}, tried=Instant(0))
+    shown = {**person.told, action.value: person.told.get(action.value, now)}
+    return person._replace(told=shown, tried=Instant(0), after=_over(person, now, About.STAGE, person.after))
+
+
+def over(person: Person, now: Instant) -> About:
+    """What is over by now that held the ban."""
+    return _over(person, now, person.after, About.STAGE)
+
+
+def _over(person: Person, now: Instant, then: About, before: About) -> About:
+    return before if person.after is About.HELD and person.held_until > now else then
 
 
 def told_of(person: Person, about: About, until: Instant | None, now: Instant) -> Person:
@@ -85,11 +97,12 @@ def at_rest(person: Person, decision: Decision) -> Person:
         end = f"@{decision.exception_until}"
         kept = {key: when for key, when in person.told.items() if key.endswith(end)}
         owed = About.EXCEPTED if any(stage.value in person.told for stage in Action) else person.owed
-        return person._replace(told=kept, enforcing_since=None, owed=owed)
+        return person._replace(told=kept, enforcing_since=None, owed=owed, after=About.EXCEPTED)
     if decision.state is State.PAUSED and person.told:
         begun = any(stage.value in person.told for stage in (Action.BLOCK, Action.REMOVE))
         first = {Action.NOTIFY.value: min(person.told.values())}
-        return person._replace(told=first, enforcing_since=None, owed=About.PAUSED if begun else person.owed)
+        owed, after = (About.PAUSED, About.PAUSED) if begun else (person.owed, person.after)
+        return person._replace(told=first, enforcing_since=None, owed=owed, after=after)
     if person.owed in (About.EXCEPTED, About.PAUSED, About.LIFTED) and decision.state is not State.WEAK:
         # It is over before they were told of it.
         return person._replace(owed=About.STAGE)
@@ -100,7 +113,7 @@ def requested(person: Person, now: Instant, longest: int) -> Person:
     """They asked for an exception: made before anything is enforced, it holds that once, for `longest` seconds."""
     if person.held_until or person.enforcing_since is not None or longest <= 0:
         return person
-    return person._replace(held_until=Instant(now + longest), owed=About.HELD)
+    return person._replace(held_until=Instant(now + longest), owed=About.HELD, after=About.HELD)
 
 
 def released(person: Person, about: About, detail: str = "") -> Person:

@@ -54,6 +54,7 @@ class Wording:
             told=self._told(subject.ban, subject.tool, subject.uid),
             admitted=rules.admitted(subject.ban) or 0,
             until=wish.finish_until,
+            after=_OCCASIONS.get(wish.after),
         )
         unknown = {"id": subject.tool, "name": subject.version if wish.about is About.LIFTED else ""}
         entry: Mapping[str, object] = tool if isinstance(tool, Mapping) else unknown

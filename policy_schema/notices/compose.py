@@ -104,7 +104,9 @@ def _body(made: Telling) -> Iterator[str]:
     if made.occasion in (Occasion.LIFTED, Occasion.NARROWED):
         yield from _lifted(made) if made.occasion is Occasion.LIFTED else _narrowed(made)
         return
+    yield from _over(made)
     yield _found(made)
+    yield from _rests(made)
     if made.occasion not in (Occasion.RESTORED, Occasion.EXCEPTED, Occasion.PAUSED):
         yield _why(made)
     if made.occasion in (Occasion.ANNOUNCED, Occasion.BLOCKED, Occasion.REMOVING, Occasion.CONFIGURED):
@@ -113,6 +115,26 @@ def _body(made: Telling) -> Iterator[str]:
     yield from _instead(made)
     if ban.help:
         yield words("Questions, or a reason to keep it: {url}", url=ban.help)
+
+
+def _over(made: Telling) -> Iterator[str]:
+    """What held the ban until now, and holds it no more."""
+    if made.after is Occasion.EXCEPTED:
+        yield made.words("Your exception is over.")
+    elif made.after is Occasion.PAUSED:
+        yield made.words("The pause is over.")
+    elif made.after is Occasion.HELD:
+        yield made.words("The time of your request is over, and no exception has been granted.")
+
+
+def _rests(made: Telling) -> Iterator[str]:
+    """Who holds it now."""
+    if made.occasion is Occasion.HELD:
+        yield made.words("Nothing is stopped or put aside before then. Somebody has yet to decide on your request.")
+    elif made.occasion is Occasion.EXCEPTED:
+        yield made.words("An exception was granted for this machine.")
+    elif made.occasion is Occasion.PAUSED:
+        yield made.words("{organisation} lets this part of its policy rest.", organisation=made.ban.organisation)
 
 
 def _lifted(made: Telling) -> Iterator[str]:

@@ -68,6 +68,8 @@ class Situation(NamedTuple):
     """When the rollout reaches this device."""
     until: int | None = None
     """The end of a countdown, a hold, a pause or an exception."""
+    after: Occasion | None = None
+    """The hold, pause or exception that is over, of which this is the first notice."""
 
 
 class Telling(NamedTuple):
@@ -84,6 +86,7 @@ class Telling(NamedTuple):
     until: int | None
     banned: str
     """Which versions the ban names; empty: all of them."""
+    after: Occasion | None
     words: Words
     ascii_only: bool
 
@@ -124,6 +127,7 @@ def telling(organisation: Values, ban: Values, tool: Values, situation: Situatio
         removes=max(remove, begins or 0) if remove is not None else None,
         until=situation.until,
         banned=facts.versions.get(str(tool.get("id")), ""),
+        after=situation.after,
         words=words_for(wanted),
         ascii_only=situation.reader.ascii_only,
     )

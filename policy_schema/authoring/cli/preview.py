@@ -16,6 +16,7 @@ from policy_schema.errors import BadCommand
 from policy_schema.notices.compose import Found, Notice, Occasion, Situation, compose, occasion_of
 from policy_schema.notices.language import Reader, full_tag
 from policy_schema.notices.page import page_html, page_text
+from policy_schema.notices.telling import RESTING
 from policy_schema.notices.terminal import terminal_text
 from policy_schema.notices.translate import CATALOGUES
 from policy_schema.rules.decision import Action
@@ -128,6 +129,11 @@ def _situations(ban: dict[str, Json], action: Action, language: str) -> Iterator
         begun = _situation(ban, action, language)
         yield "countdown", begun._replace(occasion=Occasion.FINISHING, until=begun.now + 15 * 60)
         yield "stopped", begun._replace(occasion=Occasion.STOPPED)
+        until = begun.now + 30 * 86_400
+        yield from ((rest.value, begun._replace(occasion=rest, until=until)) for rest in RESTING)
+        yield from (
+            (f"after {rest.value}", begun._replace(after=rest)) for rest in RESTING if rest is not Occasion.LAPSING
+        )
     if action is Action.REMOVE:
         yield "removed", _situation(ban, action, language)._replace(occasion=Occasion.REMOVED)
 

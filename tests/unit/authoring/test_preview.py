@@ -26,7 +26,8 @@ def titles(text: str) -> list[str]:
 
 
 def test_every_stage_of_every_ban_in_every_language(capsys: pytest.CaptureFixture[str]) -> None:
-    stages = ["notify", "block", "countdown", "stopped", "remove", "removed"]
+    rests = ["held", "excepted", "lapsing", "paused", "after held", "after excepted", "after paused"]
+    stages = ["notify", "block", "countdown", "stopped", *rests, "remove", "removed"]
     expected: list[str] = []
     for language in ("en", "zh-Hans"):
         expected += [f"claude-code, Claude Code, {language}: {stage}" for stage in stages]
