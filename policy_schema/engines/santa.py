@@ -1,4 +1,4 @@
-"""Santa (macOS): a list of rules, as `santactl rule --import` reads it and sync servers hand it out.
+"""Santa (macOS): a list of rules, as `santactl rule --import` reads it and sync servers hand it out, and as a profile.
 
 The keys and the order of the rule types (a rule for one file goes before one for a signing identifier) are those of
 Santa 2025 to 2026, https://northpole.dev/features/binary-authorization. A team is never banned: a team signs all
@@ -11,12 +11,14 @@ import json
 from collections.abc import Iterator
 
 from policy_schema.engines.common.faces import apple_signers, hashes
+from policy_schema.engines.common.profile import plain, profile
 from policy_schema.engines.common.words import left_out, nothing, spared_left_out, versions_left_out
 from policy_schema.engines.interface import File, Options, Order, Orders, Translated
 
 NAME = "santa"
-HELP = "Santa on macOS: rules.json for `santactl rule --import` or a sync server."
+HELP = "Santa on macOS: rules for `santactl rule --import` or a sync server, and the same as a profile."
 SAYS = "Santa"
+DOMAIN = "com.northpolesec.santa"
 
 
 def translate(orders: Orders, options: Options) -> Translated:
@@ -30,10 +32,19 @@ def translate(orders: Orders, options: Options) -> Translated:
         cannot += _cannot(order, bool(made))
     if rules:
         cannot.append("Santa refuses starts; what runs already goes on.")
-    content = json.dumps({"rules": list(rules.values())}, ensure_ascii=False, indent=2) + "\n"
-    return Translated(
-        (File("santa/rules.json", content.encode(), "`santactl rule --import`, or a sync server"),), tuple(cannot)
-    )
+    return Translated(_files(list(rules.values()), orders.organisation), tuple(cannot))
+
+
+def _files(rules: list[dict[str, str]], organisation: str) -> tuple[File, ...]:
+    """The rules as JSON; where there are any also as static rules of a profile, for Macs without a sync server."""
+    content = json.dumps({"rules": rules}, ensure_ascii=False, indent=2) + "\n"
+    listed = File("santa/rules.json", content.encode(), "`santactl rule --import`, or a sync server")
+    if not rules:
+        return (listed,)
+    static = [{key: plain(value) for key, value in rule.items()} for rule in rules]
+    goes_to = "your device management instead, where no sync server is; merge it into Santa's profile"
+    made = profile("santa", organisation, {DOMAIN: {"StaticRules": static}})
+    return (listed, File("santa/interdict.mobileconfig", made, goes_to))
 
 
 def _rules(order: Order, policy: str) -> Iterator[dict[str, str]]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from policy_schema.engines.common.faces import under
+from policy_schema.engines.common.profile import profile
 from policy_schema.engines.common.words import left_out, nothing, versions_left_out
 from policy_schema.engines.interface import File, Options, Order, Orders, Translated
 
@@ -31,21 +32,23 @@ class Host(NamedTuple):
     face: tuple[tuple[str, str], ...]
     file: str
     goes_to: str
-    content: Callable[[Sequence[list[str]]], object]
+    content: Callable[[Sequence[list[str]]], dict[str, object]]
+    domains: tuple[str, ...]
+    """Preference domains of macOS that take the same keys."""
 
 
-def _chromium(found: Sequence[list[str]]) -> object:
+def _chromium(found: Sequence[list[str]]) -> dict[str, object]:
     extensions, hosts = found
     keys = {"ExtensionInstallBlocklist": extensions, "NativeMessagingBlocklist": hosts}
     return {key: value for key, value in keys.items() if value}
 
 
-def _firefox(found: Sequence[list[str]]) -> object:
+def _firefox(found: Sequence[list[str]]) -> dict[str, object]:
     blocked = {extension: {"installation_mode": "blocked"} for extension in found[0]}
     return {"policies": {"ExtensionSettings": blocked}}
 
 
-def _vscode(found: Sequence[list[str]]) -> object:
+def _vscode(found: Sequence[list[str]]) -> dict[str, object]:
     return {"AllowedExtensions": {"*": True, **dict.fromkeys(found[0], False)}}
 
 
@@ -56,18 +59,21 @@ HOSTS = (
         "/etc/opt/chrome/policies/managed, /etc/chromium/policies/managed, /etc/opt/edge/policies/managed; the same "
         "keys by Group Policy or a profile elsewhere (documented)",
         _chromium,
+        ("com.google.Chrome", "com.microsoft.Edge"),
     ),
     Host(
         (("extensions", "firefox"),),
         "vendor-settings/firefox/policies.json",
         "/etc/firefox/policies; merge it into yours (documented)",
         _firefox,
+        ("org.mozilla.firefox",),
     ),
     Host(
         (("extensions", "vscode"),),
         "vendor-settings/vscode/policy.json",
         "the policy AllowedExtensions of VS Code by Group Policy, profile or /etc/vscode/policy.json (documented)",
         _vscode,
+        ("com.microsoft.VSCode",),
     ),
 )
 
@@ -75,6 +81,7 @@ HOSTS = (
 def translate(orders: Orders, options: Options) -> Translated:
     """A settings file for each program that has a switch of its own, or that hosts a banned extension."""
     files: list[File] = []
+    domains: dict[str, dict[str, object]] = {}
     cannot: list[str] = []
     clear = [order for order in orders.orders if order.refuses and not order.versions and not order.spared]
     for order in orders.orders:
@@ -82,14 +89,20 @@ def translate(orders: Orders, options: Options) -> Translated:
             settings = _claude_code(order)
             if settings:
                 files.append(_file("vendor-settings/claude-code/managed-settings.json", settings, PLACES))
+                domains[CLAUDE_CODE_DOMAIN] = settings
                 cannot += CLAUDE_CODE_LIMITS
         cannot += _cannot(order, order in clear, bool(files))
     for host in HOSTS:
         found = [_all(clear, *face) for face in host.face]
         if any(found):
-            files.append(_file(host.file, host.content(found), host.goes_to))
+            settings = host.content(found)
+            files.append(_file(host.file, settings, host.goes_to))
+            domains |= {domain: _in_profile(domain, settings) for domain in host.domains}
     if any(file.name.endswith("vscode/policy.json") for file in files):
         cannot.append("Forks of VS Code have policies of their own, or none.")
+    if domains:
+        made = profile("vendor-settings", orders.organisation, domains)
+        files.append(File("vendor-settings/macos/interdict.mobileconfig", made, PROFILE))
     return Translated(tuple(files), tuple(cannot))
 
 
@@ -97,10 +110,21 @@ PLACES = (
     "/etc/claude-code on Linux, /Library/Application Support/ClaudeCode on macOS, C:\\Program Files\\ClaudeCode on "
     "Windows; merge it into yours (seen on Linux, documented elsewhere)"
 )
+PROFILE = "your device management for Macs: the same keys, merged into profiles that you have (documented)"
+CLAUDE_CODE_DOMAIN = "com.anthropic.claudecode"
 CLAUDE_CODE_LIMITS = (
     "Claude Code: `--version`, `update`, `install` and `doctor` go on working; a changed copy need not obey.",
     "Claude Code: what runs already reads the file at its next start.",
 )
+
+
+def _in_profile(domain: str, settings: dict[str, object]) -> dict[str, object]:
+    """As its maker wants it in a profile: Firefox without the outer key, VS Code's mapping as a text of JSON."""
+    if domain == "org.mozilla.firefox":
+        return {"EnterprisePoliciesEnabled": True, **cast(dict[str, object], settings["policies"])}
+    if domain == "com.microsoft.VSCode":
+        return {key: json.dumps(value) for key, value in settings.items()}
+    return settings
 
 
 def _claude_code(order: Order) -> dict[str, object]:

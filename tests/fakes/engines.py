@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import plistlib
 from importlib import import_module
 from typing import cast
 
 from policy_schema.engines import ENGINES
 from policy_schema.engines.common.orders import orders_of
-from policy_schema.engines.interface import Engine, Options, Translated
+from policy_schema.engines.common.stated import stated
+from policy_schema.engines.interface import Engine, Options, Orders, Translated
 from policy_schema.rules.instant import Instant
 from tests.fakes.policies import BLOCK, CLAUDE_CODE, closed
 
@@ -41,18 +43,34 @@ def engine(name: str) -> Engine:
 
 
 def translated(name: str, *bans: dict[str, object], tool: dict[str, object] = SIGNED, at: int = BLOCK) -> Translated:
-    """The files and sentences of an engine for these bans (the usual one when none is given)."""
+    """The files of an engine and all sentences, for these bans (the usual one when none is given)."""
+    orders, made, _ = _translated(name, *bans, tool=tool, at=at)
+    return Translated(made.files, (*orders.cannot, *made.cannot))
+
+
+def whole(name: str, *bans: dict[str, object], tool: dict[str, object] = SIGNED, at: int = BLOCK) -> Translated:
+    """The same with the sentences in the files, as the command writes them."""
+    return stated(name, *_translated(name, *bans, tool=tool, at=at))
+
+
+def _translated(
+    name: str, *bans: dict[str, object], tool: dict[str, object], at: int
+) -> tuple[Orders, Translated, Instant]:
     base = closed(*bans)
     tools = cast(dict[str, object], base["tools"])
     options = Options(at=Instant(at))
     orders = orders_of({**base, "tools": {**tools, "claude-code": tool}}, "0123456789abcdef", options)
-    made = engine(name).translate(orders, options)
-    return Translated(made.files, (*orders.cannot, *made.cannot))
+    return orders, engine(name).translate(orders, options), options.at
 
 
 def texts(made: Translated) -> dict[str, str]:
     """The files by name."""
     return {file.name: file.content.decode() for file in made.files}
+
+
+def plist(made: Translated, name: str) -> dict[str, object]:
+    """One property list, parsed back."""
+    return cast(dict[str, object], plistlib.loads(texts(made)[name].encode()))
 
 
 def parsed(made: Translated, name: str) -> dict[str, object]:

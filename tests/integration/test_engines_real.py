@@ -13,7 +13,7 @@ import pytest
 
 from policy_schema.engines.interface import Translated
 from tests.fakes.confined import run, true_program
-from tests.fakes.engines import SIGNED, translated
+from tests.fakes.engines import SIGNED, whole
 from tests.fakes.policies import NOTIFY, ban
 from tests.fakes.zoo import package
 
@@ -44,7 +44,7 @@ def test_fapolicyd_takes_the_rules_and_refuses_by_folder_and_hash_and_nothing_el
     )
     digest = hashlib.sha256(true_program(1)).hexdigest()
     faces = {"executables": {"names": [], "folders": ["/opt/claude"]}, "hashes": [{"sha256": digest}]}
-    made = translated(
+    made = whole(
         "fapolicyd",
         ban(**{"except": [{"purl": None, "sha256": None, "path": "/opt/claude/kept"}]}),
         tool={**SIGNED, "faces": faces},
@@ -61,7 +61,7 @@ def test_fapolicyd_takes_the_rules_and_refuses_by_folder_and_hash_and_nothing_el
 @pytest.mark.managers
 @pytest.mark.parametrize("at", [None, NOTIFY], ids=["enforced", "only audited"])
 def test_applockers_policy_is_of_the_documented_grammar(at: int | None, tmp_path: Path) -> None:
-    made = translated("applocker") if at is None else translated("applocker", at=at)
+    made = whole("applocker") if at is None else whole("applocker", at=at)
     policy = _written(made, tmp_path) / "applocker" / "policy.xml"
     ran = subprocess.run(
         ["xmllint", "--noout", "--nonet", "--schema", str(SCHEMA), str(policy)],
@@ -94,7 +94,7 @@ def test_every_query_for_linux_runs_in_osquery_and_finds_what_was_planted(tmp_pa
     library = tmp_path / "osqueryi"
     shutil.copy(program, library)
     library.chmod(0o755)
-    pack = _written(translated("osquery"), tmp_path / "out") / "osquery" / "interdict.conf"
+    pack = _written(whole("osquery"), tmp_path / "out") / "osquery" / "interdict.conf"
     rows: Any = run("osquery", str(library), str(pack), str(tmp_path / "homes"))
     found = {name.removeprefix("claude-code.claude-code."): [row["path"] for row in got] for name, got in rows.items()}
     assert found == {
@@ -149,7 +149,7 @@ USERS = {
 def test_with_its_managed_settings_claude_code_sends_nothing_for_a_person(
     version: str, user: str, tmp_path: Path
 ) -> None:
-    code, said = _claude(version, translated("vendor-settings"), tmp_path, user, "-p", "hello")
+    code, said = _claude(version, whole("vendor-settings"), tmp_path, user, "-p", "hello")
     assert not any(words in said for words in OFFLINE)
     if version == "2.1.329":
         assert code == 1
@@ -164,6 +164,6 @@ def test_with_its_managed_settings_claude_code_sends_nothing_for_a_person(
     ids=["an older one ends", "the repaired one goes on"],
 )
 def test_a_ban_below_a_version_is_obeyed(banned: str, starts: bool, tmp_path: Path) -> None:
-    made = translated("vendor-settings", ban(targets=[{"tool": "claude-code", "versions": banned}]))
+    made = whole("vendor-settings", ban(targets=[{"tool": "claude-code", "versions": banned}]))
     _, said = _claude("2.1.329", made, tmp_path, "{}", "-p", "hello")
     assert ("API Error" in said, "older than the minimum version" in said) == (starts, not starts)

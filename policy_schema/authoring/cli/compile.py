@@ -20,6 +20,7 @@ from policy_schema.document.problems import printable
 from policy_schema.document.times import parse_local_time, parse_zone
 from policy_schema.engines import ENGINES
 from policy_schema.engines.common.orders import orders_of
+from policy_schema.engines.common.stated import stated
 from policy_schema.engines.interface import Engine, Options, Translated
 from policy_schema.errors import BadCommand
 from policy_schema.rules.instant import Instant, format_instant, parse_instant
@@ -56,28 +57,25 @@ def run(args: argparse.Namespace) -> int:
     policy = policy_named(args.policy)
     options = _options(args, policy)
     orders = orders_of(policy.document, policy.id, options)
-    made = _engine(args.to).translate(orders, options)
-    cannot = (*orders.cannot, *made.cannot)
+    made = stated(args.to, orders, _engine(args.to).translate(orders, options), options.at)
     for file in made.files:
         write_file(args.out / file.name, file.content)
     if args.json:
-        print(json.dumps(_document(args, policy, options, made, cannot), ensure_ascii=False, indent=2))
+        print(json.dumps(_document(args, policy, options, made), ensure_ascii=False, indent=2))
         return 0
     for file in made.files:
         print(printable(f"{args.out / file.name}: for {file.goes_to}"))
     if not made.files:
         print(f"Nothing to write at {format_instant(options.at)}.")
-    for sentence in cannot:
+    for sentence in made.cannot:
         print(printable(f"not in the files: {sentence}"), file=sys.stderr)
     return 0
 
 
-def _document(
-    args: argparse.Namespace, policy: ClosedPolicy, options: Options, made: Translated, cannot: tuple[str, ...]
-) -> dict[str, object]:
+def _document(args: argparse.Namespace, policy: ClosedPolicy, options: Options, made: Translated) -> dict[str, object]:
     files = [{"path": str(args.out / file.name), "goes_to": file.goes_to} for file in made.files]
     at = format_instant(options.at)
-    return {"policy": policy.id, "engine": args.to, "at": at, "files": files, "cannot": cannot}
+    return {"policy": policy.id, "engine": args.to, "at": at, "files": files, "cannot": made.cannot}
 
 
 def _engine(name: str) -> Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,8 @@ def test_files_and_sentences(name: str, policy: Path, tmp_path: Path, capsys: py
     assert sorted(line.partition(": for ")[0] for line in ran.out.splitlines()) == written != []
     assert all(line.startswith("not in the files: ") for line in ran.err.splitlines())
     assert "let_finish" in ran.err
+    stated = re.sub(r"\n  ", " ", (out / name / "NOT-COVERED.txt").read_text()).splitlines()
+    assert [f"not in the files: {line[2:]}" for line in stated if line.startswith("- ")] == ran.err.splitlines()
 
 
 def test_json_names_files_instant_and_what_is_missing(
@@ -44,7 +47,11 @@ def test_json_names_files_instant_and_what_is_missing(
     document = json.loads(ran.out)
     assert ran.err == ""
     assert (document["engine"], document["at"]) == ("santa", BLOCKED)
-    assert [Path(file["path"]).read_bytes() != b"" for file in document["files"]] == [True]
+    assert {Path(file["path"]).name for file in document["files"] if Path(file["path"]).read_bytes()} == {
+        "NOT-COVERED.txt",
+        "interdict.mobileconfig",
+        "rules.json",
+    }
     assert document["cannot"]
 
 

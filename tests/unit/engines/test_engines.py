@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import plistlib
+import re
 import shlex
+import uuid
 import xml.etree.ElementTree as ET
 from typing import Any
 
@@ -12,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy_schema.engines import ENGINES
-from tests.fakes.engines import SHA, SIGNED, engine, parsed, texts, translated
+from tests.fakes.engines import SHA, SIGNED, engine, parsed, plist, texts, translated, whole
 from tests.fakes.policies import BLOCK, NOTIFY, QODER, ban
 
 SAYS = (
@@ -174,7 +177,9 @@ def test_osquery_asks_each_table_that_can_show_the_tool() -> None:
 
 def test_vendors_switch_off_claude_code_and_hosts_refuse_the_extensions() -> None:
     made = translated("vendor-settings")
-    assert {name.removeprefix("vendor-settings/"): json.loads(text) for name, text in texts(made).items()} == {
+    files = {name.removeprefix("vendor-settings/"): text for name, text in texts(made).items()}
+    assert files.pop("macos/interdict.mobileconfig").startswith("<?xml")
+    assert {name: json.loads(text) for name, text in files.items()} == {
         "claude-code/managed-settings.json": {
             "requiredMaximumVersion": "0.0.1",
             "hooks": {
@@ -192,6 +197,77 @@ def test_vendors_switch_off_claude_code_and_hosts_refuse_the_extensions() -> Non
         },
         "vscode/policy.json": {"AllowedExtensions": {"*": True, "anthropic.claude-code": False}},
     }
+
+
+def test_the_profile_of_santa_has_the_same_rules() -> None:
+    made = translated("santa")
+    assert _payloads(made, "santa/interdict.mobileconfig") == {
+        "com.northpolesec.santa": {"StaticRules": parsed(made, "santa/rules.json")["rules"]}
+    }
+
+
+def test_the_profile_of_vendors_says_what_the_files_say() -> None:
+    made = translated("vendor-settings")
+    files = {name.removeprefix("vendor-settings/"): parsed(made, name) for name in texts(made) if "macos" not in name}
+    payloads = _payloads(made, "vendor-settings/macos/interdict.mobileconfig")
+    allowed: Any = payloads.pop("com.microsoft.VSCode")["AllowedExtensions"]
+    firefox: Any = files.pop("firefox/policies.json")["policies"]
+    assert json.loads(allowed) == files.pop("vscode/policy.json")["AllowedExtensions"]
+    assert payloads == {
+        "com.anthropic.claudecode": files["claude-code/managed-settings.json"],
+        "com.google.Chrome": files["chromium/interdict.json"],
+        "com.microsoft.Edge": files["chromium/interdict.json"],
+        "org.mozilla.firefox": {"EnterprisePoliciesEnabled": True, **firefox},
+    }
+
+
+def _payloads(made: Any, name: str) -> dict[str, dict[str, object]]:
+    """The settings of a profile by preference domain; every payload has what Apple requires of it."""
+    profile: Any = plist(made, name)
+    assert (profile["PayloadType"], profile["PayloadOrganization"]) == ("Configuration", "Example Group")
+    found = {}
+    ids = {profile["PayloadUUID"]}
+    for payload in profile["PayloadContent"]:
+        assert payload["PayloadVersion"] == 1
+        assert payload["PayloadIdentifier"].startswith(f"{profile['PayloadIdentifier']}.")
+        ids.add(str(uuid.UUID(payload["PayloadUUID"])))
+        found[payload["PayloadType"]] = {key: value for key, value in payload.items() if key[:7] != "Payload"}
+    assert len(ids) == len(found) + 1
+    return found
+
+
+@EVERY_ENGINE
+def test_what_is_not_covered_stands_in_the_output(name: str) -> None:
+    made = whole(name)
+    files = texts(made)
+    text = files[f"{name}/NOT-COVERED.txt"]
+    said = re.sub(r"\n  ", " ", text).splitlines()
+    assert said[:2] == [
+        "What the policy 0123456789abcdef of Example Group asks for as of 2026-07-10T01:00:00Z,",
+        f"and these files for {name} do not do:",
+    ]
+    assert said[2:] == [f"- {sentence}" for sentence in made.cannot] != []
+    for file, content in files.items():
+        if file.endswith((".rules", ".xml", ".mobileconfig")):
+            words = re.sub(r"\n(# )?", " ", content.replace("- -", "--"))
+            assert all(re.sub(r"  +", " ", f"- {one}") in re.sub(r"  +", " ", words) for one in made.cannot)
+
+
+@EVERY_ENGINE
+def test_what_stands_in_the_output_changes_no_rule(name: str) -> None:
+    before, after = texts(translated(name)), texts(whole(name))
+    assert after.keys() - before.keys() == {f"{name}/NOT-COVERED.txt"}
+    for file, text in before.items():
+        assert _meaning(file, text) == _meaning(file, after[file])
+
+
+def _meaning(name: str, text: str) -> object:
+    """What a reader of the format takes from a file."""
+    if name.endswith(".rules"):
+        return _rules(text)
+    if name.endswith(".mobileconfig"):
+        return plistlib.loads(text.encode())
+    return ET.canonicalize(text, strip_text=True) if name.endswith(".xml") else json.loads(text)
 
 
 RANGES = {
@@ -269,13 +345,17 @@ NASTY = [
 def test_hostile_words_stay_words(name: str, nasty: str) -> None:
     """In a reason and in a tool's name: each file still parses to just as many rules."""
     tool = {**SIGNED, "name": f"Claude {nasty}"}
-    made, plain = translated(name, ban(reason={"en": nasty}), tool=tool), translated(name)
+    made, plain = whole(name, ban(reason={"en": nasty}), tool=tool), whole(name)
     for file, before in zip(made.files, plain.files, strict=True):
         text = file.content.decode()
         if file.name.endswith(".rules"):
             assert _rules(text) == _rules(before.content.decode())
         elif file.name.endswith(".xml"):
             assert len(list(ET.fromstring(text).iter())) == len(list(ET.fromstring(before.content).iter()))
+        elif file.name.endswith(".mobileconfig"):
+            assert _shape(plistlib.loads(file.content)) == _shape(plistlib.loads(before.content))
+        elif file.name.endswith(".txt"):
+            assert text.count("\n- ") == before.content.decode().count("\n- ")
         else:
             assert _shape(json.loads(text)) == _shape(json.loads(before.content))
 
