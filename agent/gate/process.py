@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 UNKNOWN_UID = -1
+_NAMESPACES = ("mnt", "pid")
 
 
 def uid_of(pid: int) -> int:
@@ -15,12 +18,23 @@ def uid_of(pid: int) -> int:
 
 
 def tty_of(pid: int) -> int:
-    """The device number of a process's terminal; 0 when it has none."""
+    """The device number of a process's terminal; 0 when it has none, is gone, or sees other terminals than we do.
+
+    To be asked while the process still waits for its answer: a moment later one that was refused has often ended.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            return parse_tty(file.read(4096))
+            tty = parse_tty(file.read(4096))
+        return tty if tty and _in_our_namespaces(pid) else 0
     except OSError:
         return 0
+
+
+def _in_our_namespaces(pid: int) -> bool:
+    """In others the same number may be another terminal."""
+    return all(
+        os.stat(f"/proc/{pid}/ns/{name}").st_ino == os.stat(f"/proc/self/ns/{name}").st_ino for name in _NAMESPACES
+    )
 
 
 def parse_uid(status: bytes) -> int:

@@ -42,11 +42,13 @@ class Judge:
         if not question.claim():
             return ALLOW
         try:
+            # Before the answer: a shell's child that was refused has ended, and is forgotten, a moment after it.
+            tty = process.tty_of(question.pid) if refusal else 0
             question.group.answer(question.fd, DENY if refusal else ALLOW)
         finally:
             epoch.done()
         if refusal:
-            self._tell(question, refusal, known, place, uid)
+            self._tell(question, refusal, known, place, tty)
         return DENY if refusal else ALLOW
 
     def allow(self, question: Question) -> bool:
@@ -57,7 +59,7 @@ class Judge:
         question.epoch.done()
         return True
 
-    def _tell(self, question: Question, refusal: Refusal, known: Known, place: Place, uid: int) -> None:
+    def _tell(self, question: Question, refusal: Refusal, known: Known, place: Place, tty: int) -> None:
         decision = refusal.decision
         try:
             status = os.fstat(question.fd)
@@ -67,9 +69,9 @@ class Judge:
         self._channel.tell(
             messages.refused(
                 at=int(self._wall()),
-                uid=uid,
+                uid=question.uid,
                 pid=question.pid,
-                tty=process.tty_of(question.pid),
+                tty=tty,
                 path=place.path or question.epoch.names.path_of(question.fd),
                 tool=decision.identity.tool,
                 ban=decision.ban,

@@ -90,10 +90,9 @@ def same_namespaces(pid: int) -> bool:
         try:
             if os.stat(f"/proc/{pid}/ns/{name}").st_ino != os.stat(f"/proc/self/ns/{name}").st_ino:
                 return False
-        except FileNotFoundError:
-            return True
-        except OSError:
-            return False
+        except OSError as error:
+            # A process that ends just now is sometimes "denied" instead of "gone".
+            return isinstance(error, FileNotFoundError) or not os.path.exists(f"/proc/{pid}")
     return True
 
 

@@ -20,6 +20,7 @@ from tests.fakes.gate import Gate, call, gate_before, mounted, orders
 from tests.fakes.other_person import UID, become, give_to
 from tests.fakes.policies import BLOCK, ban, stages
 from tests.fakes.synthetic import synthetic_native, synthetic_plain_package
+from tests.fakes.terminal import converse
 
 pytestmark = pytest.mark.root
 NAME = "@anthropic-ai/claude-code"
@@ -304,6 +305,35 @@ def test_a_daemon_that_never_reads_does_not_keep_the_gate(gate: Gate, place: Pat
     program = synthetic_native(place / "m" / "native", "2.1.200")
     assert refused_of(program, number) == number
     assert 0 < len(gate.so_far("refused")) < number
+
+
+SHORT_LIVES = """
+import os, sys
+for _ in range(300):
+    if os.fork() == 0:
+        try: os.execv(sys.argv[1], sys.argv[1:])
+        finally: os._exit(126)
+    os.wait()
+print("done")
+input()
+"""
+
+
+def test_the_terminal_is_known_however_soon_the_refused_process_ends(gate: Gate, place: Path) -> None:
+    """It is asked before the answer is given: a moment later there may be nobody left to ask about."""
+    program = synthetic_native(place / "m" / "native", "2.1.200")
+    words = ["/usr/bin/python3", "-c", SHORT_LIVES, os.fspath(program)]
+    converse(words, [("done", "")], Path("/"), uid=UID)
+    terminals = {message["tty"] for message in gate.so_far("refused")}
+    assert len(terminals) == 1 and 136 <= os.major(int(str(terminals.pop()))) <= 143
+
+
+def test_a_terminal_of_other_namespaces_is_none(gate: Gate, place: Path) -> None:
+    """A container may have mounted terminals of its own: the same number is another one there."""
+    program = synthetic_native(place / "m" / "native", "2.1.200")
+    words = ["unshare", "-Urm", "sh", "-c", f"{program}; echo done; read x"]
+    converse(words, [("done", "")], Path("/"), uid=UID)
+    assert gate.wait(lambda message: message["t"] == "refused")["tty"] == 0
 
 
 def test_a_killed_gate_lets_everything_start(gate: Gate, place: Path) -> None:
