@@ -53,6 +53,8 @@ class Change(NamedTuple):
     about: str
     way: Way
     text: str
+    action: Action | None = None
+    """The rung whose stage is new, gone or moved; None for any other change."""
 
 
 def differences(old: ClosedPolicy | None, new: ClosedPolicy) -> tuple[Change, ...]:
@@ -140,11 +142,11 @@ def _stages(name: str, old: Row, new: Row) -> Iterator[Change]:
     for action in Action:
         before, after = was.get(action), now.get(action)
         if before is None and after is not None:
-            yield Change(name, Way.STRONGER, f"{action} is new, from {after.get('from')}")
+            yield Change(name, Way.STRONGER, f"{action} is new, from {after.get('from')}", action)
         elif before is not None and after is None:
-            yield Change(name, Way.WEAKER, f"{action} is gone (it was from {before.get('from')})")
+            yield Change(name, Way.WEAKER, f"{action} is gone (it was from {before.get('from')})", action)
         elif before is not None and after is not None:
-            yield from _moved(name, str(action), before.get("from"), after.get("from"))
+            yield from _moved(name, str(action), before.get("from"), after.get("from"), action)
             for key, what in (("let_finish", "what runs may finish for"), ("kill_after", "TERM is given")):
                 less, more = number(before.get(key)), number(after.get(key))
                 if less != more:
@@ -152,11 +154,11 @@ def _stages(name: str, old: Row, new: Row) -> Iterator[Change]:
                     yield Change(name, way, f"{action}: {what} {span(more)} instead of {span(less)}")
 
 
-def _moved(name: str, what: str, before: Json, after: Json) -> Iterator[Change]:
+def _moved(name: str, what: str, before: Json, after: Json, action: Action | None = None) -> Iterator[Change]:
     shift = instant(after) - instant(before)
     if shift:
         way, word = (Way.STRONGER, "earlier") if shift < 0 else (Way.WEAKER, "later")
-        yield Change(name, way, f"{what} comes {span(abs(shift))} {word} ({after} instead of {before})")
+        yield Change(name, way, f"{what} comes {span(abs(shift))} {word} ({after} instead of {before})", action)
 
 
 def _times(name: str, old: Row, new: Row) -> Iterator[Change]:

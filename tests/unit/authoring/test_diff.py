@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,81 @@ def test_json(changed: Author) -> None:
 
 def test_sign_shows_it(changed: Author) -> None:
     assert f"Change        + {SENTENCE}" in changed.sign(str(changed.policy)).out
+
+
+CODE = {"face": "package", "purl": "pkg:npm/%40anthropic-ai/claude-code@2.1.197", "owner": "li"}
+QODER = {"face": "package", "purl": "pkg:npm/%40qoder-ai/qodercli@1.0.0", "owner": "li"}
+DEVICES: list[dict[str, Any]] = [
+    {"device": {"id": "d-1", "groups": ["it"]}, "items": [CODE, CODE]},
+    {"device": {"id": "d-2", "groups": []}, "items": [CODE]},
+    {"device": {"id": "d-3", "groups": ["red-team"]}, "items": [CODE]},
+    {"device": {"id": "d-4", "kind": "server"}, "items": [CODE]},
+    {"device": {"id": "d-5"}, "items": [QODER]},
+]
+NOT_RED = '    scope: {except_groups: ["red-team"]}\n'
+EFFECTS = {
+    "a block that comes earlier": (POLICY, SOONER, [f"+ {SENTENCE}, sooner for 3 devices"]),
+    "a block that comes later": (
+        SOONER,
+        POLICY,
+        [
+            "- claude-code: block comes 3 days later (2036-12-10T01:00:00Z instead of 2036-12-07T01:00:00Z), "
+            "later for 3 devices"
+        ],
+    ),
+    "a block that comes earlier, and for a group more": (
+        POLICY + NOT_RED,
+        SOONER,
+        [
+            f"+ {SENTENCE}, for 1 more device, sooner for 2 devices",
+            "+ claude-code: scope: except_groups taken away: red-team",
+            "+ claude-code: notify reaches 1 more device",
+        ],
+    ),
+    "a kind of device more": (
+        POLICY,
+        POLICY + '    scope: {kinds: ["workstation", "server"]}\n',
+        [
+            "+ claude-code: scope: kinds added: server",
+            "+ claude-code: block reaches 1 more device",
+            "+ claude-code: notify reaches 1 more device",
+        ],
+    ),
+    "a range that means fewer": (
+        POLICY,
+        POLICY.replace('tool: "claude-code"}', 'tool: "claude-code", versions: "<2.1.0"}'),
+        [
+            '+ claude-code: target added: "claude-code <2.1.0"',
+            "- claude-code: target taken away: claude-code",
+            "- claude-code: notify no longer reaches 3 devices",
+            "- claude-code: block no longer reaches 3 devices",
+        ],
+    ),
+    "a stage that is new": (
+        POLICY,
+        POLICY + '      - {from: "2036-12-24 09:00", action: "remove"}\n',
+        ["+ claude-code: remove is new, from 2036-12-24T01:00:00Z, for 3 more devices"],
+    ),
+    "a reason in other words": (
+        POLICY,
+        POLICY.replace("Assessed as not allowed", "Not allowed"),
+        ['  claude-code: reason (en) is "Not allowed on company devices."'],
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "said"), EFFECTS.values(), ids=EFFECTS.keys())
+def test_with_records_it_says_for_how_many(old: str, new: str, said: list[str], solo: Author) -> None:
+    before, records = solo.base / "before.yaml", solo.base / "fleet.ndjson"
+    before.write_text(old)
+    solo.policy.write_text(new)
+    records.write_text("".join(json.dumps(row) + "\n" for row in DEVICES))
+    ran = solo.run("diff", str(before), str(solo.policy), "--records", str(records))
+    *lines, _, last = ran.out.splitlines()
+    assert sorted(lines) == sorted(said)
+    assert last == "Counted on 5 recorded devices; what is not recorded is not counted."
+    document = json.loads(solo.run("diff", str(before), str(solo.policy), "--records", str(records), "--json").out)
+    assert (document["devices"], len(document["changes"])) == (5, len(said))
 
 
 WRONG = {

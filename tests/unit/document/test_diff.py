@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from policy_schema.document.canonical import Json
 from policy_schema.document.closed import ClosedPolicy
-from policy_schema.document.diff import Change, Way, differences
+from policy_schema.document.diff import Way, differences
 from policy_schema.document.diff_words import span
 from tests.fakes.policies import BLOCK, CLAUDE_CODE, NOTIFY, REMOVE, ban, closed, stages
 
@@ -188,7 +188,7 @@ CASES: dict[str, tuple[ClosedPolicy, ClosedPolicy, list[tuple[str, Way, str]]]] 
 def test_each_change_is_one_sentence(
     old: ClosedPolicy, new: ClosedPolicy, expected: list[tuple[str, Way, str]]
 ) -> None:
-    assert differences(old, new) == tuple(Change(*row) for row in expected)
+    assert [(one.about, one.way, one.text) for one in differences(old, new)] == expected
 
 
 def test_against_no_policy_every_ban_is_new() -> None:
