@@ -34,6 +34,9 @@ class Patient(Protocol):
     def wake(self) -> float | None:
         """When `tick` is wanted next, or None."""
 
+    def let_go(self, policy_version: int) -> tuple[Outcome, ...]:
+        """Ends what is under way by another version of the policy than this one."""
+
 
 class Actors:
     """Hands each intent to the thread of its kind; outcomes come back through the inbox."""
@@ -90,7 +93,9 @@ class Actors:
 
     def _tick(self, actor: object) -> None:
         if isinstance(actor, Patient):
-            for outcome in actor.tick(time.monotonic()):
+            # A process that was asked to end under a policy that no longer says so, or before a pause, is not killed.
+            let_go = actor.let_go(self._policy_version())
+            for outcome in (*let_go, *actor.tick(time.monotonic())):
                 self._inbox.put(Acted(outcome))
 
     def _safely(self, actor: Actor, intent: Intent) -> Outcome:

@@ -32,8 +32,10 @@ CRASH_WINDOW = 600
 CRASH_REST = 3600
 MOST_PAUSED = 24 * 3600
 """Seconds that one `interdict pause` lasts at the most."""
-
-
+EVERYTHING = "*"
+"""Instead of a ban, in what is let go."""
+REST = "Safe mode: the agent ended badly several times within ten minutes, so for an hour nothing is stopped or moved."
+_MOST_BAD_ENDS = 50
 _WIDE = " different programs of the system within a minute."
 
 
@@ -55,6 +57,13 @@ Matched = Mapping[str, Mapping[int, int]]
 """Ban to owner (uid) to how many different things of theirs match."""
 
 
+class BadEnd(NamedTuple):
+    """The agent started and found that it had not ended properly; what it had run under: its version and the policy."""
+
+    at: Instant
+    under: str
+
+
 class Pause(NamedTuple):
     """An administrator paused the agent on this machine (`interdict pause`): looking and reporting go on."""
 
@@ -69,26 +78,30 @@ class Brake(NamedTuple):
     """What the brake remembers: kept in the journal."""
 
     acts: tuple[Act, ...] = ()
-    unclean_starts: tuple[Instant, ...] = ()
+    bad_ends: tuple[BadEnd, ...] = ()
     matched: Mapping[str, int] = {}
     """What matched when the policy version before this one was in force: `BAN UID`, and `BAN` for all of them."""
     held: Mapping[str, str] = {}
     """The same keys, to the sentence that says why acts wait."""
     pause: Pause = Pause("", "", Instant(0), Instant(0))
     tried_with: str = ""
-    """The agent's version and the policy that its bad ends are counted under."""
+    """The agent's version and the policy that it runs under: each pair has bad ends of its own."""
+    counted: Mapping[str, int] = {}
+    """Of what is held for its number: that number, which is the normal one as soon as somebody lets go."""
+    release: str = ""
+    """The last request to let go that was taken."""
 
 
 def started(brake: Brake, clean: bool, now: Instant) -> Brake:
     """The agent starts; `clean` says whether it had ended properly, or together with the machine."""
-    recent = tuple(moment for moment in brake.unclean_starts if now - CRASH_WINDOW - CRASH_REST < moment <= now)
-    return brake._replace(unclean_starts=recent if clean else (*recent, now))
+    recent = tuple(one for one in brake.bad_ends if now - CRASH_WINDOW - CRASH_REST < one.at <= now)
+    return brake._replace(bad_ends=recent if clean else (*recent, BadEnd(now, brake.tried_with))[-_MOST_BAD_ENDS:])
 
 
 def resting_until(brake: Brake, now: Instant) -> Instant:
     """Until when a crash loop keeps the agent from acting; 0 when there is none."""
     # What lies in the future was written by a clock that has been set back since.
-    starts = sorted(moment for moment in brake.unclean_starts if moment <= now)
+    starts = sorted(one.at for one in brake.bad_ends if one.at <= now and one.under == brake.tried_with)
     ends = [
         Instant(starts[i] + CRASH_REST)
         for i in range(CRASHES - 1, len(starts))
@@ -98,21 +111,28 @@ def resting_until(brake: Brake, now: Instant) -> Instant:
 
 
 def under(brake: Brake, agent: str, policy: str) -> Brake:
-    """Another version of the agent or another policy gets a try of its own: bad ends before it are forgotten."""
+    """Another version of the agent or another policy gets a try of its own: what ended badly before says nothing of it.
+
+    Bad ends are kept with what they happened under, so that a policy which is adopted anew at each start, since the
+    agent dies of it before it can remember it, is not new each time.
+    """
     mark = f"{agent} {policy}"
     if brake.tried_with == mark:
         return brake
     held = {key: why for key, why in brake.held.items() if not why.endswith(_WIDE)}
-    starts = () if brake.tried_with else brake.unclean_starts
-    return brake._replace(tried_with=mark, unclean_starts=starts, held=held)
+    return brake._replace(tried_with=mark, held=held)
 
 
 def paused(brake: Brake, request: str, by: str, now: Instant, seconds: int) -> Brake:
-    """An administrator pauses everything for a while, `MOST_PAUSED` at the most, or (0) lets it act again: that ends a
-    pause, what the brake holds, and the rest after a crash loop."""
+    """An administrator pauses everything for a while, `MOST_PAUSED` at the most; 0 ends it."""
     until = Instant(now + max(0, min(seconds, MOST_PAUSED)))
-    brake = brake._replace(pause=Pause(request, by, now, until))
-    return brake if seconds > 0 else brake._replace(held={}, unclean_starts=())
+    return brake._replace(pause=Pause(request, by, now, until))
+
+
+def next_change(brake: Brake, now: Instant) -> Instant | None:
+    """When a pause or a rest ends; None when there is neither."""
+    ends = [moment for moment in (paused_until(brake, now), resting_until(brake, now)) if moment > now]
+    return min(ends, default=None)
 
 
 def paused_until(brake: Brake, now: Instant) -> Instant:
@@ -133,23 +153,31 @@ def refused_widely(brake: Brake, ban: str, programs: int) -> Brake:
     return brake._replace(held={**brake.held, ban: why})
 
 
-def judge_matches(brake: Brake, matched: Matched) -> Brake:
-    """The first whole look under a new policy version: holds what matches far more than before.
+def judge_matches(brake: Brake, matched: Matched, whole: bool = True) -> Brake:
+    """Under a new policy version: holds what matches far more than before. `whole` says that everything was looked at,
+    which is what the next version is compared with; until then what is known already is enough to hold, and no reason
+    to let go.
 
     A person's things are held by the number of that person's. Everybody's are held when the number is too large even
     without the person who has the most: one person alone can only hold up what is done to themselves.
     """
     counts = {f"{ban} {uid}": count for ban, owners in matched.items() for uid, count in owners.items()}
     counts |= {ban: sum(owners.values()) - max(owners.values(), default=0) for ban, owners in matched.items()}
-    held = {
-        key: f"The brake holds it: {count} installations match where {brake.matched.get(key, 0)} did before."
+    large = {
+        key: count
         for key, count in counts.items()
         if count > NEW_MATCHES and count > GROWTH * brake.matched.get(key, 0)
     }
+    held = {
+        key: f"The brake holds it: {count} installations match where {brake.matched.get(key, 0)} did before."
+        for key, count in large.items()
+    }
+    if not whole:
+        return brake._replace(held={**brake.held, **held}, counted={**brake.counted, **large})
     held |= {key: why for key, why in brake.held.items() if why.endswith(_WIDE)}
-    kept = {key: brake.matched[key] for key in held if key in brake.matched}
-    fresh = {key: count for key, count in counts.items() if key not in held}
-    return brake._replace(held=held, matched=fresh | kept)
+    kept = {key: brake.matched[key] for key in large if key in brake.matched}
+    fresh = {key: count for key, count in counts.items() if key not in large}
+    return brake._replace(held=held, matched=fresh | kept, counted=large)
 
 
 def hold_of(brake: Brake, ban: str, uid: int, now: Instant) -> str:
@@ -157,7 +185,7 @@ def hold_of(brake: Brake, ban: str, uid: int, now: Instant) -> str:
     if why := pause_sentence(brake, now):
         return why
     if now < resting_until(brake, now):
-        return "The agent ended badly several times, so it does not act for an hour."
+        return f"{REST} It acts again at {format_instant(resting_until(brake, now))}."
     return brake.held.get(ban) or brake.held.get(f"{ban} {uid}", "")
 
 
@@ -185,7 +213,18 @@ def admit(brake: Brake, wanted: Sequence[Wanted], now: Instant) -> tuple[Brake, 
     return brake._replace(acts=tuple(begun)), tuple(answers)
 
 
-def released(brake: Brake, bans: Iterable[str]) -> Brake:
-    """An administrator lets these bans act again."""
+def released(brake: Brake, bans: Iterable[str], request: str = "") -> Brake:
+    """An administrator lets these bans act again; `EVERYTHING` is all of them and the rest after a crash loop.
+
+    What they matched then is what is normal, so that nothing holds them again at the next start.
+    """
     gone = set(bans)
-    return brake._replace(held={key: why for key, why in brake.held.items() if key.partition(" ")[0] not in gone})
+    freed = {key for key in brake.held if EVERYTHING in gone or key.partition(" ")[0] in gone}
+    normal = {key: count for key, count in brake.counted.items() if key in freed}
+    return brake._replace(
+        held={key: why for key, why in brake.held.items() if key not in freed},
+        matched={**brake.matched, **normal},
+        counted={key: count for key, count in brake.counted.items() if key not in freed},
+        bad_ends=() if EVERYTHING in gone else brake.bad_ends,
+        release=request or brake.release,
+    )

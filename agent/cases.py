@@ -16,7 +16,7 @@ from typing import NamedTuple
 from agent.persons import About, Person, at_rest, due_warning, next_warning, not_later, over
 from policy_schema.messages.report import FindingLine
 from policy_schema.rules.decision import Action, Decision, State
-from policy_schema.rules.instant import Instant, format_instant
+from policy_schema.rules.instant import Instant, format_instant, soonest
 from policy_schema.rules.observation import Face
 
 COUNTDOWN = (3600, 900, 300)
@@ -316,9 +316,3 @@ def _act_on_process(
 
 def _patience(tries: int) -> int:
     return RETRY[min(tries, len(RETRY)) - 1]
-
-
-def soonest(one: Instant | None, other: Instant | None) -> Instant | None:
-    """The earlier of two moments, either of which may never come."""
-    moments = [moment for moment in (one, other) if moment is not None]
-    return min(moments, default=None)

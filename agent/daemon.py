@@ -15,6 +15,7 @@ from typing import NamedTuple, assert_never
 from agent import brake as braking
 from agent import inbox as box
 from agent.actors import Actors
+from agent.administrator import Administrator
 from agent.decider import Decider
 from agent.enforce.interface import Detail, Intent, Kind, Outcome, OutcomeCode
 from agent.enforce.ledger import Ledger, Ours
@@ -27,7 +28,7 @@ from agent.file_content import FileContent
 from agent.findings import is_still_taken
 from agent.guardian import Guardian
 from agent.host import processes
-from agent.host.clock import Clock, wall
+from agent.host.clock import Clock
 from agent.host.essentials import find_essentials, own_folders
 from agent.host.service_manager import ServiceManager
 from agent.inbox import Inbox
@@ -40,12 +41,11 @@ from agent.policy_in_force import PolicyInForce
 from agent.protected import protected_hits
 from agent.report.journal import Journal
 from agent.report.outbox import Outbox
-from agent.report.pause_request import read_request
 from agent.reporter import Reporter
 from agent.settings import Settings
 from agent.supervise import Part, Supervisor
 from agent.version import VERSION
-from policy_schema.rules.instant import Instant, format_instant
+from policy_schema.rules.instant import Instant
 from policy_schema.rules.observation import Face, Observation
 from policy_schema.rules.rulebook import DeviceRules
 
@@ -75,6 +75,7 @@ class Parts(NamedTuple):
     outbox: Outbox
     reporter: Reporter
     actors: Actors
+    administrator: Administrator
     looker: Looker
     examiner: Examiner
     messenger: Messenger
@@ -190,7 +191,7 @@ class Daemon:
                 self._dirty = True
             case box.SettingsChanged():
                 self._settings_changed()
-                self._take_pause()
+                self._dirty |= self._p.administrator.take()
             case box.PolicyWanted():
                 self._p.messenger.ask_refresh()
             case box.Stop():
@@ -200,13 +201,14 @@ class Daemon:
 
     def _due(self) -> None:
         clock, decider = self._p.clock, self._p.decider
+        self._dirty |= self._p.administrator.look_at_clock()
         if self._dirty or (decider.wake is not None and self._now() >= decider.wake):
             self._judge()
         at = clock.monotonic()
         if at >= self._settings_at:
             self._settings_at = at + _SETTINGS_EVERY
             self._look_at_settings()
-            self._take_pause()
+            self._dirty |= self._p.administrator.take()
         if at >= self._look_at:
             self._look_at = at + self._p.settings.scan_interval
             if self._not_given_back:
@@ -357,21 +359,6 @@ class Daemon:
         p.memory.keep_brake(braking.under(p.memory.brake, VERSION, rules.book.policy_id))
         p.guardian.protect(there)
 
-    def _take_pause(self) -> None:
-        """What an administrator asked for since the last time; each request once, and none that is over."""
-        p, request = self._p, read_request(self._p.settings.state_dir)
-        if request is None or request.id == p.memory.brake.pause.request:
-            return
-        seconds = max(0, min(request.seconds, request.at + request.seconds - wall()))
-        if request.seconds and not seconds:
-            return
-        p.decider.pause(request.id, request.by, self._now(), seconds)
-        until = braking.paused_until(p.memory.brake, self._now())
-        body = {"event": "pause", "by": request.by, "until": format_instant(until) if until else ""}
-        p.journal.add_event(self._now(), -1, body)
-        p.log.write(Event.PAUSE, by=request.by, until=format_instant(until) if until else "")
-        self._dirty = True
-
     def _look_at_settings(self) -> None:
         """Fleet management replaces the file and tells nobody."""
         mark = self._p.settings_mark()
@@ -413,7 +400,7 @@ class Daemon:
         p.log.write(Event.STARTED, settings=p.settings.file, clean=clean, mode=p.settings.mode)
         p.service.starting(_START_TIME)
         p.recover()
-        self._take_pause()
+        p.administrator.take()
         kept = p.policy.last_good(self._now())
         if kept is not None:
             self._want(kept)

@@ -35,7 +35,7 @@ from agent.report.journal import Journal
 from agent.report.outbox import Whole
 from policy_schema.messages.report import FindingLine, MoveLine
 from policy_schema.rules.decision import Action, Decision, Identity, State
-from policy_schema.rules.instant import Instant
+from policy_schema.rules.instant import Instant, soonest
 from policy_schema.rules.observation import Observation, Unknown
 from policy_schema.rules.rulebook import DeviceRules
 
@@ -108,6 +108,8 @@ class Decider:
         """Bans that the guard holds, with the sentence that says why."""
         self.current: dict[str, Current] = {}
         self.wake: Instant | None = None
+        self.waiting = 0
+        """Acts that wait for the next minute, since the brake lets only so many begin in one."""
         self._observations: dict[str, tuple[Observation, ...]] = {}
         self._unknown: dict[str, tuple[Unknown, ...]] = {}
         self._inflight: set[_Key] = set()
@@ -167,14 +169,6 @@ class Decider:
         self._memory.reload()
         self._moves = Moves(journal=self._journal, queue=self._queue, log=self._log)
 
-    def release(self, bans: Iterable[str]) -> None:
-        """An administrator lets bans act that the brake holds."""
-        self._memory.keep_brake(braking.released(self._memory.brake, bans))
-
-    def pause(self, request: str, by: str, now: Instant, seconds: int) -> None:
-        """An administrator pauses everything, or (0) lets everything act again that is paused or held."""
-        self._memory.keep_brake(braking.paused(self._memory.brake, request, by, now, seconds))
-
     def requested(self, ban: str, uid: int, now: Instant) -> None:
         """A person asked for an exception: made in time, it holds everything once for the policy's `pending_hold`."""
         for key, person in list(self._memory.persons.items()):
@@ -190,13 +184,14 @@ class Decider:
 
     def judge(self, now: Now, looked_everywhere: bool = False) -> list[Intent]:
         """Decides everything anew and answers with what shall be done now."""
+        self.wake = braking.next_change(self._memory.brake, now.instant)
         if self.rules is None:
             return []
         with self._journal.together():
             candidates = self._candidates(now.instant)
-            if looked_everywhere and self._fresh_policy:
-                self._watch_growth(candidates)
-            self.wake = self.rules.next_change(now.instant)
+            if self._fresh_policy:
+                self._watch_growth(candidates, looked_everywhere, now.instant)
+            self.wake = soonest(self.wake, self.rules.next_change(now.instant))
             before, self.current = self.current, {}
             intents: list[Intent] = []
             for subject, decision in candidates:
@@ -273,11 +268,13 @@ class Decider:
         assert self.rules is not None
         case = self._case(subject, now.instant)
         person = self._memory.person(subject.ban, subject.tool, subject.uid)
-        decision = self._unless_paused(decision, now.instant)
+        decision, asked = self._unless_paused(decision, now.instant), decision
         result = step(case, decision, person, self._conditions(subject, now))
-        self.wake = min((m for m in (self.wake, result.wake) if m is not None), default=None)
+        self.wake = soonest(self.wake, result.wake)
         row = Current(subject, decision, result.standing, result.case)
-        self._memory.keep_person(subject.ban, subject.tool, subject.uid, result.person)
+        # That this machine rests is no word of the policy's: nobody gets a notice of it.
+        after = result.person if decision is asked else result.person._replace(owed=person.owed)
+        self._memory.keep_person(subject.ban, subject.tool, subject.uid, after)
         self.current[subject.finding] = self._keep(row)
         return [intent for wish in result.wishes for intent in self._intents(row, wish, now.instant)]
 
@@ -297,11 +294,10 @@ class Decider:
 
     def _unless_paused(self, decision: Decision, now: Instant) -> Decision:
         """While an administrator has paused this machine a ban in force stands as one that the policy pauses."""
-        until = braking.paused_until(self._memory.brake, now)
-        if not until or decision.state is not State.ACTIVE:
+        sentence = braking.pause_sentence(self._memory.brake, now)
+        if not sentence or decision.state is not State.ACTIVE:
             return decision
-        self.wake = min(self.wake or until, until)
-        why = (*decision.why, braking.pause_sentence(self._memory.brake, now))
+        why = (*decision.why, sentence)
         return decision._replace(state=State.PAUSED, action=Action.REPORT, stage=None, why=why)
 
     def _conditions(self, subject: Subject, now: Now) -> Conditions:
@@ -366,8 +362,9 @@ class Decider:
         state, answers = braking.admit(self._memory.brake, wanted, now)
         self._memory.keep_brake(state)
         allowed = [act for act, may in zip(acts, answers, strict=True) if may]
-        if len(allowed) < len(acts):
-            self.wake = min(self.wake or Instant(now + 60), Instant(now + 60))
+        self.waiting = len(acts) - len(allowed)
+        if self.waiting:
+            self.wake = soonest(self.wake, Instant(now + 60))
         chosen = [*notices, *allowed]
         self._inflight |= {_key(intent) for intent in chosen}
         self.counters.acts += len(allowed)
@@ -447,13 +444,16 @@ class Decider:
         wheres = (place.where for places in self._unknown.values() for place in places)
         return any(_inside(path, where) for where in wheres)
 
-    def _watch_growth(self, candidates: Sequence[tuple[Subject, Decision]]) -> None:
-        self._fresh_policy = False
+    def _watch_growth(self, candidates: Sequence[tuple[Subject, Decision]], whole: bool, now: Instant) -> None:
+        """From the first moment under a new policy on, and once more when everything was looked at."""
+        self._fresh_policy = not whole
         counts = shaping.matched_things(candidates)
-        before, state = braking.held_bans(self._memory.brake), braking.judge_matches(self._memory.brake, counts)
+        before = braking.held_bans(self._memory.brake)
+        state = braking.judge_matches(self._memory.brake, counts, whole)
         for ban, why in braking.held_bans(state).items():
             if ban not in before:
                 self._log.write(Event.BRAKE, ban=ban, why=why)
+                self._journal.add_event(now, -1, {"event": "brake", "ban": ban, "why": why})
         self._memory.keep_brake(state)
 
     def _log_changes(self, before: Mapping[str, Current]) -> None:

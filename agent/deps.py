@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from agent import brake as braking
 from agent.actors import Actors
+from agent.administrator import Administrator
 from agent.cases import Kind
 from agent.console_link import ConsoleLink
 from agent.daemon import FLOOR, Daemon, Parts
@@ -29,7 +30,7 @@ from agent.file_content import FileContent
 from agent.guardian import Doors, Guardian
 from agent.host import processes
 from agent.host.child import weaknesses
-from agent.host.clock import BUILD_TIME, Clock, SystemClock
+from agent.host.clock import BUILD_TIME, Clock, SystemClock, wall
 from agent.host.files import file_mark, read_bounded, take_lock
 from agent.host.service_manager import ServiceManager
 from agent.host.sessions import write_terminal_of
@@ -131,6 +132,7 @@ def build_daemon(settings: Settings) -> Daemon:
             _sources(base, watching, decider, outbox, messenger, supervisor, guardian), started_at=base.now()
         ),
         actors=actors,
+        administrator=_administrator(base),
         looker=watching.looker,
         examiner=watching.examiner,
         messenger=messenger,
@@ -147,6 +149,17 @@ def build_daemon(settings: Settings) -> Daemon:
         unlock=base.unlock,
     )
     return Daemon(parts)
+
+
+def _administrator(base: _Base) -> Administrator:
+    return Administrator(
+        state_dir=base.settings.state_dir,
+        memory=base.memory,
+        journal=base.journal,
+        log=base.log,
+        clock=base.clock,
+        wall=wall,
+    )
 
 
 def _version_acted_by(base: _Base) -> int:

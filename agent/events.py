@@ -35,6 +35,7 @@ class Event(StrEnum):
     BRAKE = "brake"
     GUARD = "guard"
     PAUSE = "pause"
+    RELEASED = "released"
     JOURNAL = "journal"
     GATE = "gate"
     GATE_ENDED = "gate-ended"

@@ -191,8 +191,8 @@ class Guardian:
 
     def _refused(self, refusals: Refusals, now: Instant) -> None:
         event, number = refusals
-        self._watch_width(event, now)
         row = self._row_of(event)
+        self._watch_width(event, row, now)
         finding = row.subject.finding if row is not None else ""
         self._count(finding, number, now)
         words = self._d.words(event.ban, event.tool, now)
@@ -219,9 +219,11 @@ class Guardian:
         elif row.case.outcome in _WEAK_OUTCOMES:
             self._decider.note(finding, OutcomeCode.REFUSED, now)
 
-    def _watch_width(self, event: Refused, now: Instant) -> None:
-        """A ban that refuses one program of the system after the other hurts the machine: it goes out of the orders."""
-        programs = self._widening.add(event.ban, event.file, event.owner, self._clock())
+    def _watch_width(self, event: Refused, row: Current | None, now: Instant) -> None:
+        """A ban that refuses one program of the system after the other hurts the machine: it goes out of the orders.
+        All programs of one installation count as one: otherwise whoever starts each part of a tool gets the tool."""
+        thing = row.subject.installation if row is not None and event.file else event.file
+        programs = self._widening.add(event.ban, thing, event.owner, self._clock())
         if not programs:
             return
         self._widening.forget(event.ban)

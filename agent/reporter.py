@@ -274,6 +274,7 @@ class Reporter:
             "notes": self._notes(now),
             "counts": {"findings": len(s.decider.current), "unsent": s.journal.pending_count()},
             "brake": braking.held_bans(s.memory.brake),
+            "waiting": s.decider.waiting,
             "left_out": s.decider.guarded,
             "rests_until": _moment(braking.resting_until(s.memory.brake, now), now),
             "paused_until": _moment(braking.paused_until(s.memory.brake, now), now),
@@ -289,7 +290,9 @@ class Reporter:
         brake, rests = s.memory.brake, braking.resting_until(s.memory.brake, now)
         rows = [braking.pause_sentence(brake, now)]
         if rests > now:
-            rows.append(f"Safe mode: the agent ended badly several times and acts again at {format_instant(rests)}.")
+            rows.append(f"{braking.REST} It acts again at {format_instant(rests)}.")
+        if s.decider.waiting:
+            rows.append(f"{s.decider.waiting} acts wait for the next minute: only so many are done in one.")
         rows += [f"Ban {ban}: {why}" for ban, why in braking.held_bans(brake).items()]
         rows += [f"Ban {ban}: {why}" for ban, why in s.decider.guarded.items()]
         return [*(row for row in rows if row), *s.policy.notes(now)]

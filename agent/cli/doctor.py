@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from agent.brake import REST
 from agent.cli.output import print_json, print_table, say
 from agent.cli.shared import add_settings_argument, settings_of
 from agent.cli.status import gate_sentence, policy_sentence
@@ -106,6 +107,50 @@ def _health(settings: Settings) -> Check:
     return Check("health", "weak", "; ".join(str(row.get("what")) for row in wrong), str(wrong[0].get("advice") or ""))
 
 
+def _guard(settings: Settings) -> Check:
+    """Bans that are not carried out here since they would hit what no policy can touch."""
+    left_out = _part(settings, "left_out")
+    if not left_out:
+        return Check("guard", "ok", "no ban would hit what this machine needs")
+    what = "; ".join(f"{ban}: {why}" for ban, why in left_out.items())
+    advice = "These bans are left out, the rest is in force. Tell the policy's authors: such a ban has to be narrowed."
+    return Check("guard", "failed", what, advice)
+
+
+def _brake(settings: Settings) -> Check:
+    """What waits although the policy asks for it."""
+    view = read_view(settings.state_dir, "machine.json") or {}
+    held, waiting = _part(settings, "brake"), view.get("waiting")
+    rows = [f"{ban}: {why}" for ban, why in held.items()]
+    if view.get("rests_until"):
+        advice = "Find in the agent's log why it ends; `interdict release --all` lets it act before that."
+        return Check("brake", "failed", "; ".join([f"{REST} It acts again at {view['rests_until']}.", *rows]), advice)
+    if rows:
+        names = " ".join(sorted(held))
+        advice = f"See with `interdict status` what it would hit. If that is right: `interdict release {names}` (root)."
+        return Check("brake", "failed", "; ".join(rows), f"{advice} If not, tell the policy's authors.")
+    if waiting:
+        advice = "They are done by themselves, minute by minute. `interdict pause` stops that."
+        return Check("brake", "weak", f"{waiting} acts wait for the next minute", advice)
+    return Check("brake", "ok", "it holds nothing")
+
+
+def _pause(settings: Settings) -> Check:
+    view = read_view(settings.state_dir, "machine.json") or {}
+    if not view.get("paused_until"):
+        return Check("pause", "ok", "nobody has paused it")
+    what = f"{view.get('paused_by')} has paused it until {view['paused_until']}: nothing is stopped, moved or refused"
+    return Check("pause", "weak", what, "It ends by itself; `interdict pause --end` ends it now (root).")
+
+
+def _journal(settings: Settings) -> Check:
+    why = (read_view(settings.state_dir, "machine.json") or {}).get("journal_set_aside")
+    if not why:
+        return Check("journal", "ok", "it was always whole")
+    advice = "Another was begun, with what people were told. See whether the disk is sound, then remove journal.db.damaged-*."
+    return Check("journal", "weak", f"one was damaged and set aside: {why}", advice)
+
+
 def _policy(settings: Settings) -> Check:
     if not settings.policy_url:
         return Check("policy", "failed", "no policy_url is set", "Set policy_url in the settings.")
@@ -191,6 +236,10 @@ CHECKS: tuple[Callable[[Settings], Check], ...] = (
     _daemon,
     _health,
     _policy,
+    _guard,
+    _brake,
+    _pause,
+    _journal,
     _enrolment,
     _clock,
     _rights,

@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "inventory": "agent.cli.inventory",
     "pause": "agent.cli.pause",
     "quarantine": "agent.cli.quarantine",
+    "release": "agent.cli.release",
     "run": "agent.cli.run",
     "scan": "agent.cli.scan",
     "sent": "agent.cli.sent",

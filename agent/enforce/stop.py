@@ -99,6 +99,14 @@ class StopActor:
             return None
         return min([self._monotonic() + EACH, *(pending.kill_at for pending in self._pending.values())])
 
+    def let_go(self, policy_version: int) -> tuple[Outcome, ...]:
+        """What was asked to end by another version of the policy is not killed: if that still holds it is asked anew."""
+        stale = {key: one for key, one in self._pending.items() if one.intent.policy_version != policy_version}
+        for key, pending in stale.items():
+            pending.held.close()
+            del self._pending[key]
+        return tuple(self._outcome(one.intent, OutcomeCode.FAILED, Detail.POLICY_CHANGED) for one in stale.values())
+
     def close(self) -> None:
         """Lets go of everything pending; nothing more is done to it."""
         for pending in self._pending.values():

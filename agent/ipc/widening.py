@@ -1,7 +1,8 @@
 """Whether a ban refuses far more than a tool: different programs of the system, within a minute. Pure.
 
-Counted are programs that root owns, by what nobody else can make up (`Refused.file`): who copies a banned program to
-twenty names, or binds it over others in a namespace of their own, has still made one. So nobody can let go of a ban.
+Counted are programs that root owns, by the installation around them or by what nobody else can make up
+(`Refused.file`): who copies a banned program to twenty names, binds it over others in a namespace of their own, or
+starts each part of one tool has still named one thing. So nobody can let go of a ban.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 WITHIN = 60.0
 """Seconds."""
 PROGRAMS = 6
-"""Different programs of root's that one ban may refuse within that time: a tool with all its parts is fewer."""
+"""Different things of root's that one ban may refuse within that time."""
 _MOST = 256
 
 
@@ -19,13 +20,13 @@ class Widening:
     def __init__(self) -> None:
         self._seen: dict[str, dict[str, float]] = {}
 
-    def add(self, ban: str, file: str, owner: int, now: float) -> int:
-        """A start was refused. How many programs make it too many, else 0. `now` in monotonic seconds."""
-        if owner != 0 or not file:
+    def add(self, ban: str, thing: str, owner: int, now: float) -> int:
+        """A start was refused. How many things make it too many, else 0. `now` in monotonic seconds."""
+        if owner != 0 or not thing:
             return 0
         rows = {known: at for known, at in self._seen.get(ban, {}).items() if now - at < WITHIN}
         if len(rows) < _MOST:
-            rows[file] = now
+            rows[thing] = now
         self._seen[ban] = rows
         return len(rows) if len(rows) > PROGRAMS else 0
 

@@ -34,3 +34,8 @@ def parse_duration(text: str) -> int:
     if unit not in units or not number.isascii() or not number.isdigit() or len(number) > 6:
         raise ValueError(f"{text!r} is not a duration such as 30s, 15m, 4h or 3d")
     return int(number) * units[unit]
+
+
+def soonest(one: Instant | None, other: Instant | None) -> Instant | None:
+    """The earlier of two moments, either of which may never come."""
+    return min((moment for moment in (one, other) if moment is not None), default=None)
