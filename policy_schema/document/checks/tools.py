@@ -54,11 +54,11 @@ def without_faces(lint: Lint) -> Iterator[Problem]:
 
 def protected_faces(lint: Lint) -> Iterator[Problem]:
     """Shells, interpreters, package managers, device management and Interdict itself cannot be banned."""
-    for found in lint.aims:
+    for ban, found in zip(lint.policy.bans, lint.aims, strict=True):
         for aim in found:
             for face in _protected(lint.catalogue.tools[aim.tool]):
-                mend = "take it out of the tool's faces: no policy can touch it"
-                yield lint.error(aim.path, f"would hit {face}, which a machine needs", mend)
+                mend = f"take it out of the faces of {aim.tool}: no policy can touch it"
+                yield lint.error(aim.path, f"ban {ban.id} would hit {face}, which a machine needs", mend)
 
 
 def folder_wrong(folder: str) -> tuple[str, str] | None:

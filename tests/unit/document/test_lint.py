@@ -188,9 +188,9 @@ WHOLE = (
      "bans[1].id: 'claude-code' is used already"),
     ("nothing-said", BASE[: BASE.index("bans:")] + "bans: []\n", "bans: is empty: this policy would do nothing"),
     ("protected", banned(OWN_TOOL.replace('{folders: ["~/.acme"]}', '{names: ["Bash.exe"]}')),
-     "bans[0].targets[0]: would hit the program Bash.exe, which a machine needs"),
+     "bans[0].targets[0]: ban claude-code would hit the program Bash.exe, which a machine needs"),
     ("protected", banned(OWN_TOOL.replace('executables: {folders: ["~/.acme"]}',
-     'packages: ["pkg:npm/npm"]')), "bans[0].targets[0]: would hit the package pkg:npm/npm"),
+     'packages: ["pkg:npm/npm"]')), "bans[0].targets[0]: ban claude-code would hit the package pkg:npm/npm"),
     ("tool-uncatchable", banned(OWN_TOOL.replace('{folders: ["~/.acme"]}', '{names: ["x"]}')),
      "bans[0].targets[0]: acme/tool is known by a name at most"),
 )  # fmt: skip
