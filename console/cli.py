@@ -100,6 +100,7 @@ def _report(verb: argparse.ArgumentParser) -> None:
     form = verb.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="a row for each device and installation")
     form.add_argument("--json", action="store_true", help="one JSON document")
+    form.add_argument("--records", action="store_true", help="a device a line, for `interdict-policy simulate`")
     _duration(verb, "--silent-after", "24h", "without a report for so long a device counts as silent")
 
 

@@ -20,6 +20,7 @@ from console.clock import wall_clock
 from console.errors import BadCommand, BadFile, StoreUnusable
 from console.exports.csv import write_csv
 from console.exports.json import write_json
+from console.exports.records import write_records
 from console.exports.text import write_text
 from console.ingest.enrol import secret_digest
 from console.reports import compliance
@@ -83,6 +84,8 @@ def report(arguments: argparse.Namespace) -> int:
         if arguments.csv:
             for piece in write_csv(lines):
                 sys.stdout.write(piece)
+        elif arguments.records:
+            sys.stdout.writelines(write_records(lines))
         elif arguments.json:
             print(write_json(overview, lines, silence.now).decode())
         else:

@@ -124,6 +124,7 @@ def _device_line(
         ownership=row.ownership,
         region=row.region or "",
         groups=tuple(msgspec.json.decode(row.groups or "[]", type=list[str])),
+        groups_set=row.groups is not None,
         agent=row.agent,
     )
 

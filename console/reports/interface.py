@@ -81,6 +81,8 @@ class DeviceLine(NamedTuple):
     ownership: str = ""
     region: str = ""
     groups: tuple[str, ...] = ()
+    groups_set: bool = False
+    """False when the device does not know of any groups; then it is not in none of them, but unknown."""
     agent: str = ""
 
 

@@ -25,6 +25,7 @@ from console.store.db import Database
 from console.store.tables import enrolment_secret
 from tests.fakes.reporting_device import ReportingDevice, coverage, move
 from tests.fakes.reporting_device import finding as a_finding
+from tests.fakes.reporting_device import process as a_process
 from tests.fakes.running_console import post
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +91,34 @@ def test_from_nothing_to_a_report(tmp_path: Path) -> None:
     assert [device["host_name"] for device in document["devices"]] == ["li-laptop.corp.example"]
     assert "is removed" in output("devices", "remove", "wang-laptop", "--data", str(data))
     assert "1 removed by IT" in output("report", "--data", str(data))
+
+
+def test_what_the_devices_reported_is_what_a_simulation_reads(tmp_path: Path) -> None:
+    """One machine with a package that runs, one with a program known by its content alone, one without, one gone."""
+    data, records = tmp_path / "data", tmp_path / "fleet.ndjson"
+    by_content = a_finding(id="f-1", installation="i-1", face="executable", purl="", matches=("content",))
+    with serving(data, "--trial") as (address, _):
+        secret = output("enroll-secret", "new", "--uses", "4", "--data", str(data)).strip()
+        here = reported(address, secret, "li-laptop", findings=(a_finding(), a_process()))
+        reported(address, secret, "wang-laptop", findings=(by_content,))
+        reported(address, secret, "chen-laptop", findings=(a_finding(gone=True, outcome="quarantined"),))
+        gone = reported(address, secret, "old-laptop", findings=(a_finding(),))
+        output("devices", "remove", gone.id, "--data", str(data))
+    records.write_text(output("report", "--records", "--data", str(data)))
+    policy = str(ROOT / "examples" / "claude-code-ban" / "policy.yaml")
+    command = [sys.executable, "-m", "policy_schema.authoring.cli.main", "simulate", policy, str(records)]
+    found = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True, timeout=60)
+    document = json.loads(found.stdout)
+    assert (document["devices"], document["incomplete"]) == (3, 0)
+    figures = ("devices", "people", "packages", "processes")
+    assert [(row["action"], *(row[key] for key in figures)) for row in document["stages"]] == [
+        ("notify", 2, 2, 1, 1),
+        ("block", 2, 2, 1, 1),
+        ("remove", 2, 2, 1, 1),
+    ]
+    assert document["versions"] == [{"ban": "claude-code", "tool": "claude-code", "version": "2.1.197", "devices": 2}]
+    one = subprocess.run([*command, "--device", here.id], capture_output=True, text=True, check=True, timeout=60)
+    assert "2026-07-10 09:00  block   claude-code: pkg:npm/%40anthropic-ai/claude-code@2.1.197" in one.stdout
 
 
 def test_a_removed_device_that_reports_again_is_back(tmp_path: Path) -> None:

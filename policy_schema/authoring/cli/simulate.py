@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from policy_schema.authoring.policies import HELP as NAMES
 from policy_schema.authoring.policies import policy_named
 from policy_schema.authoring.simulation.reach import Reached, reached
-from policy_schema.authoring.simulation.records import Record, observation, read_records
+from policy_schema.authoring.simulation.records import Record, observation, read_records, recognised
 from policy_schema.authoring.simulation.simulate import Simulation
 from policy_schema.authoring.simulation.words import document, lines, timeline, timeline_document
 from policy_schema.document.closed import ClosedPolicy
@@ -73,9 +73,9 @@ def _one(device: str, book: Rulebook, records: Iterator[Record], zone: ZoneInfo,
         if facts.id == device:
             rules = book.for_device(facts)
             rows: list[tuple[str, Reached]] = []
-            for item in record.items:
-                seen = observation(item)
-                rows += [(seen.purl or seen.path or seen.name, row) for row in reached(rules, seen)]
+            for seen, known in recognised(book, record.items, map(observation, record.items)):
+                for row in reached(rules, seen, known):
+                    rows.append((seen.purl or seen.path or seen.name or f"{row.tool} {row.version}", row))
             if as_json:
                 print(json.dumps(timeline_document(device, rows), ensure_ascii=False, indent=2))
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from policy_schema.rules.decision import Action, Decision, State
+from policy_schema.rules.decision import Action, Decision, Identity, State
 from policy_schema.rules.guard import protected_name, protected_package, protected_place
 from policy_schema.rules.identity import executable_name, parse_purl
 from policy_schema.rules.instant import Instant
@@ -37,14 +37,14 @@ class Reached(NamedTuple):
         return next((action for start, action in reversed(self.steps) if start <= now), Action.REPORT)
 
 
-def reached(rules: DeviceRules, seen: Observation) -> tuple[Reached, ...]:
-    """Every ban that means this thing on this device, by id."""
-    first = {decision.ban: decision for decision in rules.decisions(seen, BEFORE)}
+def reached(rules: DeviceRules, seen: Observation, identity: Identity | None = None) -> tuple[Reached, ...]:
+    """Every ban that means this thing on this device, by id. `identity`: what it was recognised as elsewhere."""
+    first = {decision.ban: decision for decision in rules.decisions(seen, BEFORE, identity)}
     steps: dict[str, list[tuple[Instant, Action]]] = {ban: [] for ban in first}
     moments = _following(first.values())
     while moments:
         now = min(moments)
-        decisions = rules.decisions(seen, now)
+        decisions = rules.decisions(seen, now, identity)
         for decision in decisions:
             row = steps[decision.ban]
             if decision.state is State.ACTIVE and (not row or row[-1][1] is not decision.action):

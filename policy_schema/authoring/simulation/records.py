@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec import DecodeError, Struct, ValidationError, field
 from msgspec.json import Decoder
 
 from policy_schema.errors import BadFile
-from policy_schema.rules.observation import Face, Observation
-from policy_schema.rules.rulebook import Device
+from policy_schema.rules.decision import Identity
+from policy_schema.rules.observation import Confidence, Face, Match, Observation
+from policy_schema.rules.rulebook import Device, Rulebook
 
-_FACES = frozenset(Face)
+_FACES, _CONFIDENCES, _MATCHES = frozenset(Face), frozenset(Confidence), frozenset(Match)
 MAX_LINE = 32 * 1024 * 1024
 """Bytes: an inventory of a hundred thousand packages."""
 
@@ -43,6 +44,10 @@ class Item(Struct, frozen=True):
     setting: str | None = None
     project: bool = False
     pid: int | None = None
+    tool: str = ""
+    """What it was recognised as, where that is all that is recorded: in the export of a console."""
+    confidence: str = ""
+    matches: list[str] = field(default_factory=list)
 
 
 class About(Struct, frozen=True):
@@ -90,6 +95,23 @@ def observation(item: Item) -> Observation:
         pid=item.pid,
         setting=item.setting or "",
     )
+
+
+def recognised(
+    book: Rulebook, items: Iterable[Item], seen: Iterable[Observation]
+) -> Iterator[tuple[Observation, Identity | None]]:
+    """What a policy means of a device's items; with what the device took it for, where only that is recorded."""
+    for item, one in zip(items, seen, strict=True):
+        if one.setting or book.tables.identify(one):
+            yield one, None
+        elif item.tool in book.tools:
+            yield one, _taken_for(item)
+
+
+def _taken_for(item: Item) -> Identity:
+    """A word that this version does not know counts least."""
+    confidence = Confidence(item.confidence) if item.confidence in _CONFIDENCES else Confidence.WEAK
+    return Identity(item.tool, item.version, tuple(Match(one) for one in item.matches if one in _MATCHES), confidence)
 
 
 def read_records(path: Path) -> Iterator[Record]:

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from policy_schema.authoring.simulation.distinct import Distinct
 from policy_schema.authoring.simulation.reach import Reached, protected, reached
-from policy_schema.authoring.simulation.records import Record, observation
-from policy_schema.rules.decision import Action, State
+from policy_schema.authoring.simulation.records import Record, observation, recognised
+from policy_schema.authoring.simulation.spread import Reach, Spread
+from policy_schema.rules.decision import Action, Identity, State
 from policy_schema.rules.instant import Instant
-from policy_schema.rules.observation import Face, Observation
+from policy_schema.rules.observation import Observation
 from policy_schema.rules.rulebook import DeviceRules, Rulebook
 
 Rows = list[tuple[Observation, tuple[Reached, ...]]]
@@ -29,16 +29,10 @@ class Rung(NamedTuple):
 
     ban: str
     action: Action
-    begins: Mapping[Instant, int]
-    """How many devices it reaches at each instant for the first time."""
-    people: int
-    people_exact: bool
-    processes: int
-
-    @property
-    def devices(self) -> int:
-        """All devices that it ever reaches."""
-        return sum(self.begins.values())
+    total: Reach
+    """Everything that it ever reaches."""
+    dates: Mapping[Instant, Reach]
+    """What it reaches at each instant."""
 
 
 class Version(NamedTuple):
@@ -78,9 +72,7 @@ class Simulation:
     def __init__(self, book: Rulebook, in_force: Rulebook | None = None, at: Instant | None = None) -> None:
         self._book, self._old, self._at = book, in_force, at
         self._devices = self._incomplete = 0
-        self._begins: dict[tuple[str, Action], Counter[Instant]] = {}
-        self._people: dict[tuple[str, Action], Distinct] = {}
-        self._processes: Counter[tuple[str, Action]] = Counter()
+        self._spreads: dict[tuple[str, Action], Spread] = {}
         self._never: Counter[tuple[str, State]] = Counter()
         self._newly: Counter[str] = Counter()
         self._sooner: Counter[str] = Counter()
@@ -94,18 +86,18 @@ class Simulation:
         self._devices += 1
         self._incomplete += not record.complete
         seen = [observation(item) for item in record.items]
-        known = [one for one in seen if one.setting or self._book.tables.identify(one)]
+        known = list(recognised(self._book, record.items, seen))
         if not known:
             return
         device = record.rules_device(self._devices)
         rules = self._book.for_device(device)
-        rows = [(one, reached(rules, one)) for one in known]
+        rows = [(one, reached(rules, one, identity)) for one, identity in known]
         self._count_rungs(device.id, rows, [item.person for item in record.items], seen)
         self._count_never(rows)
         self._count_versions(rows)
         self._count_protected(device.id, rows)
         if self._old is not None:
-            self._compare(self._old.for_device(device), rows)
+            self._compare(self._old.for_device(device), rows, [identity for _, identity in known])
 
     def outcome(self) -> Outcome:
         """What was counted so far."""
@@ -137,13 +129,12 @@ class Simulation:
                 for start, action in row.steps:
                     key = row.ban, action
                     first[key] = min(start, first.get(key, start))
-                    self._people.setdefault(key, Distinct()).add(person_of[id(one)])
-                    self._processes[key] += one.face is Face.PROCESS
+                    self._spreads.setdefault(key, Spread()).thing(start, one.face, person_of[id(one)])
                 if self._at is not None:
                     now = max(row.at(self._at), strongest.get(row.ban, Action.REPORT), key=lambda action: action.rung)
                     strongest[row.ban] = now
         for key, start in first.items():
-            self._begins.setdefault(key, Counter())[start] += 1
+            self._spreads[key].device(start)
         self._now.update(strongest.items())
 
     def _count_never(self, rows: Rows) -> None:
@@ -163,12 +154,13 @@ class Simulation:
             if why and acting:
                 self._protected.append((acting[0], device, one.path or one.purl, why))
 
-    def _compare(self, old: DeviceRules, rows: Rows) -> None:
+    def _compare(self, old: DeviceRules, rows: Rows, identities: Iterable[Identity | None]) -> None:
         """A device counts once for a ban, for the worst that happens to anything on it."""
         newly: set[str] = set()
         sooner: set[str] = set()
-        for one, bans in rows:
-            before = _arrivals(reached(old, one))
+        for (one, bans), identity in zip(rows, identities, strict=True):
+            known = identity if identity is None or identity.tool in old.book.tools else None
+            before = _arrivals(reached(old, one, known))
             for row in bans:
                 after = _arrivals([row])
                 if any(now < NEVER and was == NEVER for now, was in zip(after, before, strict=True)):
@@ -180,10 +172,8 @@ class Simulation:
 
     def _rungs(self) -> Iterator[Rung]:
         order = {ban.id: number for number, ban in enumerate(self._book.bans)}
-        for key in sorted(self._begins, key=lambda key: (order[key[0]], key[1].rung)):
-            people = self._people[key]
-            begins = dict(sorted(self._begins[key].items()))
-            yield Rung(*key, begins, len(people), people.exact, self._processes[key])
+        for key in sorted(self._spreads, key=lambda key: (order[key[0]], key[1].rung)):
+            yield Rung(*key, self._spreads[key].total(), self._spreads[key].dates())
 
     def _idle(self) -> Iterable[str]:
         for ban in self._book.bans:

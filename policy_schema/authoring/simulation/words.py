@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from policy_schema.authoring.simulation.reach import Reached
 from policy_schema.authoring.simulation.simulate import Outcome, Rung
+from policy_schema.authoring.simulation.spread import Reach
 from policy_schema.document.canonical import Json
 from policy_schema.rules.instant import Instant, format_instant
 
@@ -26,7 +27,7 @@ def lines(found: Outcome, zone: ZoneInfo, asked: Instant | None, compared: str) 
     yield f"{_devices(found.devices)} {'was' if found.devices == 1 else 'were'} simulated{_gaps(found)}."
     for ban in dict.fromkeys([rung.ban for rung in found.rungs] + [ban for ban, _ in found.never]):
         yield from ("", f"Ban {ban}")
-        yield from (f"  {_rung(rung, zone)}" for rung in found.rungs if rung.ban == ban)
+        yield from (f"  {line}" for rung in found.rungs if rung.ban == ban for line in _rung(rung, zone))
         if asked is not None:
             yield f"  at {_when(asked, zone)}: {_at(found, ban)}"
         for (name, state), number in sorted(found.never.items()):
@@ -55,11 +56,8 @@ def document(found: Outcome, asked: Instant | None) -> dict[str, Json]:
             {
                 "ban": rung.ban,
                 "action": rung.action,
-                "devices": rung.devices,
-                "people": rung.people,
-                "people_exact": rung.people_exact,
-                "processes": rung.processes,
-                "begins": {format_instant(start): number for start, number in rung.begins.items()},
+                **_reach(rung.total),
+                "dates": [{"from": format_instant(start), **_reach(reach)} for start, reach in rung.dates.items()],
             }
             for rung in found.rungs
         ],
@@ -102,23 +100,26 @@ def timeline_document(device: str, rows: Sequence[tuple[str, Reached]]) -> dict[
     return {"device": device, "findings": made}
 
 
-def _rung(rung: Rung, zone: ZoneInfo) -> str:
-    about = "" if rung.people_exact else "about "
-    people = f"{about}{rung.people:,} {'person' if rung.people == 1 else 'people'}"
-    running = f", {rung.processes:,} running" if rung.processes else ""
-    days = _by_day(rung.begins, zone)
-    first = next(iter(days))
-    if len(days) == 1:
-        return f"{rung.action:<7} from {first}: {_devices(rung.devices)}, {people}{running}"
-    spread = ", ".join(f"{day} {number:,}" for day, number in days.items())
-    return f"{rung.action:<7} from {first} on: {_devices(rung.devices)}, {people}{running}; by day: {spread}"
+def _rung(rung: Rung, zone: ZoneInfo) -> Iterator[str]:
+    """A rung in all, then each of its dates where there are several."""
+    first, *later = rung.dates
+    if not later:
+        yield f"{rung.action:<7} from {_when(first, zone)}: {_numbers(rung.total)}"
+        return
+    yield f"{rung.action:<7} from {_when(first, zone)} on: {_numbers(rung.total)}"
+    yield from (f"        {_when(start, zone)}: {_numbers(reach)}" for start, reach in rung.dates.items())
 
 
-def _by_day(begins: Mapping[Instant, int], zone: ZoneInfo) -> dict[str, int]:
-    days: dict[str, int] = {}
-    for start, number in begins.items():
-        days[_when(start, zone)[:10]] = days.get(_when(start, zone)[:10], 0) + number
-    return days
+def _numbers(reach: Reach) -> str:
+    about = "" if reach.people_exact else "about "
+    people = f"{about}{reach.people:,} {'person' if reach.people == 1 else 'people'}"
+    packages = f"{reach.packages:,} {'package' if reach.packages == 1 else 'packages'}"
+    running = f", {reach.processes:,} running" if reach.processes else ""
+    return f"{_devices(reach.devices)}, {people}, {packages}{running}"
+
+
+def _reach(reach: Reach) -> dict[str, Json]:
+    return dict(reach._asdict())
 
 
 def _at(found: Outcome, ban: str) -> str:

@@ -15,6 +15,7 @@ from policy_schema.authoring.cli.main import main
 from policy_schema.authoring.simulation.distinct import Distinct
 from policy_schema.authoring.simulation.records import read_records
 from policy_schema.authoring.simulation.simulate import Simulation
+from policy_schema.authoring.simulation.spread import Reach
 from policy_schema.errors import BadFile
 from policy_schema.rules.decision import Action, State
 from policy_schema.rules.instant import Instant
@@ -56,10 +57,11 @@ def test_each_stage_counts_devices_people_and_what_runs(tmp_path: Path) -> None:
         device("d-4", NPM),
     ]
     found = simulate(tmp_path, rows, rulebook(), at=BLOCK).outcome()
-    assert [(rung.action, rung.begins, rung.people, rung.processes) for rung in found.rungs] == [
-        (Action.NOTIFY, {NOTIFY: 3}, 3, 1),
-        (Action.BLOCK, {BLOCK: 3}, 3, 1),
-        (Action.REMOVE, {REMOVE: 3}, 3, 1),
+    everything = Reach(devices=3, people=3, people_exact=True, packages=4, processes=1)
+    assert [(rung.action, rung.total, rung.dates) for rung in found.rungs] == [
+        (Action.NOTIFY, everything, {NOTIFY: everything}),
+        (Action.BLOCK, everything, {BLOCK: everything}),
+        (Action.REMOVE, everything, {REMOVE: everything}),
     ]
     assert (found.devices, found.now) == (4, {("claude-code", Action.BLOCK): 3})
     assert [(row.tool, row.version, row.devices) for row in found.versions] == [("claude-code", "2.1.197", 3)]
@@ -88,9 +90,13 @@ def test_who_has_it_and_is_never_acted_on_is_counted_apart(
 
 
 def test_a_rollout_spreads_over_the_days(tmp_path: Path) -> None:
-    rows = [device("d-1", CODE, groups=["it"]), device("d-2", CODE, groups=[]), device("d-3", CODE)]
+    """Of each day: devices, people, packages, and what runs. Who has a device in two rings counts once in all."""
+    mine, yours = {**CODE, "person": "e7"}, {**CODE, "person": "e8"}
+    rows = [device("d-1", mine, RUNNING, groups=["it"]), device("d-2", mine, yours, groups=[]), device("d-3", yours)]
     found = simulate(tmp_path, rows, rulebook(ban(rollout=RING, stages=stages((NOTIFY, "notify"))))).outcome()
-    assert [dict(rung.begins) for rung in found.rungs] == [{1_783_213_200: 1, 1_783_818_000: 2}]
+    (rung,) = found.rungs
+    assert dict(rung.dates) == {1_783_213_200: Reach(1, 2, True, 1, 1), 1_783_818_000: Reach(2, 2, True, 3, 0)}
+    assert rung.total == Reach(3, 3, True, 4, 1)
 
 
 DAY = 86_400
@@ -189,8 +195,14 @@ def run(folder: Path, *options: str, policy: Path = EXAMPLE) -> int:
 def test_the_command_says_it_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, "--against", str(EXAMPLE), "--at", "2026-07-12 09:00") == 0
     out = capsys.readouterr().out
-    for said in ("2 devices were simulated.", "block   from 2026-07-10: 1 device, 1 person", "0 devices newly hit",
-                 "at 2026-07-12 09:00: 1 block", "claude-code 2.1.197: 1 device", "no proof of use"):  # fmt: skip
+    for said in (
+        "2 devices were simulated.",
+        "block   from 2026-07-10 09:00: 1 device, 1 person, 1 package",
+        "0 devices newly hit",
+        "at 2026-07-12 09:00: 1 block",
+        "claude-code 2.1.197: 1 device",
+        "no proof of use",
+    ):
         assert said in out
 
 

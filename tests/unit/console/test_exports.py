@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from console.exports.csv import COLUMNS, safe_cell, write_csv
 from console.exports.json import write_json
+from console.exports.records import write_records
 from console.exports.text import write_text
 from console.reports.interface import NO_PROOF, DeviceLine, MoveSeen, Overview, PolicySeen, ToolLine
 from console.state import DeviceState
@@ -64,6 +65,35 @@ def test_a_row_for_each_installation_and_one_for_a_device_without() -> None:
         ("li-laptop", "quarantined", "no"),
         ("new-hire", "", ""),
     ]
+
+
+RECORDED = {
+    "as it is": (LINE, {"region": None, "groups": None}, True),
+    "groups and region are set": (
+        LINE._replace(groups=(), groups_set=True, region="CN"),
+        {"region": "CN", "groups": []},
+        True,
+    ),
+    "it could not look everywhere": (LINE._replace(state=DeviceState.PARTIAL), {}, False),
+    "it is silent": (LINE._replace(state=DeviceState.SILENT), {}, False),
+    "findings are left out": (LINE._replace(more_findings=3), {}, False),
+}
+
+
+@pytest.mark.parametrize(("line", "about", "complete"), RECORDED.values(), ids=RECORDED.keys())
+def test_a_record_says_what_is_there_and_what_is_not_known(
+    line: DeviceLine, about: dict[str, object], complete: bool
+) -> None:
+    (text,) = write_records([line, MISSING, line._replace(state=DeviceState.REMOVED)])
+    record = json.loads(text)
+    assert record["complete"] is complete
+    assert about.items() <= record["device"].items()
+    assert [item["face"] for item in record["items"]] == ["package", "process"]
+
+
+def test_an_installation_that_two_bans_mean_is_one_item() -> None:
+    (text,) = write_records([LINE._replace(tools=(TOOL, TOOL._replace(ban="all-of-the-vendor")))])
+    assert [item["face"] for item in json.loads(text)["items"]] == ["package", "process"]
 
 
 def test_every_column_has_its_value() -> None:
