@@ -32,7 +32,9 @@ LIMIT = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what `evidence` takes."""
     parser.add_argument("policy", metavar="POLICY", help=NAMES)
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="take the archives from here, ask no registry")
+    parser.add_argument(
+        "--from", dest="folder", type=Path, metavar="DIR", help="take the archives from here, ask no registry"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -44,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.folder is not None and not args.folder.is_dir():
         raise BadCommand(
-            f"--folder {args.folder}: is no folder", "name one that holds archives, as `npm pack` writes them"
+            f"--from {args.folder}: is no folder", "name one that holds archives, as `npm pack` writes them"
         )
     policy = policy_named(args.policy)
     with tempfile.TemporaryDirectory(prefix="interdict-evidence-") as scratch:

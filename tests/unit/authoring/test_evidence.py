@@ -71,7 +71,7 @@ def run(
 ) -> int:
     policy = archives.parent / "policy.yaml"
     policy.write_text(POLICY.replace("EXPECT", expect).replace("STANDING", standing).replace("PACKAGE", package))
-    return main(["evidence", str(policy), "--folder", str(archives), *options])
+    return main(["evidence", str(policy), "--from", str(archives), *options])
 
 
 CLAIMS = {
@@ -156,5 +156,5 @@ def test_any_bytes_are_an_archive_or_a_clear_error(tmp_path_factory: pytest.Temp
 
 def test_a_folder_that_is_not_there_is_one_line(archives: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (archives.parent / "policy.yaml").write_text(POLICY)
-    assert main(["evidence", str(archives.parent / "policy.yaml"), "--folder", "/nowhere"]) == 2
+    assert main(["evidence", str(archives.parent / "policy.yaml"), "--from", "/nowhere"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
