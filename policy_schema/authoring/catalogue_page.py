@@ -66,7 +66,10 @@ def _tool(tool: Tool) -> Iterator[str]:
     for name in FaceName:
         values = list(_values(tool, name))
         if values:
-            yield f"- {name} ({tool.marks.get(name, Mark.UNVERIFIED)}): {', '.join(values)}{_sources(tool, name)}"
+            links = _links(tool.sources.get(name, ()))
+            yield f"- {name} ({tool.marks.get(name, Mark.UNVERIFIED)}): {', '.join(values)}{links}"
+    for kind, place in tool.portable.items():
+        yield f"- portable {kind} ({place.mark}): `{place.file}`{_links(place.sources)}"
 
 
 def _values(tool: Tool, name: FaceName) -> Iterator[str]:
@@ -93,8 +96,7 @@ def _values(tool: Tool, name: FaceName) -> Iterator[str]:
         yield from (f"`{kind} {value}`" for kind, values in kinds for value in values)
 
 
-def _sources(tool: Tool, name: FaceName) -> str:
-    pages = tool.sources.get(name, ())
+def _links(pages: Sequence[str]) -> str:
     links = ", ".join(f"[{number}]({page})" for number, page in enumerate(pages, 1))
     return f" ({links})" if links else ""
 

@@ -14,6 +14,7 @@ from policy_schema.document.tool import Content, FaceName, Magic, Mark, Tool
 from policy_schema.errors import BadDocument
 from policy_schema.rules.guard import protected_name, protected_package
 from policy_schema.rules.identity import executable_name, parse_purl
+from policy_schema.rules.portable import FORMS
 from policy_schema.rules.signature import compile_signature
 
 SHORTEST_NAME: Final = 3
@@ -48,6 +49,7 @@ def check_entries(texts: Iterable[tuple[str, str]]) -> list[Problem]:
         problems += _names(entry, by_id)
         problems += _marks(entry)
         problems += _faces(entry)
+        problems += _portable(entry)
     problems += _shared(entries)
     return problems
 
@@ -78,6 +80,18 @@ def _marks(entry: Entry) -> Iterator[Problem]:
             yield entry.problem(("marks", name.value), message, "add it under `sources:`")
     for name in sorted(set(entry.tool.sources) - filled):
         yield entry.problem(("sources", name.value), "is about a face that is empty", "remove it")
+
+
+def _portable(entry: Entry) -> Iterator[Problem]:
+    """A form that does not fit its kind is passed over by agents; what was not seen needs a page."""
+    for kind, place in entry.tool.portable.items():
+        form, ending = FORMS[kind]
+        if place.form is not form or not place.file.endswith(ending):
+            mend = f"write form {form}, and a file that ends in {ending}"
+            yield entry.problem(("portable", kind.value), f"{place.form} in {place.file} is no {kind}", mend)
+        if place.mark is not Mark.SEEN and not place.sources:
+            message = f"is {place.mark.value}, and no page is named"
+            yield entry.problem(("portable", kind.value), message, "add it under `sources:`")
 
 
 def _filled(tool: Tool, name: FaceName) -> bool:

@@ -50,7 +50,7 @@ class _Closing:
         self.problems: list[Problem] = []
 
     def close(self) -> ClosedPolicy:
-        document: dict[str, Json] = self.policy.model_dump(mode="json", by_alias=True, exclude={"define"})
+        document: dict[str, Json] = self.policy.model_dump(mode="json", by_alias=True, exclude={"define", "include"})
         document["approved"] = [self._tool_id(t, ("approved", i)) for i, t in enumerate(self.policy.approved)]
         document["catalogue"] = {"version": self.catalogue.version}
         document["tools"] = {tool.id: _tool(tool) for tool in self.included}
@@ -133,5 +133,7 @@ def merged(found: tuple[Aim, ...]) -> tuple[Aim, ...]:
 
 
 def _tool(tool: Tool) -> Json:
-    made: Json = tool.model_dump(mode="json", by_alias=True, exclude={"sources"})
+    made: Json = tool.model_dump(
+        mode="json", by_alias=True, exclude={"sources": True, "portable": {"__all__": {"sources"}}}
+    )
     return made

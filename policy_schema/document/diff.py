@@ -99,9 +99,18 @@ def _tools(before: Row, after: Row) -> Iterator[Change]:
             gone, come = apart(fields(was.get("faces")).get(face), values)
             yield from (Change(name, Way.STRONGER, f"is also recognised by {face}: {one}") for one in come)
             yield from (Change(name, Way.WEAKER, f"is no longer recognised by {face}: {one}") for one in gone)
+        yield from _carried(name, was, fields(tool))
         gone, come = apart(was.get("embeds"), fields(tool).get("embeds"))
         yield from (Change(name, Way.NEITHER, f"counts as carrying {one}") for one in come)
         yield from (Change(name, Way.NEITHER, f"no longer counts as carrying {one}") for one in gone)
+
+
+def _carried(name: str, before: Row, after: Row) -> Iterator[Change]:
+    """What `interdict move` runs, and where it writes: nobody signs a change of these unseen."""
+    for field, what in (("install", "is installed with"), ("portable", "keeps settings in")):
+        gone, come = apart(before.get(field), after.get(field))
+        yield from (Change(name, Way.NEITHER, f"{what} {said(one)}") for one in come)
+        yield from (Change(name, Way.NEITHER, f"no longer {what} {said(one)}") for one in gone)
 
 
 # --------------------------------------------------------------------------------------------------------- bans

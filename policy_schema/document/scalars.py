@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from policy_schema.document.languages import canonical_tag
 from policy_schema.document.times import LocalTime, parse_date, parse_local_time, parse_zone
 from policy_schema.rules.instant import parse_duration, parse_instant
+from policy_schema.rules.portable import SETTINGS_FILE
 from policy_schema.rules.versions import SCHEMES
 
 MEGABYTE = 1024 * 1024
@@ -238,6 +239,14 @@ def _utc(value: object) -> str:
     return str(value)
 
 
+def _settings_file(value: object) -> str:
+    text = _text(value)
+    if not SETTINGS_FILE.fullmatch(text) or len(text) > 200:
+        mend = "write ~/ and the way to a .json or .md file, the first part with a dot, such as ~/.acme/settings.json"
+        raise Wrong(f"{text[:80]!r} is no settings file of a person", mend)
+    return text
+
+
 _STRING = WithJsonSchema({"type": "string", "minLength": 1})
 _LINK_SCHEMA = WithJsonSchema({"type": "string", "pattern": "^(https://|mailto:)", "maxLength": 500})
 
@@ -276,4 +285,7 @@ ToolIds = Annotated[tuple[ToolId, ...], BeforeValidator(lambda value: (value,) i
 Sha256 = Annotated[str, BeforeValidator(_sha256), _pattern(_SHA256.pattern, "0" * 64)]
 Version = Annotated[str, BeforeValidator(_version), _pattern(_VERSION.pattern, "2.1.198")]
 SchemeName = Annotated[str, BeforeValidator(_scheme), WithJsonSchema({"enum": sorted(SCHEMES)})]
+SettingsFile = Annotated[
+    str, BeforeValidator(_settings_file), _pattern(SETTINGS_FILE.pattern, "~/.qoder/settings.json")
+]
 Utc = Annotated[str, BeforeValidator(_utc), _pattern("[0-9-]{10}T[0-9:]{8}Z", "2026-07-10T01:00:00Z")]

@@ -11,7 +11,8 @@ from enum import StrEnum
 from pydantic import Field
 
 from policy_schema.document.base import Part
-from policy_schema.document.scalars import Exact, Line, Link, Package, SchemeName, Sha256, Size, ToolId
+from policy_schema.document.scalars import Exact, Line, Link, Package, SchemeName, SettingsFile, Sha256, Size, ToolId
+from policy_schema.rules.portable import SettingForm, SettingKind
 
 
 class Mark(StrEnum):
@@ -132,6 +133,15 @@ class Faces(Part):
     residue: tuple[Line, ...] = ()
 
 
+class SettingPlace(Part):
+    """Where a tool keeps one kind of a person's settings, and how they are written there."""
+
+    file: SettingsFile
+    form: SettingForm
+    mark: Mark
+    sources: tuple[Link, ...] = ()
+
+
 class Tool(Part):
     """A product with all its faces."""
 
@@ -146,3 +156,5 @@ class Tool(Part):
     marks: dict[FaceName, Mark] = Field(default_factory=dict)
     sources: dict[FaceName, tuple[Link, ...]] = Field(default_factory=dict)
     install: dict[Line, Line] = Field(default_factory=dict)
+    portable: dict[SettingKind, SettingPlace] = Field(default_factory=dict)
+    """What of a person's settings can be carried over to, or from, another tool that has the same kind."""
