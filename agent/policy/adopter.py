@@ -6,6 +6,7 @@ a fault in the daemon. It holds no key; what it answers is data that the daemon 
     {"op": "adopt", "trust", "stored", "fetched", "seen", "now", "device"}
         → {"result": "adopted", "policy", "paths", "rulebook", "highest", "versions", "signers", "threshold", "solo",
            "signed_at", "expires", "relief"}
+        → {"result": "unchanged"}
         → {"result": "refused", "code", "detail"}
 
 `now` is null for files that were verified before: no date refuses then, and an expired policy stays in force.
@@ -23,7 +24,7 @@ from policy_schema.rules.instant import Instant
 from policy_schema.rules.relief import DAY, Limits, relief_for
 from policy_schema.trust.highest import read_highest
 from policy_schema.trust.refusal import Refusal, Refused
-from policy_schema.trust.verify import Verified, verify
+from policy_schema.trust.verify import NothingNew, Verified, verify
 
 
 def answer(question: Mapping[str, object]) -> Mapping[str, object]:
@@ -36,6 +37,8 @@ def answer(question: Mapping[str, object]) -> Mapping[str, object]:
         raise BadAnswer("no such operation")
     try:
         return adopt(question)
+    except NothingNew:
+        return {"result": "unchanged"}
     except Refused as error:
         return refusal(error)
 
@@ -45,15 +48,18 @@ def adopt(question: Mapping[str, object]) -> Mapping[str, object]:
 
     Raises:
         Refused: the repository or the policy in it cannot be taken.
+        NothingNew: it is another timestamp of the same version.
         BadAnswer: the question is not as agreed.
     """
-    files = together(unpack(question.get("stored")), unpack(question.get("fetched")))
+    stored = unpack(question.get("stored"))
+    files = together(stored, unpack(question.get("fetched")))
     now = question.get("now")
     found = verify(
         files,
         unpack_bytes(question.get("trust")),
         now=None if now is None else number(now),
         seen=read_highest(question.get("seen")),
+        before=stored,
     )
     rulebook = _compiled(found)
     device = text(question.get("device"), "")

@@ -3,7 +3,7 @@
 One question, one answer, then it is gone. It holds no key, reads no file but certificates, and its whole power over a
 device is to withhold and to delay: what it brings is verified by the adopter against root-owned trust.
 
-    {"op": "refresh", "url", "root", "timestamp", "policies", "bin", "access"}
+    {"op": "refresh", "url", "root", "stored", "held", "bin", "access"}
         → {"result": "unchanged"} or {"result": "changed", "files"}
     {"op": "request", "method", "url", "headers", "body", "access"}
         → {"result": "answered", "status", "headers", "body"}
@@ -16,8 +16,10 @@ import codecs
 from collections.abc import Mapping
 
 from agent.policy.fetcher import Access, Fetcher
-from agent.policy.wire import BadAnswer, mapping, number, pack, refusal, text, unpack_bytes
+from agent.policy.wire import BadAnswer, mapping, number, pack, refusal, text, unpack, unpack_bytes
+from policy_schema.rules.relief import PAUSES, bin_name
 from policy_schema.trust.collect import Have, collect
+from policy_schema.trust.layout import POLICY
 from policy_schema.trust.refusal import Refused
 
 codecs.lookup("idna")  # used for host names; loaded now, while there are still rights to read it
@@ -51,13 +53,12 @@ def refresh(question: Mapping[str, object]) -> Mapping[str, object]:
     Raises:
         Refused: no answer, or no repository.
     """
-    timestamp = question.get("timestamp")
-    policies = question.get("policies")
+    held, number_of_bin = question.get("held"), text(question.get("bin"), "")
     have = Have(
         root=number(question.get("root")),
-        timestamp=None if timestamp is None else unpack_bytes(timestamp),
-        policies=frozenset(map(text, policies)) if isinstance(policies, list) else frozenset(),
-        bin=text(question.get("bin"), ""),
+        files=unpack(question.get("stored") or {}),
+        held=frozenset(map(text, held)) if isinstance(held, list) else frozenset(),
+        wanted=(POLICY, PAUSES, bin_name(number_of_bin)) if number_of_bin else (POLICY,),
     )
     url = text(question.get("url"))
     with Fetcher(_access(question), url) as fetcher:

@@ -105,9 +105,8 @@ def refresh(
     stored = kept if in_force else Stored({}, kept.seen)
     try:
         fetched = _fetch(place, stored, courier)
-        if fetched is None:
-            return _still_good(now, in_force.expires if in_force else 0)
-        return _adopt(place, store, stored, fetched, adopter, now=now, seen=seen)
+        looked = _adopt(place, store, stored, fetched, adopter, now=now, seen=seen) if fetched is not None else None
+        return looked or _still_good(now, in_force.expires if in_force else 0)
     except Refused as error:
         return refused(error.code, error.detail)
     except (InterdictError, BadAnswer) as error:
@@ -129,6 +128,8 @@ def restore(place: Place, store: Store, *, adopter: Ask, seen: Highest) -> Refre
         return refused(error.code, error.detail)
     except (InterdictError, BadAnswer) as error:
         return _failed(error)
+    if looked is None:
+        return _failed(BadAnswer("the adopter did not answer as agreed"))
     behind = looked.adopted and any(number < seen.get(name, 0) for name, number in looked.adopted.highest.items())
     return looked._replace(message="The stored policy was verified; a newer one was seen.") if behind else looked
 
@@ -145,14 +146,13 @@ def _fetch(place: Place, stored: Stored, courier: Ask) -> dict[str, bytes] | Non
     if not place.trust:
         raise Refused(Refusal.FIRST_TRUST_MISSING)
     whole = stored.timestamp is not None and bool(stored.policies)
-    timestamp = pack({"it": stored.timestamp})["it"] if stored.timestamp is not None and whole else None
     answer = courier(
         {
             "op": "refresh",
             "url": place.url,
             "root": max(stored.root, _number_of(place.trust)),
-            "timestamp": timestamp,
-            "policies": list(stored.targets),
+            "stored": pack(stored.metadata) if whole else {},
+            "held": list(stored.targets),
             "bin": bin_of(place.device) if place.device else "",
             "access": dict(place.access),
         }
@@ -170,7 +170,8 @@ def _adopt(
     *,
     now: int | None,
     seen: Highest,
-) -> Refresh:
+) -> Refresh | None:
+    """None: what came is nothing newer than what is stored."""
     if not place.trust:
         raise Refused(Refusal.FIRST_TRUST_MISSING)
     answer = adopter(
@@ -185,6 +186,8 @@ def _adopt(
         }
     )
     raise_refusal(answer)
+    if answer.get("result") == "unchanged":
+        return None
     files = together(stored.files, fetched)
     adopted, paths = _read(answer, files)
     if fetched:

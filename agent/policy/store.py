@@ -26,6 +26,7 @@ from policy_schema.trust.layout import (
     Files,
     Role,
     newest_root,
+    root_number,
     write_order,
 )
 
@@ -50,6 +51,11 @@ class Stored(NamedTuple):
     def root(self) -> int:
         """The number of the newest stored root; 0 when there is none."""
         return newest_root(self.files)
+
+    @property
+    def metadata(self) -> dict[str, bytes]:
+        """Every stored signed file but the roots."""
+        return {p: content for p, content in self.files.items() if p.startswith("metadata/") and not root_number(p)}
 
     @property
     def policies(self) -> tuple[str, ...]:

@@ -8,21 +8,23 @@ unchanged poll costs two requests and no TUF.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
+from hashlib import sha256
 from typing import NamedTuple
 
-from policy_schema.rules.relief import PAUSES, bin_name
 from policy_schema.trust.layout import (
-    EXCEPTIONS,
     EXCEPTIONS_LIMIT,
     LIMITS,
+    MOST_ROLES,
     POLICY,
     POLICY_LIMIT,
     RELIEF_LIMIT,
     ROTATIONS,
     TIMESTAMP_PATH,
     Role,
-    exceptions_path,
+    chosen_hash,
+    delegated_path,
     metadata_path,
     target_path,
 )
@@ -31,18 +33,20 @@ from policy_schema.trust.refusal import Refusal, Refused
 Get = Callable[[str, int], bytes | None]
 """Relative path and most bytes to the content; None when there is no such file. May raise Refused."""
 
+DIGITS = {"sha256": 64, "sha512": 128}
+"""The hashes that count, with their lengths."""
+
 
 class Have(NamedTuple):
-    """What is already there and was verified."""
+    """What is already there and was verified, and what is wanted."""
 
     root: int = 0
-    timestamp: bytes | None = None
-    policies: frozenset[str] = frozenset()
+    files: Mapping[str, bytes] = {}
+    """Timestamp, snapshot, targets and delegated roles, by path."""
+    held: frozenset[str] = frozenset()
     """The targets that are there, by path."""
-    target: str = POLICY
-    """The one target that is wanted; empty for none."""
-    bin: str = ""
-    """Which exceptions are wanted: the bin of this device (`policy_schema.rules.relief`); empty for none."""
+    wanted: tuple[str, ...] = (POLICY,)
+    """The targets that are wanted, by name. What is wrong with any but the policy is left to the verifier."""
 
 
 def collect(get: Get, have: Have) -> dict[str, bytes]:
@@ -57,10 +61,17 @@ def collect(get: Get, have: Have) -> dict[str, bytes]:
     timestamp = get(TIMESTAMP_PATH, LIMITS[Role.TIMESTAMP])
     if timestamp is None:
         raise Refused(Refusal.NOT_A_REPOSITORY, f"there is no {TIMESTAMP_PATH}")
-    if timestamp == have.timestamp and not files:
-        return {}
-    files[TIMESTAMP_PATH] = timestamp
-    _follow(get, have, files, timestamp)
+    known = have.files.get(TIMESTAMP_PATH)
+    if known is not None and not files and _number(known) == _number(timestamp):
+        # Another timestamp of the same version is never followed (TUF 5.4.3); the verifier says what it is.
+        files |= {} if timestamp == known else {TIMESTAMP_PATH: timestamp}
+        timestamp = known
+    elif known is not None and not files and _snapshot(timestamp) < _snapshot(known):
+        # Without a new root nothing goes back: no need to ask for what will be refused.
+        return {TIMESTAMP_PATH: timestamp}
+    else:
+        files[TIMESTAMP_PATH] = timestamp
+    _Walk(get, have, files).follow(timestamp)
     return files
 
 
@@ -81,58 +92,132 @@ def _new_roots(get: Get, newest: int) -> dict[str, bytes]:
     return roots
 
 
-def _follow(get: Get, have: Have, files: dict[str, bytes], timestamp: bytes) -> None:
-    snapshot = _version(timestamp, "snapshot.json")
-    if snapshot is None:
-        raise Refused(Refusal.NOT_A_REPOSITORY, f"{TIMESTAMP_PATH} is not TUF metadata")
-    content = _fetch(get, files, Role.SNAPSHOT, snapshot)
-    _exceptions(get, have, files, _version(content, f"{EXCEPTIONS}.json"))
-    targets = _version(content, "targets.json")
-    if targets is None:
-        return
-    sha256 = _hash(_fetch(get, files, Role.TARGETS, targets), have.target)
-    path = target_path(sha256, have.target) if sha256 else None
-    if path and path not in have.policies and (content := get(path, POLICY_LIMIT)) is not None:
-        files[path] = content
+class _Walk:
+    """From a timestamp to the targets that are wanted."""
 
+    def __init__(self, get: Get, have: Have, files: dict[str, bytes]) -> None:
+        self._get = get
+        self._have = have
+        self._files = files
+        self._meta: object = None
 
-def _exceptions(get: Get, have: Have, files: dict[str, bytes], version: int | None) -> None:
-    """The role that can only weaken: its file, the pauses, and the one bin that this device is in."""
-    if version is None or not have.bin:
-        return
-    path = exceptions_path(version)
-    try:
-        content = get(path, EXCEPTIONS_LIMIT)
-        if content is None:
+    def follow(self, timestamp: bytes) -> None:
+        """Raises Refused where the timestamp is none, and where `get` refuses a file that the policy needs."""
+        snapshot = _step(_step(_signed(timestamp), "meta"), "snapshot.json")
+        version = _version(snapshot)
+        if version is None:
+            raise Refused(Refusal.NOT_A_REPOSITORY, f"{TIMESTAMP_PATH} is not TUF metadata")
+        content = self._metadata(metadata_path(Role.SNAPSHOT, version), LIMITS[Role.SNAPSHOT], snapshot)
+        self._meta = _step(_signed(content), "meta")
+        top = self._role(Role.TARGETS)
+        if top is None:
             return
-        files[path] = content
-        for name in (PAUSES, bin_name(have.bin)):
-            sha256 = _hash(content, name)
-            where = target_path(sha256, name) if sha256 else None
-            if where and where not in have.policies and (document := get(where, RELIEF_LIMIT)) is not None:
-                files[where] = document
-    except Refused:
-        # Whoever holds this role must not keep a policy away by what it serves: the verifier says what is missing.
-        return
+        for name in self._have.wanted:
+            try:
+                self._find(name, top)
+            except Refused:
+                # Whoever holds a delegated role must not keep a policy away by what it serves.
+                if name == POLICY:
+                    raise
+
+    def _find(self, name: str, top: bytes) -> None:
+        """TUF's search, 5.6.7: depth first, in the order of the delegations, each role once."""
+        pending: list[str] = [Role.TARGETS]
+        visited: set[str] = set()
+        while pending and len(visited) <= MOST_ROLES:
+            role = pending.pop()
+            if role in visited:
+                continue
+            visited.add(role)
+            content = top if role == Role.TARGETS else self._role(role)
+            if content is None:
+                return
+            signed = _signed(content)
+            promised = _step(_step(signed, "targets"), name)
+            if promised is not None:
+                self._target(name, promised)
+                return
+            children, ends = _children(_step(signed, "delegations"), name)
+            pending = [*([] if ends else pending), *reversed(children)]
+
+    def _role(self, role: str) -> bytes | None:
+        promised = _step(self._meta, f"{role}.json")
+        version = _version(promised)
+        if version is None:
+            return None
+        limit = LIMITS[Role.TARGETS] if role == Role.TARGETS else EXCEPTIONS_LIMIT
+        return self._metadata(delegated_path(role, version), limit, promised)
+
+    def _metadata(self, path: str, limit: int, promised: object) -> bytes | None:
+        """What is there already, unless it is another file than the one that is promised now."""
+        content = self._files.get(path, self._have.files.get(path))
+        wanted = _step(_step(promised, "hashes"), "sha256")
+        if content is not None and wanted in (None, sha256(content).hexdigest()):
+            return content
+        content = self._get(path, limit)
+        if content is not None:
+            self._files[path] = content
+        return content
+
+    def _target(self, name: str, promised: object) -> None:
+        hashes = _step(promised, "hashes")
+        plain = {kind: text for kind, digits in DIGITS.items() if (text := _hash(_step(hashes, kind), digits))}
+        path = target_path(chosen_hash(plain), name)
+        if not plain or path in self._have.held or path in self._files:
+            return
+        content = self._get(path, POLICY_LIMIT if name == POLICY else RELIEF_LIMIT)
+        if content is not None:
+            self._files[path] = content
 
 
-def _fetch(get: Get, files: dict[str, bytes], role: Role, version: int) -> bytes | None:
-    path = metadata_path(role, version)
-    content = get(path, LIMITS[role])
-    if content is not None:
-        files[path] = content
-    return content
+def _children(delegations: object, name: str) -> tuple[list[str], bool]:
+    """The roles that a target of this name may be found in, and whether the search ends with them."""
+    rows = _step(delegations, "roles")
+    children: list[str] = []
+    for row in rows if isinstance(rows, list) else []:
+        role = _step(row, "name")
+        if not isinstance(role, str) or not _covers(row, name):
+            continue
+        children.append(role)
+        if _step(row, "terminating") is True:
+            return children, True
+    return children, False
 
 
-def _version(content: bytes | None, name: str) -> int | None:
-    version = _step(_step(_step(_signed(content), "meta"), name), "version")
+def _covers(row: object, name: str) -> bool:
+    hashed = sha256(name.encode()).hexdigest()
+    if any(hashed.startswith(prefix) for prefix in _texts(_step(row, "path_hash_prefixes"))):
+        return True
+    return any(_matches(name, pattern) for pattern in _texts(_step(row, "paths")))
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Wildcards match within one folder only."""
+    parts, wanted = name.split("/"), pattern.split("/")
+    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
+
+
+def _texts(value: object) -> Iterable[str]:
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
+
+
+def _number(timestamp: bytes) -> object:
+    return _step(_signed(timestamp), "version")
+
+
+def _snapshot(timestamp: bytes) -> int:
+    """The version of the snapshot that a timestamp names; a huge one where it names none, which is then refused."""
+    return _version(_step(_step(_signed(timestamp), "meta"), "snapshot.json")) or 1 << 31
+
+
+def _version(promised: object) -> int | None:
+    version = _step(promised, "version")
     return version if type(version) is int and 0 < version < 1 << 31 else None
 
 
-def _hash(content: bytes | None, name: str) -> str | None:
-    sha256 = _step(_step(_step(_step(_signed(content), "targets"), name), "hashes"), "sha256")
-    plain = isinstance(sha256, str) and len(sha256) == 64 and not set(sha256) - set("0123456789abcdef")
-    return sha256 if isinstance(sha256, str) and plain else None
+def _hash(value: object, digits: int) -> str:
+    plain = isinstance(value, str) and len(value) == digits and not set(value) - set("0123456789abcdef")
+    return value if isinstance(value, str) and plain else ""
 
 
 def _signed(content: bytes | None) -> object:

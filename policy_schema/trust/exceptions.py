@@ -14,10 +14,11 @@ from policy_schema.rules.relief import BINS, PAUSES, bin_name
 from policy_schema.trust.highest import Highest
 from policy_schema.trust.layout import (
     EXCEPTIONS,
-    EXCEPTIONS_LIMIT,
     EXCEPTIONS_TARGETS,
     RELIEF_LIMIT,
     Files,
+    Role,
+    chosen_hash,
     digest,
     exceptions_path,
     target_path,
@@ -27,16 +28,17 @@ from policy_schema.trust.library import (
     DelegatedRole,
     Delegations,
     Key,
-    LengthOrHashMismatchError,
     Metadata,
     MetaFile,
     RepositoryError,
     Snapshot,
     TargetFile,
     Targets,
+    TrustedMetadataSet,
 )
 from policy_schema.trust.metadata import dated, moment, sign
 from policy_schema.trust.refusal import Refusal, Refused
+from policy_schema.trust.search import verified_role, verified_target
 
 META = f"{EXCEPTIONS}.json"
 FOREVER = 10 * 365 * 86_400
@@ -115,53 +117,44 @@ def signed_by_holder(targets: Targets, content: bytes) -> bool:
     return True
 
 
-def verify_relief(targets: Targets, snapshot: Snapshot, files: Files, seen: Highest) -> Granted:
+def verify_relief(trusted: TrustedMetadataSet, files: Files, seen: Highest) -> Granted:
     """What the role has published. Never raises: what is wrong is `trouble`, and then nothing of it counts."""
-    named = snapshot.meta.get(META)
     try:
-        key = holder(targets)
-        if key is None or named is None:
+        key = holder(trusted.targets)
+        if key is None or META not in trusted.snapshot.meta:
             return Granted()
-        return _verified(targets, named, files, key, seen)
+        return _verified(trusted, files, key, seen)
     except Refused as error:
         return Granted(trouble=str(error))
 
 
-def _verified(targets: Targets, named: MetaFile, files: Files, key: Key, seen: Highest) -> Granted:
-    path = exceptions_path(named.version)
-    content = files.get(path)
-    if content is None or len(content) > EXCEPTIONS_LIMIT:
-        raise Refused(Refusal.HALF_UPLOADED if content is None else Refusal.TOO_BIG, path)
-    try:
-        named.verify_length_and_hashes(content)
-    except LengthOrHashMismatchError as error:
-        raise Refused(Refusal.HALF_UPLOADED, path) from error
-    loaded = _loaded(content, path)
-    try:
-        targets.verify_delegate(EXCEPTIONS, loaded.signed_bytes, loaded.signatures)
-    except (RepositoryError, ValueError) as error:
-        raise Refused(Refusal.WRONGLY_SIGNED, path) from error
-    name = _mark(key)
-    if loaded.signed.version != named.version or loaded.signed.version < seen.get(name, 0):
+def _verified(trusted: TrustedMetadataSet, files: Files, key: Key, seen: Highest) -> Granted:
+    name, path = _mark(key), exceptions_path(trusted.snapshot.meta[META].version)
+    if name not in seen and not _claims(files.get(path, b""), key):
+        # The role was given to this key, which has published nothing yet: what lies there is the last holder's.
+        return Granted()
+    signed = verified_role(trusted, EXCEPTIONS, Role.TARGETS, files)
+    if signed.version < seen.get(name, 0):
         raise Refused(Refusal.OLDER, f"{path}, seen before: {seen.get(name, 0)}")
-    documents = _documents(loaded.signed, files)
+    documents = _documents(signed, files)
     paths = (path, *(target_path(digest(data), what) for what, data in sorted(documents.items())))
-    return Granted(loaded.signed.version, paths, documents, {name: loaded.signed.version})
+    return Granted(signed.version, paths, documents, {name: signed.version})
+
+
+def _claims(content: bytes, key: Key) -> bool:
+    """Whether a file is said to be signed by this key, or cannot be read at all."""
+    try:
+        signatures = _loaded(content, META).signatures
+    except Refused:
+        return True
+    return not signatures or key.keyid in signatures
 
 
 def _documents(signed: Targets, files: Files) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for name, promised in signed.targets.items():
-        path = target_path(promised.hashes.get("sha256", ""), name)
-        if name not in NAMES or path not in files:
-            continue
-        try:
-            promised.verify_length_and_hashes(files[path])
-        except LengthOrHashMismatchError as error:
-            raise Refused(Refusal.HALF_UPLOADED, path) from error
-        if len(files[path]) > RELIEF_LIMIT:
-            raise Refused(Refusal.TOO_BIG, path)
-        found[name] = files[path]
+        if name in NAMES and target_path(chosen_hash(promised.hashes), name) in files:
+            _, found[name] = verified_target(promised, name, files, RELIEF_LIMIT)
     return found
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from enum import StrEnum
+from urllib.parse import quote
 
 Files = Mapping[str, bytes]
 """A repository, or a part of one: relative path to content."""
@@ -36,7 +37,10 @@ EXCEPTIONS_TARGETS = ("pauses.json", "exceptions-*.json")
 """All that the role may sign."""
 
 EXCEPTIONS_LIMIT = 256_000
-"""The largest file of that role, in bytes: 257 targets have 50 KB."""
+"""The largest file of a delegated role, in bytes: 257 targets have 50 KB."""
+
+MOST_ROLES = 32
+"""How many delegated roles are looked through for one target. Ours has one."""
 
 RELIEF_LIMIT = 1_000_000
 """The largest document of exceptions, in bytes."""
@@ -61,14 +65,25 @@ def metadata_path(role: Role, version: int) -> str:
     return TIMESTAMP_PATH if role is Role.TIMESTAMP else f"metadata/{version}.{role}.json"
 
 
+def delegated_path(role: str, version: int) -> str:
+    """Where a delegated role's file lies; whatever its name is, this is one plain file name."""
+    return f"metadata/{version}.{quote(role, safe='')}.json"
+
+
 def exceptions_path(version: int) -> str:
     """`metadata/3.exceptions.json`."""
-    return f"metadata/{version}.{EXCEPTIONS}.json"
+    return delegated_path(EXCEPTIONS, version)
 
 
-def target_path(sha256: str, name: str) -> str:
-    """Where the target of this name and hash lies."""
-    return f"targets/{sha256}.{name}"
+def target_path(hashed: str, name: str) -> str:
+    """Where the target of this name and hash lies: the hash stands before the last part of the name."""
+    folder, slash, last = name.rpartition("/")
+    return f"targets/{quote(folder + slash)}{hashed}.{quote(last)}"
+
+
+def chosen_hash(hashes: Mapping[str, str]) -> str:
+    """The hash that stands in a target's file name; empty when none of those named is known here."""
+    return next((hashes[name] for name in ("sha256", "sha512") if name in hashes), "")
 
 
 def policy_path(sha256: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from securesystemslib.signer import CryptoSigner, Key, SSlibKey  # type: ignore[attr-defined]
 from tuf.api.exceptions import (
     BadVersionNumberError,
+    EqualVersionNumberError,
     ExpiredMetadataError,
     LengthOrHashMismatchError,
     RepositoryError,
@@ -37,6 +38,7 @@ __all__ = [
     "DelegatedRole",
     "Delegations",
     "EnvelopeType",
+    "EqualVersionNumberError",
     "ExpiredMetadataError",
     "JSONSerializer",
     "Key",

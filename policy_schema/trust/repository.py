@@ -11,8 +11,8 @@ from policy_schema.errors import PolicyError
 from policy_schema.trust.exceptions import META, described, published_exceptions, sign_relief, signed_by_holder
 from policy_schema.trust.keys import PublicKeys
 from policy_schema.trust.layout import TIMESTAMP_PATH, Files, Role, digest, metadata_path, policy_path
-from policy_schema.trust.library import CryptoSigner, Key, MetaFile, Root, Snapshot, Targets, Timestamp
-from policy_schema.trust.metadata import Lifetimes, dated, moment, read, sign
+from policy_schema.trust.library import CryptoSigner, Key, MetaFile, Root, Snapshot, Timestamp
+from policy_schema.trust.metadata import Lifetimes, dated, moment, sign
 from policy_schema.trust.refusal import Refusal, Refused
 from policy_schema.trust.roots import first_root
 from policy_schema.trust.staging import STAGED_POLICY, STAGED_ROOT, STAGED_TARGETS, Progress, effective_root, progress
@@ -143,7 +143,7 @@ def _online_files(
     old = published_snapshot(published)
     snapshot = Snapshot(old.version + 1 if old else 1, expires=expires)
     snapshot.meta["targets.json"] = described(version, published[path])
-    snapshot.meta |= _exceptions(published, change, old, read(Targets, published[path], path).signed)
+    snapshot.meta |= _exceptions(published, change, old)
     snapshot_bytes = sign(dated(snapshot, now), [online])
     timestamp = Timestamp(number, expires=expires, snapshot_meta=described(snapshot.version, snapshot_bytes))
     return {
@@ -161,12 +161,13 @@ def _targets_file(published: Files, change: Mapping[str, bytes]) -> tuple[str | 
     return (metadata_path(Role.TARGETS, current.version), current.version) if current else (None, 0)
 
 
-def _exceptions(
-    published: Files, change: Mapping[str, bytes], old: Snapshot | None, targets: Targets
-) -> dict[str, MetaFile]:
-    """The exceptions of this change, else those in force, as long as their key is still the one that may sign them."""
+def _exceptions(published: Files, change: Mapping[str, bytes], old: Snapshot | None) -> dict[str, MetaFile]:
+    """The exceptions of this change, else those in force.
+
+    They stay named when the role is taken away or given to another key: a snapshot never stops naming a file
+    (TUF 5.5.5), and without the role nobody believes it.
+    """
     path = next((path for path in change if path.endswith(f".{META}")), None)
     if path is not None:
         return {META: described(int(path.removeprefix("metadata/").split(".")[0]), published[path])}
-    version, content = published_exceptions(published, old)
-    return {META: described(version, content)} if signed_by_holder(targets, content) else {}
+    return {META: old.meta[META]} if old is not None and META in old.meta else {}

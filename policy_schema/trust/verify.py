@@ -8,6 +8,7 @@ words why something was refused. Adopter and auditor use the same function.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -24,24 +25,28 @@ from policy_schema.trust.layout import (
     Role,
     digest,
     metadata_path,
-    target_path,
 )
 from policy_schema.trust.library import (
     EnvelopeType,
+    EqualVersionNumberError,
     ExpiredMetadataError,
-    LengthOrHashMismatchError,
     Metadata,
     RepositoryError,
     Root,
     Signed,
-    Targets,
+    Timestamp,
     TrustedMetadataSet,
 )
 from policy_schema.trust.metadata import instant, one_signer, signed_at
 from policy_schema.trust.refusal import Refusal, Refused
+from policy_schema.trust.search import verified_target
 
 NEVER_EXPIRED = datetime(1970, 1, 1, tzinfo=UTC)
 """The reference time for verifying again what was good once: signatures and versions count, dates are only reported."""
+
+
+class NothingNew(Exception):
+    """Another timestamp of the version that is there already, rightly signed: the one that came first stays."""
 
 
 class Verified(NamedTuple):
@@ -70,24 +75,32 @@ class Verified(NamedTuple):
         return min(when for _, when in self.expires)
 
 
-def verify(files: Files, trust: bytes, *, now: int | None, seen: Highest | None = None) -> Verified:
+def verify(
+    files: Files, trust: bytes, *, now: int | None, seen: Highest | None = None, before: Files | None = None
+) -> Verified:
     """Verifies every role and the policy. `now` is None for files that were verified before: then no date refuses.
 
     Steps: (0) the first root stands by itself; (1) each further root is signed by the one before and by itself;
     (2) timestamp, (3) snapshot, (4) targets, each signed, dated, and of the version and hash that the one before
-    names; (5) no role is older than what was seen before; (6) the policy has the length and hash that targets names;
-    (7) the delegated role of exceptions, which never refuses: `Verified.granted` says what is wrong with it.
+    names; (5) no role is older than what was seen before, and nothing is gone that the snapshot in `before` names;
+    (6) the policy has the length and hash that targets names, and no delegated role may name it; (7) the delegated
+    role of exceptions, which never refuses: `Verified.granted` says what is wrong with it.
 
-    The caller MUST keep `Verified.highest` where a wiped cache does not reach it.
+    `before` are the files that were verified last, where there are some. The caller MUST keep `Verified.highest`
+    where a wiped cache does not reach it.
 
     Raises:
         Refused: with the code of the first step that failed.
+        NothingNew: the timestamp is another one of the version in `before`.
     """
-    trusted, paths = verify_metadata(files, trust, now=now, seen=seen)
-    where, policy = verify_target(trusted.targets, POLICY, files, POLICY_LIMIT)
+    trusted, paths = verify_metadata(files, trust, now=now, seen=seen, before=before)
+    promised = trusted.targets.targets.get(POLICY)
+    if promised is None:
+        raise Refused(Refusal.BAD_DOCUMENT, f"the repository holds no {POLICY}")
+    where, policy = verified_target(promised, POLICY, files, POLICY_LIMIT)
     found = _result(trusted, files, policy, (*paths, where))
     now_seen = {name: found.versions[place] for place, name in enumerate(_marks(trust, trusted.root).values())}
-    granted = verify_relief(trusted.targets, trusted.snapshot, files, seen or {})
+    granted = verify_relief(trusted, files, seen or {})
     # The policy's own path stays the last one.
     paths = (*found.paths[:-1], *granted.paths, found.paths[-1])
     return found._replace(highest=merged(seen or {}, now_seen, granted.highest), paths=paths, granted=granted)
@@ -99,20 +112,27 @@ def verify_metadata(
     *,
     now: int | None,
     seen: Highest | None = None,
+    before: Files | None = None,
     accepted: Callable[[Role, bytes], None] = lambda role, content: None,
 ) -> tuple[TrustedMetadataSet, tuple[str, ...]]:
     """Steps 0 to 5 of `verify`: every role, no target. `accepted` is told each file once it is good.
 
     Raises:
         Refused: with the code of the first step that failed.
+        NothingNew: the timestamp is another one of the version in `before`.
     """
     trusted = _first(trust)
     trusted.reference_time = NEVER_EXPIRED if now is None else datetime.fromtimestamp(now, UTC)
     roots = _roots(trusted, files, accepted)
     least = _least(trust, trusted.root, seen or {})
     _refuse_older(trusted, Role.ROOT, least)
-    timestamp = _load(trusted, files, Role.TIMESTAMP, TIMESTAMP_PATH, trusted.update_timestamp, least)
-    accepted(Role.TIMESTAMP, files[timestamp])
+    old = _old_timestamp(trusted, before or {})
+    if old is None or files.get(TIMESTAMP_PATH) != old:
+        _load(trusted, files, Role.TIMESTAMP, TIMESTAMP_PATH, trusted.update_timestamp, least)
+    _refuse_older(trusted, Role.TIMESTAMP, least)
+    _refuse_late(trusted)
+    accepted(Role.TIMESTAMP, files[TIMESTAMP_PATH])
+    _old_snapshot(trusted, old, before or {})
     path = metadata_path(Role.SNAPSHOT, trusted.timestamp.snapshot_meta.version)
     snapshot = _load(trusted, files, Role.SNAPSHOT, path, trusted.update_snapshot, least)
     accepted(Role.SNAPSHOT, files[snapshot])
@@ -122,7 +142,36 @@ def verify_metadata(
     path = metadata_path(Role.TARGETS, promised.version)
     targets = _load(trusted, files, Role.TARGETS, path, trusted.update_targets, least)
     accepted(Role.TARGETS, files[targets])
-    return trusted, (*roots, timestamp, snapshot, targets)
+    return trusted, (*roots, TIMESTAMP_PATH, snapshot, targets)
+
+
+def _old_timestamp(trusted: TrustedMetadataSet, before: Files) -> bytes | None:
+    """Takes up the timestamp that was verified last, if the newest root still lets its key sign (TUF 5.3.11)."""
+    content = before.get(TIMESTAMP_PATH)
+    if content is not None:
+        with suppress(RepositoryError, ValueError):
+            trusted.update_timestamp(content)
+    return content if Role.TIMESTAMP in trusted else None
+
+
+def _refuse_late(trusted: TrustedMetadataSet) -> None:
+    """The timestamp that was taken up last time has had its date checked then, not now."""
+    for role in (Role.ROOT, Role.TIMESTAMP):
+        signed = trusted.get(role.value)
+        if signed is not None and signed.is_expired(trusted.reference_time):
+            raise Refused(Refusal.EXPIRED, role)
+
+
+def _old_snapshot(trusted: TrustedMetadataSet, timestamp: bytes | None, before: Files) -> None:
+    """Takes up the snapshot that was verified last: what it names may neither go nor fall back (TUF 5.5.5)."""
+    if timestamp is None:
+        return
+    number = Metadata[Timestamp].from_bytes(timestamp).signed.snapshot_meta.version
+    content = before.get(metadata_path(Role.SNAPSHOT, number))
+    if content is not None:
+        # An older one than the timestamp names now is taken up for comparison, and says that it is not the last.
+        with suppress(RepositoryError, ValueError):
+            trusted.update_snapshot(content, trusted=True)
 
 
 def verify_roots(files: Files, trust: bytes) -> Root:
@@ -198,6 +247,8 @@ def _load(
     content = _bounded(files, role, path)
     try:
         update(content)
+    except EqualVersionNumberError as error:
+        raise NothingNew(path) from error
     except ExpiredMetadataError as error:
         # "Older" says more than "expired", and an old backup is usually both.
         _refuse_older(trusted, role, least)
@@ -226,29 +277,6 @@ def _bounded(files: Files, role: Role, path: str) -> bytes:
     if len(content) > LIMITS[role]:
         raise Refused(Refusal.TOO_BIG, path)
     return content
-
-
-def verify_target(targets: Targets, name: str, files: Files, limit: int) -> tuple[str, bytes]:
-    """Step 6: where a target lies and its bytes, of the length and the hash that the targets file names.
-
-    Raises:
-        Refused: it is not named, not there, too big, cut, or another.
-    """
-    promised = targets.targets.get(name)
-    if promised is None or "sha256" not in promised.hashes:
-        raise Refused(Refusal.BAD_DOCUMENT, f"the repository holds no {name}")
-    path = target_path(promised.hashes["sha256"], name)
-    content = files.get(path)
-    if content is None:
-        raise Refused(Refusal.HALF_UPLOADED, f"{path} is missing")
-    if max(promised.length, len(content)) > limit:
-        raise Refused(Refusal.TOO_BIG, path)
-    try:
-        promised.verify_length_and_hashes(content)
-    except LengthOrHashMismatchError as error:
-        code = Refusal.HALF_UPLOADED if len(content) < promised.length else Refusal.TAMPERED
-        raise Refused(code, path) from error
-    return path, content
 
 
 def _result(trusted: TrustedMetadataSet, files: Files, policy: bytes, paths: tuple[str, ...]) -> Verified:

@@ -2,9 +2,10 @@
 """The client under test of the TUF conformance suite: the agent's fetcher, collector and verifier, by three verbs.
 
 The suite speaks to any client through `init`, `refresh` and `download`. Here they run `agent.policy.fetcher`,
-`policy_schema.trust.collect` and `policy_schema.trust.verify`; this file only keeps what was accepted, under the names
-that the suite looks for. The agent itself keeps a repository all at once or not at all; the suite wants to see each
-file that was accepted before a later one failed, so that is what is kept here.
+`policy_schema.trust.collect`, `verify` and `search`, the code that courier and adopter run; this file only keeps what
+was accepted, under the names that the suite looks for. Two things differ from the agent, and both are the suite's:
+it wants to see each file that was accepted before a later one failed (the agent keeps all of a state or nothing), and
+targets of any name (the agent asks for the policy, the pauses and its own bin of exceptions).
 """
 
 from __future__ import annotations
@@ -14,62 +15,93 @@ import json
 import sys
 import time
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from agent.policy.fetcher import Access, Fetcher
 from policy_schema.trust.collect import Have, collect
-from policy_schema.trust.layout import POLICY_LIMIT, Role, metadata_path
+from policy_schema.trust.layout import RELIEF_LIMIT, TIMESTAMP_PATH, Role, target_path
+from policy_schema.trust.library import TrustedMetadataSet
 from policy_schema.trust.refusal import Refused
-from policy_schema.trust.verify import verify_metadata, verify_target
-
-OTHERS = (Role.TIMESTAMP, Role.SNAPSHOT, Role.TARGETS)
-
-
-class Kept:
-    """The client's folder: `root.json` and the others without their numbers."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def read(self, role: Role) -> bytes | None:
-        """What was accepted last; None when nothing was."""
-        path = self._folder / f"{role}.json"
-        return path.read_bytes() if path.exists() else None
-
-    def write(self, role: Role, content: bytes) -> None:
-        """Keeps what was accepted."""
-        (self._folder / f"{role}.json").write_bytes(content)
-
-    def files(self) -> dict[str, bytes]:
-        """As a repository: under the paths with numbers."""
-        kept = {role: content for role in OTHERS if (content := self.read(role)) is not None}
-        return {metadata_path(role, _version(content)): content for role, content in kept.items()}
+from policy_schema.trust.search import find_target, verified_target
+from policy_schema.trust.verify import NothingNew, verify_metadata, verify_roots
 
 
-def refresh(kept: Kept, metadata_url: str, target: str) -> dict[str, bytes]:
-    """Brings the metadata up to date; answers with the targets that came along."""
-    trust = kept.read(Role.ROOT) or b""
-    with Fetcher(Access(), metadata_url.rstrip("/").removesuffix("/metadata") + "/") as fetcher:
-        have = Have(root=_version(trust), timestamp=_usable(kept), target=target)
-        fetched = collect(lambda path, limit: fetcher.get(quote(path), limit), have)
-    files = {**kept.files(), **fetched}
-    seen: dict[str, int] = {}
-    verify_metadata(files, trust, now=int(time.time()), seen=seen, accepted=kept.write)
-    return files
+class Client:
+    """The client's folder: metadata by role, without numbers, and targets by their hash and name."""
+
+    def __init__(self, metadata: Path, url: str, targets: Path | None) -> None:
+        self._metadata = metadata
+        self._targets = targets
+        self._base = url.rstrip("/").removesuffix("/metadata") + "/"
+        self._fetched: dict[str, bytes] = {}
+
+    def begin(self, trusted_root: bytes) -> None:
+        """Takes a first root."""
+        self._keep(Role.ROOT, trusted_root)
+
+    def refresh(self, *wanted: str) -> TrustedMetadataSet:
+        """Brings the metadata up to date, with the files of the targets that are wanted.
+
+        Raises:
+            Refused: something is not as it must be. What was good before it is kept.
+        """
+        trust = self._read(Role.ROOT)
+        # The agent learns this from its adopter; the suite wants to hear of it before the first request.
+        verify_roots({}, trust)
+        before = self._before()
+        have = Have(_version(trust), before, frozenset(self._held()), wanted)
+        with Fetcher(Access(), self._base) as fetcher:
+            self._fetched = collect(fetcher.get, have)
+        now = int(time.time())
+        try:
+            trusted, _ = verify_metadata(self._files(before), trust, now=now, before=before, accepted=self._keep)
+        except NothingNew:
+            self._fetched.pop(TIMESTAMP_PATH)
+            trusted, _ = verify_metadata(self._files(before), trust, now=now, before=before)
+        return trusted
+
+    def download(self, name: str) -> None:
+        """Brings one target.
+
+        Raises:
+            Refused: nobody may or does name it, or it is another.
+        """
+        trusted = self.refresh(name)
+        files = {**self._files(self._before()), **self._held()}
+        path, content = verified_target(find_target(trusted, name, files, self._keep), name, files, RELIEF_LIMIT)
+        assert self._targets is not None
+        there = self._targets / f"{_hash(path)}.{quote(name, safe='')}"
+        if not there.exists():
+            for older in self._targets.glob(f"*.{quote(name, safe='')}"):
+                older.unlink()
+            there.write_bytes(content)
+
+    def _files(self, before: dict[str, bytes]) -> dict[str, bytes]:
+        return {**before, **self._fetched}
+
+    def _before(self) -> dict[str, bytes]:
+        """What was accepted before, as the agent's store holds it: under the paths with numbers."""
+        found: dict[str, bytes] = {}
+        for file in self._metadata.glob("*.json"):
+            content, role = file.read_bytes(), file.stem
+            path = TIMESTAMP_PATH if role == Role.TIMESTAMP else f"metadata/{_version(content)}.{role}.json"
+            found |= {path: content} if role != Role.ROOT else {}
+        return found
+
+    def _held(self) -> dict[str, bytes]:
+        files = sorted(self._targets.iterdir()) if self._targets is not None else []
+        names = {file: file.name.partition(".") for file in files}
+        return {target_path(names[f][0], unquote(names[f][2])): f.read_bytes() for f in files}
+
+    def _read(self, role: str) -> bytes:
+        return (self._metadata / f"{role}.json").read_bytes()
+
+    def _keep(self, role: str, content: bytes) -> None:
+        (self._metadata / f"{quote(role, safe='')}.json").write_bytes(content)
 
 
-def download(kept: Kept, metadata_url: str, names: list[str], folder: Path) -> None:
-    """Brings one target after the other."""
-    for name in names:
-        files = refresh(kept, metadata_url, name)
-        trusted, _ = verify_metadata(files, kept.read(Role.ROOT) or b"", now=int(time.time()))
-        _, content = verify_target(trusted.targets, name, files, POLICY_LIMIT)
-        (folder / quote(name, "")).write_bytes(content)
-
-
-def _usable(kept: Kept) -> bytes | None:
-    """The timestamp that means "nothing new", if all that it leads to is at hand."""
-    return kept.read(Role.TIMESTAMP) if all(kept.read(role) for role in OTHERS) else None
+def _hash(path: str) -> str:
+    return path.rpartition("/")[2].partition(".")[0]
 
 
 def _version(content: bytes) -> int:
@@ -87,19 +119,16 @@ def main() -> int:
     parser.add_argument("do", choices=["init", "refresh", "download"])
     parser.add_argument("trusted_root", type=Path, nargs="?")
     args = parser.parse_args()
-    kept = Kept(args.metadata_dir)
+    client = Client(args.metadata_dir, args.metadata_url, args.target_dir)
     try:
         if args.do == "init":
-            kept.write(Role.ROOT, args.trusted_root.read_bytes())
+            client.begin(args.trusted_root.read_bytes())
         elif args.do == "refresh":
-            refresh(kept, args.metadata_url, "")
-        else:
-            download(kept, args.metadata_url, args.target_name, args.target_dir)
+            client.refresh()
+        for name in args.target_name:
+            client.download(name)
     except Refused as error:
         print(f"{error.code}: {error}", file=sys.stderr)
-        return 1
-    except (KeyError, ValueError, TypeError) as error:
-        print(f"bad root: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -250,7 +250,7 @@ def test_an_upload_whose_answer_misbehaves_is_refused(server: PolicyServer, misb
     ["", "ftp://example.com/", "file:///etc/passwd", "http://", "http://[::1", "https://example.com:99999/"],
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
-    question = {"op": "refresh", "url": url, "root": 1, "timestamp": None, "policies": [], "access": {}}
+    question = {"op": "refresh", "url": url, "root": 1, "stored": {}, "held": [], "access": {}}
     assert courier.answer(question)["code"] == "unreachable"
 
 
@@ -259,8 +259,8 @@ def test_a_proxy_of_the_settings_is_used(server: PolicyServer, repository: Polic
         "op": "refresh",
         "url": "http://policy.invalid/interdict/",
         "root": 1,
-        "timestamp": None,
-        "policies": [],
+        "stored": {},
+        "held": [],
     }
     answer = courier.answer({**question, "access": {"proxy": server.url}})
     assert answer["result"] == "changed"
@@ -269,7 +269,7 @@ def test_a_proxy_of_the_settings_is_used(server: PolicyServer, repository: Polic
 def test_a_proxy_of_the_environment_is_not_used(server: PolicyServer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    question = {"op": "refresh", "url": server.url, "root": 1, "timestamp": None, "policies": [], "access": {}}
+    question = {"op": "refresh", "url": server.url, "root": 1, "stored": {}, "held": [], "access": {}}
     assert courier.answer(question)["result"] == "changed"
 
 
@@ -304,7 +304,7 @@ def test_a_company_s_own_certificate_counts_when_the_settings_name_it(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with PolicyServer(lambda: repository.files, tls=context) as server:
-        question = {"op": "refresh", "url": server.url, "root": 1, "timestamp": None, "policies": []}
+        question = {"op": "refresh", "url": server.url, "root": 1, "stored": {}, "held": []}
         answer = courier.answer({**question, "access": {"ca_file": str(certificate) if known else ""}})
     assert answer["result"] == result
     if not known:
@@ -313,7 +313,7 @@ def test_a_company_s_own_certificate_counts_when_the_settings_name_it(
 
 def test_a_certificate_file_that_is_not_there_is_named(server: PolicyServer) -> None:
     url = server.url.replace("http:", "https:")
-    question = {"op": "refresh", "url": url, "root": 1, "timestamp": None, "policies": []}
+    question = {"op": "refresh", "url": url, "root": 1, "stored": {}, "held": []}
     answer = courier.answer({**question, "access": {"ca_file": "/no/such/file.pem"}})
     assert "/no/such/file.pem" in str(answer["detail"])
 

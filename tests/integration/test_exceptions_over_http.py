@@ -205,7 +205,6 @@ THEFTS: dict[str, tuple[Callable[[World], None], bool]] = {
     "a policy of the thief's own": (_no_policy, False),
     "a stranger's signature": (_stranger, True),
     "no signature": (_unsigned, True),
-    "the version before": (_older, True),
     "rubbish": (_rubbish, True),
     "a file without end": (_huge, True),
     "rubbish in a document": (_rubbish_inside, True),
@@ -234,6 +233,34 @@ def test_whoever_has_the_key_and_the_web_server_strengthens_nothing_and_stops_no
     world.repository.publish_something_new()
     assert world.poll().status is Status.ADOPTED
     assert world.in_force.policy != before.policy
+
+
+def test_an_older_file_of_the_role_under_a_new_snapshot_is_refused_as_a_whole(world: World) -> None:
+    """Only who holds the on-line key too can do this, and they could withhold everything anyway (TUF 5.5.5)."""
+    world.grant(exceptions(OTHER))
+    world.grant(exceptions(OTHER))
+    world.poll()
+    before, policy = dict(world.repository.files), world.in_force
+    _older(world)
+    assert (world.poll().status, world.in_force) == (Status.OLDER, policy)
+    world.repository.files = before
+    world.repository.now += 60
+    world.repository.publish_something_new()
+    world.repository.renew()
+    assert world.poll().status is Status.ADOPTED
+
+
+def test_a_role_that_went_to_another_key_begins_without_a_word_of_trouble(world: World) -> None:
+    world.grant(exceptions(ME))
+    world.poll()
+    world.console = make_key("another console")
+    world.repository.now += 60
+    world.repository.delegate(world.console)
+    world.poll()
+    assert (world.decision(), world.trouble) == ((State.ACTIVE, Action.BLOCK), "")
+    world.grant(exceptions(ME))
+    world.poll()
+    assert (world.decision()[0], world.trouble) == (State.EXCEPTED, "")
 
 
 LONGEST = {

@@ -23,6 +23,14 @@ class Shelf:
         self.asked: list[str] = []
         self.limits: dict[str, int] = {}
 
+    @property
+    def metadata(self) -> dict[str, bytes]:
+        return {path: content for path, content in self.files.items() if path.startswith("metadata/")}
+
+    @property
+    def held(self) -> frozenset[str]:
+        return frozenset(path for path in self.files if path.startswith("targets/"))
+
     def get(self, path: str, limit: int) -> bytes | None:
         self.asked.append(path)
         self.limits[path] = limit
@@ -45,14 +53,13 @@ def test_an_auditor_fetches_the_first_root_too(shelf: Shelf) -> None:
 
 
 def test_nothing_new_is_two_questions(shelf: Shelf) -> None:
-    assert collect(shelf.get, Have(1, shelf.files[TIMESTAMP_PATH])) == {}
+    assert collect(shelf.get, Have(1, shelf.metadata, shelf.held)) == {}
     assert shelf.asked == ["metadata/2.root.json", TIMESTAMP_PATH]
 
 
 def test_a_policy_that_is_held_is_not_asked_for(shelf: Shelf) -> None:
-    held = frozenset(path for path in shelf.files if path.startswith("targets/"))
-    collect(shelf.get, Have(1, None, held))
-    assert not held & set(shelf.asked)
+    collect(shelf.get, Have(1, held=shelf.held))
+    assert not shelf.held & set(shelf.asked)
 
 
 def test_every_question_has_a_bound(shelf: Shelf) -> None:
