@@ -20,7 +20,7 @@ def problems_of(error: ValidationError, places: Places, model: type[BaseModel]) 
     """Every complaint of a failed validation of `model`, in the order of the document, at most 25."""
     details = error.errors(include_url=False, include_input=False)
     found = [_problem(detail, places, model) for detail in details if not _follows(detail, details)]
-    return sorted(dict.fromkeys(found), key=lambda problem: problem.line)[:MAX_PROBLEMS]
+    return sorted(dict.fromkeys(found), key=lambda problem: (places.rank(problem.file), problem.line))[:MAX_PROBLEMS]
 
 
 def _follows(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
@@ -37,7 +37,7 @@ def _problem(detail: ErrorDetails, places: Places, model: type[BaseModel]) -> Pr
     if isinstance(wrong, Wrong):
         return places.problem(path, wrong.message, wrong.mend)
     if detail["type"] == "extra_forbidden":
-        return places.problem(path, "is not known here", _nearest_field(path, model))
+        return places.problem(path, "is not known here", nearest_field(path, model))
     if detail["type"] == "missing":
         return places.problem(path, "is required", f"add `{path[-1]}:`")
     message, mend = _SAYINGS.get(detail["type"], ("is wrong: {msg}", "see `interdict-policy schema`"))
@@ -71,7 +71,8 @@ _SAYINGS = {
 }
 
 
-def _nearest_field(path: Path, model: type[BaseModel]) -> str:
+def nearest_field(path: Path, model: type[BaseModel]) -> str:
+    """What to do about a key that a model does not know."""
     key = str(path[-1])
     if " " in key:
         return "put the text before it in double quotes: it was cut at a comma"

@@ -12,7 +12,8 @@ from pathlib import Path  # noqa: TID251  # named in a signature only; source.py
 from policy_schema.document.catalogue import Catalogue
 from policy_schema.document.checks import bans, content, lifting, stages, targets, texts, tools
 from policy_schema.document.checks.subject import Lint
-from policy_schema.document.load import decode, parse_policy
+from policy_schema.document.include import Reader
+from policy_schema.document.load import beside, decode, load_policy, parse_policy
 from policy_schema.document.policy import Policy
 from policy_schema.document.problems import Level, Problem
 from policy_schema.document.source import read_document
@@ -63,23 +64,33 @@ def lint_policy(policy: Policy, catalogue: Catalogue) -> list[Problem]:
     """What every check finds in a policy, in the order of the document, errors before warnings of the same line."""
     subject = Lint(policy, catalogue.with_defined(policy.define))
     found = {problem for check in CHECKS.values() for problem in check(subject)}
-    return sorted(found, key=lambda problem: (problem.line, problem.level, problem.field, problem.message))
+    rank = policy.places.rank
+    return sorted(found, key=lambda one: (rank(one.file), one.line, one.level, one.field, one.message))
 
 
-def lint_text(text: str, name: str, catalogue: Catalogue) -> list[Problem]:
-    """Everything wrong with a text that should be a policy. Never raises, whatever the text."""
+def lint_text(text: str, name: str, catalogue: Catalogue, read: Reader | None = None) -> list[Problem]:
+    """Everything wrong with a text that should be a policy, and with what it includes. Never raises, whatever it is."""
     try:
-        return lint_policy(parse_policy(text, name), catalogue)
+        return lint_policy(parse_policy(text, name, read), catalogue)
     except BadDocument as error:
         return list(error.problems)
 
 
-def lint_bytes(data: bytes, name: str, catalogue: Catalogue) -> list[Problem]:
+def lint_bytes(data: bytes, name: str, catalogue: Catalogue, read: Reader | None = None) -> list[Problem]:
     """The same for bytes."""
     try:
-        return lint_text(decode(data, name), name, catalogue)
+        return lint_text(decode(data, name), name, catalogue, read)
     except BadDocument as error:
         return list(error.problems)
+
+
+def lint_file(path: Path, catalogue: Catalogue) -> list[Problem]:
+    """The same for a file and the files beside it that it includes.
+
+    Raises:
+        BadFile: it cannot be read itself.
+    """
+    return lint_bytes(read_document(path), str(path), catalogue, beside(path))
 
 
 def checked_policy(path: Path, catalogue: Catalogue) -> Policy:
@@ -89,7 +100,7 @@ def checked_policy(path: Path, catalogue: Catalogue) -> Policy:
         BadFile: it cannot be read.
         BadDocument: it is no policy, or lint finds an error in it.
     """
-    policy = parse_policy(decode(read_document(path), str(path)), str(path))
+    policy = load_policy(path)
     errors = [problem for problem in lint_policy(policy, catalogue) if problem.level is Level.ERROR]
     if errors:
         raise BadDocument(errors)

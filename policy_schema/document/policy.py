@@ -257,11 +257,22 @@ class Privacy(Part):
     person_level: dict[Label, bool] = Field(default_factory=lambda: {"default": False})
 
 
+class Included(Part):
+    """A file that a policy includes: rows that are added to those of the policy."""
+
+    approved: tuple[ToolId, ...] = ()
+    bans: tuple[Ban, ...] = ()
+    lifted: tuple[Lifted, ...] = ()
+    model_bans: tuple[ModelBan, ...] = ()
+    define: tuple[Tool, ...] = ()
+
+
 class Policy(Part):
     """The whole document."""
 
     format: int = Field(alias="schema", ge=1, le=1)
     organisation: Organisation
+    include: tuple[Line, ...] = ()
     approved: tuple[ToolId, ...] = ()
     bans: tuple[Ban, ...] = Field(default=(), max_length=10_000)
     lifted: tuple[Lifted, ...] = ()

@@ -53,6 +53,8 @@ class Places(NamedTuple):
 
     file: str = "policy"
     lines: Mapping[Path, int] = {}
+    files: Mapping[Path, str] = {}
+    """The file of what was included, by the row that came from it; `file` for the rest."""
 
     def line(self, path: Path) -> int:
         """The line of a value, or of the nearest thing around it; 0 when nothing is known."""
@@ -61,9 +63,17 @@ class Places(NamedTuple):
                 return self.lines[path[:end]]
         return 0
 
+    def file_of(self, path: Path) -> str:
+        """The file that a value came from."""
+        return next((self.files[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.files), self.file)
+
+    def rank(self, file: str) -> tuple[bool, str]:
+        """Sorts the policy's own file before what it includes."""
+        return file != self.file, file
+
     def problem(self, path: Path, message: str, mend: str, level: Level = Level.ERROR) -> Problem:
         """A problem at `path`."""
-        return Problem(self.file, self.line(path), field_name(path), message, mend, level)
+        return Problem(self.file_of(path), self.line(path), field_name(path), message, mend, level)
 
 
 def field_name(path: Path) -> str:

@@ -280,7 +280,12 @@ Language = Annotated[
 ]
 Package = Annotated[str, BeforeValidator(_purl_without_version), _pattern("pkg:[a-z]+/.+", "pkg:pypi/anthropic")]
 PackageMaybeVersion = Annotated[str, BeforeValidator(_purl), _pattern("pkg:[a-z]+/.+", "pkg:pypi/anthropic@1.0")]
-ToolIds = Annotated[tuple[ToolId, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
+_TOOL_ID_SCHEMA = {"type": "string", "pattern": f"^{_TOOL_ID.pattern}$"}
+ToolIds = Annotated[
+    tuple[ToolId, ...],
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    WithJsonSchema({"anyOf": [_TOOL_ID_SCHEMA, {"type": "array", "items": _TOOL_ID_SCHEMA}]}),
+]
 """A list of ids, or one id alone (`except: "approved"`)."""
 Sha256 = Annotated[str, BeforeValidator(_sha256), _pattern(_SHA256.pattern, "0" * 64)]
 Version = Annotated[str, BeforeValidator(_version), _pattern(_VERSION.pattern, "2.1.198")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from policy_schema.document.catalogue import load_catalogue
 from policy_schema.document.close import close_policy
 from policy_schema.document.closed import ClosedPolicy, parse_closed
 from policy_schema.document.diff import differences
-from policy_schema.document.lint import checked_policy, lint_bytes
+from policy_schema.document.lint import checked_policy, lint_text
+from policy_schema.document.load import decode, load_policy
 from policy_schema.document.policy import QuarantineAfter
 from policy_schema.document.problems import Level
 from policy_schema.document.source import read_document
@@ -44,55 +46,83 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Changes the file, or leaves it as it was.
+    """Changes the file, or the one that it includes the ban from and itself; or leaves all as they were.
 
     Raises:
         BadCommand: the policy has no such ban.
         BadFile, BadDocument: it cannot be used, before or afterwards.
     """
-    before = _closed(args.file)
-    text = lifted(read_document(args.file).decode("utf-8"), args.ban, args.reason, args.quarantine, _today())
-    problems = [p for p in lint_bytes(text.encode(), str(args.file), load_catalogue()) if p.level is Level.ERROR]
+    main: Path = args.file
+    before = _closed(main)
+    names = ["", *load_policy(main).include]
+    texts = {name: decode(read_document(main.parent / name if name else main), name or str(main)) for name in names}
+    changed = lifted(texts, args.ban, args.reason, args.quarantine, _today())
+    after = texts | changed
+    found = lint_text(after[""], str(main), load_catalogue(), after.__getitem__)
+    problems = [problem for problem in found if problem.level is Level.ERROR]
     if problems:
         raise BadDocument(problems)
-    write_file(args.file, text.encode())
-    print("\n".join(change_lines(differences(before, _closed(args.file)))))
+    for name in changed:
+        write_file(main.parent / name if name else main, changed[name].encode())
+    print("\n".join(change_lines(differences(before, _closed(main)))))
     print("Next: sign and publish it. Devices then release what they hold and tell people that it is over.")
     return 0
 
 
-def lifted(text: str, ban: str, reason: str, quarantine: str, today: str) -> str:
-    """The text of a policy with one ban lifted.
+def lifted(texts: Mapping[str, str], ban: str, reason: str, quarantine: str, today: str) -> dict[str, str]:
+    """The texts that change when a ban is lifted, by name; the policy itself is called ``""``.
 
     Raises:
-        BadCommand: it has no such ban, or is not YAML.
+        BadCommand: there is no such ban, or a text is not YAML.
     """
+    documents = {name: _loaded(text) for name, text in texts.items()}
+    places = [(name, kind) for name, kind, row in _bans(documents) if row.get("id") == ban]
+    if not places:
+        known = ", ".join(str(row.get("id")) for _, _, row in _bans(documents))
+        raise BadCommand(f"there is no ban {ban!r} in it", f"its bans: {known or 'none'}")
+    name, kind = places[0]
+    rows = documents[name][kind]
+    del rows[next(number for number, row in enumerate(rows) if row.get("id") == ban)]
+    if not rows:
+        documents[name][kind] = CommentedSeq()
+        documents[name][kind].fa.set_flow_style()
+    main = documents[""]
+    entry = CommentedMap(id=Quoted(ban), date=Quoted(today))
+    entry["reason"] = CommentedMap({str(main["organisation"]["default_language"]): Quoted(reason)})
+    entry["quarantine"] = Quoted(quarantine)
+    if not main.get("lifted"):
+        main["lifted"] = CommentedSeq()
+    main["lifted"].append(entry)
+    return {changed: _dumped(documents[changed]) for changed in dict.fromkeys((name, ""))}
+
+
+def _loaded(text: str) -> CommentedMap:
+    try:
+        document = _yaml().load(text)
+    except YAMLError as error:
+        raise BadCommand("the policy is not YAML", "run `interdict-policy lint` on it") from error
+    return document if isinstance(document, CommentedMap) else CommentedMap()
+
+
+def _dumped(document: CommentedMap) -> str:
+    out = io.StringIO()
+    _yaml().dump(document, out)
+    return out.getvalue()
+
+
+def _yaml() -> YAML:
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4096
     yaml.indent(mapping=2, sequence=4, offset=2)
-    try:
-        document = yaml.load(text)
-    except YAMLError as error:
-        raise BadCommand("the policy is not YAML", "run `interdict-policy lint` on it") from error
-    kinds = [kind for kind in ("bans", "model_bans") for row in _rows(document, kind) if row.get("id") == ban]
-    if not kinds:
-        known = ", ".join(str(row.get("id")) for kind in ("bans", "model_bans") for row in _rows(document, kind))
-        raise BadCommand(f"there is no ban {ban!r} in it", f"its bans: {known or 'none'}")
-    rows = document[kinds[0]]
-    del rows[next(number for number, row in enumerate(rows) if row.get("id") == ban)]
-    if not rows:
-        del document[kinds[0]]
-    language = str(document["organisation"]["default_language"])
-    entry = CommentedMap(id=Quoted(ban), date=Quoted(today))
-    entry["reason"] = CommentedMap({language: Quoted(reason)})
-    entry["quarantine"] = Quoted(quarantine)
-    if not isinstance(document.get("lifted"), CommentedSeq):
-        document["lifted"] = CommentedSeq()
-    document["lifted"].append(entry)
-    out = io.StringIO()
-    yaml.dump(document, out)
-    return out.getvalue()
+    return yaml
+
+
+def _bans(documents: Mapping[str, CommentedMap]) -> Iterator[tuple[str, str, CommentedMap]]:
+    """Every ban: the file, `bans` or `model_bans`, the row."""
+    for name, document in documents.items():
+        for kind in ("bans", "model_bans"):
+            yield from ((name, kind, row) for row in _rows(document, kind))
 
 
 def _rows(document: object, kind: str) -> list[CommentedMap]:

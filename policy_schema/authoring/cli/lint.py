@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 
 from policy_schema.document.catalogue import load_catalogue
-from policy_schema.document.lint import lint_bytes
+from policy_schema.document.lint import lint_file
 from policy_schema.document.problems import Level, Problem
-from policy_schema.document.source import read_document
 
 NAME = "lint"
 HELP = "Checks a policy and names every problem with its line and its cure."
@@ -29,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         BadFile: the file cannot be read.
     """
     file: Path = args.file
-    problems = lint_bytes(read_document(file), str(file), load_catalogue())
+    problems = lint_file(file, load_catalogue())
     if args.json:
         print(json.dumps({"problems": [problem.as_json() for problem in problems]}, ensure_ascii=False, indent=2))
     else:

@@ -8,13 +8,13 @@ import json
 from pydantic import BaseModel
 
 from policy_schema.document.closed import ClosedDocument
-from policy_schema.document.policy import Policy
+from policy_schema.document.policy import Included, Policy
 from policy_schema.document.tool import Tool
 
 NAME = "schema"
 HELP = "Prints the JSON Schema of a policy, for editors and for other programs."
 
-MODELS: dict[str, type[BaseModel]] = {"closed": ClosedDocument, "policy": Policy, "tool": Tool}
+MODELS: dict[str, type[BaseModel]] = {"closed": ClosedDocument, "include": Included, "policy": Policy, "tool": Tool}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default="policy",
         choices=sorted(MODELS),
-        help="policy: what an author writes; tool: a catalogue entry; closed: what is signed",
+        help="policy: what an author writes; include: a file that it includes; tool: a catalogue entry; closed: signed",
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from policy_schema.authoring.cli.main import main
-from policy_schema.document.load import parse_policy
+from policy_schema.document.load import load_policy, parse_policy
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "claude-code-ban" / "policy.yaml"
 MODELS = """
@@ -52,6 +52,23 @@ def test_nothing_else_of_the_file_changes(policy: Path) -> None:
     kept = [line for line in after if line in before]
     assert [line for line in before if "#" in line] == [line for line in after if "#" in line]
     assert len(after) - len(kept) <= 6
+
+
+def test_a_ban_out_of_an_included_file_goes_there_and_is_lifted_in_the_policy(policy: Path) -> None:
+    text = policy.read_text()
+    start, end = text.index("  # Product code may rest"), text.index("exceptions:")
+    other = policy.parent / "bans" / "sdk.yaml"
+    other.parent.mkdir()
+    other.write_text("# The library.\nbans:\n" + text[start:end])
+    policy.write_text(
+        text[:start].replace("approved:", 'include: ["bans/sdk.yaml"] # one file a ban\napproved:') + text[end:]
+    )
+    assert main(["lift", "claude-agent-sdk", str(policy), "--reason", "Reviewed again."]) == 0
+    assert other.read_text().splitlines()[0] == "# The library."
+    assert "claude-agent-sdk" not in other.read_text()
+    assert "# one file a ban" in policy.read_text()
+    made = load_policy(policy)
+    assert ([one.id for one in made.bans], [one.id for one in made.lifted]) == (["claude-code"], ["claude-agent-sdk"])
 
 
 WRONG = {
