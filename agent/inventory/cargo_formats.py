@@ -20,6 +20,7 @@ MAX_PROGRAMS = 200
 _ID = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_-]{0,63}) (?P<version>[0-9][0-9A-Za-z.+-]{0,79}) \(.*\)", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,79}")
+_BLANKS = re.compile(r"[ \t\r\n]*+")
 _PROGRAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
 
 
@@ -73,9 +74,10 @@ def parse_binstall(data: bytes) -> list[Crate]:
 def _objects(text: str) -> Iterator[Mapping[str, object]]:
     decoder, at, count = json.JSONDecoder(), 0, 0
     while at < len(text) and count < MAX_CRATES:
-        if text[at] in " \t\r\n":
-            at += 1
-            continue
+        if blanks := _BLANKS.match(text, at):
+            at = blanks.end()
+        if at == len(text):
+            return
         try:
             value, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):

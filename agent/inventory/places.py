@@ -143,8 +143,8 @@ def blocked(tree: Tree, path: str, error: InterdictError) -> Unknown:
         if tree.exists(above):
             break
         path = above
-    # The folder above can be seen; if what lies in it cannot, it is the one that refuses.
-    return Unknown(path if tree.exists(path) else above, reason)
+    # The folder above can be seen; if what lies in it cannot, it is the one that refuses, unless a mount begins there.
+    return Unknown(path if path in tree.foreign or tree.exists(path) else above, reason)
 
 
 def projects(machine: Machine, depth: int, limit: int = 50_000) -> Iterator[str | Unknown]:

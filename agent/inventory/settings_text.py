@@ -98,6 +98,8 @@ def _json(data: bytes, keys: frozenset[str]) -> object:
     except ValueError:
         if len(text) > MAX_COMMENTED:
             raise ValueError(f"not JSON, and larger than {MAX_COMMENTED} bytes") from None
+        if not text.lstrip().startswith(("{", "[", "//", "/*")):
+            raise ValueError("not JSON") from None  # a megabyte of quotes is a hundred times slower to look through
     try:
         return _loaded(_without(_COMMAS, _without(_COMMENTS, text)), kept)
     except ValueError:

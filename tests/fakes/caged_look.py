@@ -9,17 +9,17 @@ import select
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar, cast
 
-from agent.inventory.interface import Look
-
+T = TypeVar("T")
 MEMORY = 256 << 20
 """Bytes of address space that a look may take beyond what the process had before."""
 PATIENCE = 60.0
 """Seconds until a look counts as one that never ends: a watchdog, not a measure."""
 
 
-def caged(look: Callable[[], Look], first: Callable[[], object] = lambda: None) -> Look:
-    """What a look saw; `first` is what the process does to itself before. It fails when the look ends otherwise.
+def caged(look: Callable[[], T], first: Callable[[], object] = lambda: None) -> T:
+    """What a look (or several) saw; `first` is what the process does to itself before. It fails when it ends otherwise.
 
     Besides the look, it is asserted that no descriptor was left open.
     """
@@ -37,12 +37,12 @@ def caged(look: Callable[[], Look], first: Callable[[], object] = lambda: None) 
     assert data is not None, f"the look did not end within {PATIENCE:.0f} seconds"
     assert data, f"the look died: status {status}"
     found, opened = pickle.loads(data)
-    assert isinstance(found, Look), found
+    assert not isinstance(found, str), found
     assert opened == 0, f"{opened} descriptors were left open"
-    return found
+    return cast(T, found)
 
 
-def _child(writing: int, look: Callable[[], Look], first: Callable[[], object]) -> None:
+def _child(writing: int, look: Callable[[], object], first: Callable[[], object]) -> None:
     try:
         os.setpgid(0, 0)
         first()

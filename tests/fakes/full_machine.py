@@ -1,7 +1,7 @@
 """One machine on which every source of the inventory finds something, in two homes alike, from the samples.
 
-For tests that are about all sources at once. What is there is written down a source at a time in `_OF_PEOPLE` and
-`_OF_SYSTEM`; a source that stands in neither is named by `tests/unit/inventory/test_full_machine.py`.
+For tests that are about all sources at once. What is there is written down a source at a time in `OF_PEOPLE` and
+`OF_SYSTEM`; a source that stands in neither is named by `tests/unit/inventory/test_full_machine.py`.
 """
 
 from __future__ import annotations
@@ -281,7 +281,7 @@ def _zed(machine: MachineFolder, home: str) -> None:
     machine.file(f"{zed}/installed/late-one/extension.toml", _bytes("zed/extension.toml"))
 
 
-_OF_PEOPLE: dict[str, Put] = {
+OF_PEOPLE: dict[str, Put] = {
     "appimage": _appimage,
     "brew": _brew,
     "browsers": _browsers,
@@ -308,7 +308,7 @@ _OF_PEOPLE: dict[str, Put] = {
     "winget": _winget,
     "zed": _zed,
 }
-_OF_SYSTEM: dict[str, Put] = {
+OF_SYSTEM: dict[str, Put] = {
     "apk": _apk,
     "chocolatey": _chocolatey,
     "containers": _containers,
@@ -329,10 +329,10 @@ def full_machine(root: Path) -> MachineFolder:
     machine = MachineFolder(root)
     machine.home("wang")
     machine.file("/etc/os-release", "ID=debian\nVERSION_ID=12\n")
-    for put in _OF_SYSTEM.values():
+    for put in OF_SYSTEM.values():
         put(machine, "")
     for name in PEOPLE:
-        for put in _OF_PEOPLE.values():
+        for put in OF_PEOPLE.values():
             put(machine, f"/home/{name}")
     return machine
 

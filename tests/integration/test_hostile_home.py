@@ -2,7 +2,7 @@
 
 Two people's homes are alike (`tests/fakes/full_machine.py`); li's is made hostile at once at every file that any source
 opens or tries to, and in every folder that any source lists. What is in wang's must be found as before. Each look is a
-process of its own with a bound on its memory and a watchdog.
+process of its own with a bound on its memory and a watchdog. What changes while it is read: `test_hostile_moments.py`.
 """
 
 from __future__ import annotations
@@ -20,75 +20,24 @@ from pathlib import Path
 
 import pytest
 
-from agent.inventory.interface import Look
-from policy_schema.rules.observation import Observation
 from tests.fakes.caged_look import caged
-from tests.fakes.full_machine import Steps, full_machine, look_at, steps_of
-from tests.fakes.machine_folder import MachineFolder, seen, unknown
+from tests.fakes.full_machine import full_machine, look_at
+from tests.fakes.hostile_home import Before, assert_well, hostile_machine, quick_folder
+from tests.fakes.machine_folder import MachineFolder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pipes, devices and bounds of memory as Linux has them")
 
-ROOT = Path(__file__).parents[2]
-CANARY = "c4n4ry"
-SHADOW = f"root:$6${CANARY}$x{CANARY}:19000:0:99999:7:::\nli:$6${CANARY}:19000::::::\n"
-BESIDE = "/home/wang/"
-Key = tuple[str, str, str, str, str]
-
-
-class Before:
-    """The machine as it was before, and what was seen of it then."""
-
-    def __init__(self, machine: MachineFolder) -> None:
-        self.root = machine.root
-        self.steps: Steps = steps_of(machine)
-        self.found = look_at(machine)
-        self.rows = {key_of(one) for one in seen(self.found)}
-        self.said = set(unknown(self.found))
-
-    def hostile_files(self) -> list[str]:
-        """Every file that a source opens or tries to, but wang's and the list of accounts."""
-        return [path for path in self.steps.files if not path.startswith(BESIDE) and path != "/etc/passwd"]
-
-    def hostile_folders(self) -> list[str]:
-        """Every folder that a source lists, but those of wang and the one that holds homes."""
-        return [path for path in self.steps.folders if not f"{path}/".startswith(BESIDE) and path != "/home"]
-
-
-def key_of(one: Observation) -> Key:
-    return one.source, one.path, one.name, one.version, one.setting
-
-
-BY_WHAT_IT_IS = frozenset({"appimage", "executables", "go", "macos-receipts", "native-hosts"})
-"""Sources for which something else in a file's place is simply none: what cannot be started or read is no program."""
-
 
 @pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> Before:
-    return Before(full_machine(tmp_path_factory.mktemp("before")))
+def before() -> Iterator[Before]:
+    with quick_folder() as root:
+        yield Before(full_machine(root))
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[MachineFolder]:
-    (tmp_path / "machine").mkdir()
-    made = full_machine(tmp_path / "machine")
-    made.file("/etc/shadow", SHADOW)
-    yield made
-    shutil.rmtree(tmp_path / "machine")
-
-
-def assert_well(found: Look, before: Before, mute: bool = False) -> None:
-    """It ended by itself, saw all that is beside, said what it could not see, and shows nothing of others' files."""
-    reasons = [place.reason for place in unknown(found)]
-    assert [reason for reason in reasons if "failed: " in reason or "ended after" in reason] == []
-    assert all(reason.isprintable() for reason in reasons)
-    rows = {key_of(one) for one in seen(found)}
-    assert {row for row in before.rows if row[1].startswith(BESIDE)} - rows == set()
-    assert CANARY not in repr(found)
-    if not mute:
-        told = {row.source for row in found.coverage if set(row.unknown) - before.said} | BY_WHAT_IT_IS
-        kept = {row[:2] for row in rows}
-        silent = sorted(row for row in before.rows if row[0] not in told and row[:2] not in kept)
-        assert silent == [], "lost without a word"
+def machine() -> Iterator[MachineFolder]:
+    with hostile_machine() as made:
+        yield made
 
 
 # ---------------------------------------------------------------------------- in place of each file that is read
@@ -112,6 +61,13 @@ def _zip_bomb() -> bytes:
 def _entity_bomb() -> bytes:
     levels = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
     return f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY e0 "x">{levels}]><a id="&e11;"><id>&e11;</id></a>'.encode()
+
+
+def _jar(document: bytes) -> bytes:
+    jar = io.BytesIO()
+    with zipfile.ZipFile(jar, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("META-INF/plugin.xml", document)
+    return jar.getvalue()
 
 
 def _outside_entity() -> bytes:
@@ -139,6 +95,9 @@ CONTENTS: dict[str, Callable[[], bytes]] = {
     "a zip bomb": _zip_bomb,
     "an XML entity bomb": _entity_bomb,
     "an XML entity that is a file": _outside_entity,
+    "a jar with an XML entity bomb": lambda: _jar(_entity_bomb()),
+    "a jar with an XML entity that is a file": lambda: _jar(_outside_entity()),
+    "a jar with XML nested 100,000 deep": lambda: _jar(b"<idea-plugin>" + b"<id>" * 100_000),
     "NUL bytes": lambda: b"\0" * 300_000,
     "bytes that are no UTF-8": lambda: bytes(range(128, 256)) * 2_000,
     "a million blanks": lambda: b" " * 1_000_000,
@@ -247,7 +206,7 @@ def _nest(folder: bytes) -> None:
 
 
 def _crowd(folder: bytes) -> None:
-    for number in range(300):
+    for number in range(100):
         os.mkdir(os.path.join(folder, b"%d.0.0" % number))
         os.symlink(b"../" * 9 + b"etc/shadow", os.path.join(folder, b"%d.json" % number))
         os.mkfifo(os.path.join(folder, b"%d.list" % number))
