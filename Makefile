@@ -1,12 +1,12 @@
 # Few commands, the same here and in CI. `make` alone lists them. PYTHON=... chooses the interpreter, ARGS=... is handed on.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types bench soak docs lock wheel clean
+.PHONY: help setup demo test check lint types conformance bench soak docs lock wheel clean
 bin := .venv/bin
 ready := .venv/.ready
 platforms := linux darwin win32
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: $(ready) ## make .venv with the locked dependencies and the three commands
 
@@ -30,6 +30,9 @@ lint: $(ready) ## format, lint rules and import contracts
 types: $(ready) ## mypy --strict for each platform
 	@for p in $(platforms); do echo "mypy --platform $$p"; \
 	  $(bin)/mypy --platform $$p --cache-dir .mypy_cache/$$p || exit 1; done
+
+conformance: $(ready) ## the TUF conformance suite with our own client under test (SUITE=folder takes another copy)
+	@nice $(bin)/python tests/conformance/run.py $(SUITE) $(ARGS)
 
 bench: $(ready) ## the benchmarks, each prints its figures beside its goal
 	@for b in benchmarks/*/run.py; do echo "== $$b"; $(bin)/python $$b $(ARGS) || exit 1; done
