@@ -11,11 +11,13 @@ import stat
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent.errors import BadSettings
 from policy_schema.rules.instant import parse_duration
-from policy_schema.rules.rulebook import Device
+
+if TYPE_CHECKING:
+    from policy_schema.rules.rulebook import Device
 
 DEFAULT_FILES = {
     "linux": "/etc/interdict/settings.toml",
@@ -25,8 +27,7 @@ DEFAULT_FILES = {
 _MAX_BYTES = 256 * 1024
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """Everything that can be set on a machine. Durations in seconds."""
 
     policy_url: str = ""
@@ -81,15 +82,19 @@ class Settings:
     """`http://proxy.example.com:3128` for the courier; empty means none."""
     ca_file: str = ""
     """Further certificate authorities (PEM) beside those of the system."""
-    file: str = field(default="", metadata={"internal": True})
-    """Where these settings were read from."""
+    file: str = ""
+    """Where these settings were read from; no setting itself."""
 
     def device(self, device_id: str) -> Device:
         """What the rulebook needs to know of this machine."""
+        from policy_schema.rules.rulebook import Device  # `interdict status` reads settings and needs no rulebook
+
         groups = frozenset(self.groups) if self.groups is not None else None
         return Device(device_id, os_name(), self.kind, self.ownership, self.region, groups)
 
 
+SETTINGS = frozenset(Settings._fields) - {"file"}
+"""The names of all settings."""
 _DURATIONS = frozenset({"poll_interval", "scan_interval", "report_interval", "report_delay"})
 _TEXTS = frozenset(
     {"policy_url", "trust_root", "server", "secret_file", "state_dir", "vault_dir", "language", "proxy"}
@@ -137,8 +142,7 @@ def load_settings(path: str = "") -> Settings:
 
 def parse_settings(values: Mapping[str, object], name: str) -> Settings:
     """Checks every field. Raises BadSettings that names the file and the field."""
-    known = {f.name for f in fields(Settings) if not f.metadata.get("internal")}
-    unknown = sorted(set(values) - known)
+    unknown = sorted(set(values) - SETTINGS)
     if unknown:
         raise BadSettings(
             f"{name}: {unknown[0]}: there is no such setting", "Remove it, or see docs/settings.md for the names."

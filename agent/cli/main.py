@@ -6,15 +6,11 @@ is wrong, what to do); 3 could not look everywhere, with `--require-complete`.
 
 from __future__ import annotations
 
-import argparse
-import importlib
 import os
 import sys
-from typing import NoReturn
 
 from agent.cli.output import plain
-from agent.errors import BadCommand, InterdictError
-from agent.version import VERSION
+from agent.errors import InterdictError
 
 COMMANDS: dict[str, str] = {
     "doctor": "agent.cli.doctor",
@@ -30,13 +26,6 @@ COMMANDS: dict[str, str] = {
     "status": "agent.cli.status",
 }
 """Every command: name to module. A module has NAME, HELP, add_arguments(parser) and run(args) -> exit code."""
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, as every error of ours."""
-
-    def error(self, message: str) -> NoReturn:
-        raise BadCommand(f"{self.prog}: {message}", f"See `{self.prog} --help`.")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -75,20 +64,13 @@ def _finish_output() -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    name = next((a for a in arguments if not a.startswith("-")), "")
-    parser = _Parser(prog="interdict", description="Carries out a software ban on this machine, honestly.")
-    parser.add_argument("--version", action="version", version=f"interdict {VERSION}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    wanted = {name: COMMANDS[name]} if name in COMMANDS else COMMANDS
-    for each, path in wanted.items():
-        module = importlib.import_module(path)
-        sub = commands.add_parser(each, help=module.HELP, description=module.HELP)
-        module.add_arguments(sub)
-        sub.set_defaults(run=module.run)
-    if name and name not in COMMANDS:
-        raise BadCommand(f"there is no command {name!r}", f"The commands are {', '.join(COMMANDS)}.")
-    args = parser.parse_args(arguments)
-    if not args.command:
-        parser.print_help()
-        return 2
-    return int(args.run(args))
+    if arguments[:1] == ["status"]:
+        # Asked by prompts and panels all day, so its plain forms start without argparse.
+        from agent.cli.status import plain_form, show
+
+        form = plain_form(arguments[1:])
+        if form is not None:
+            return show(*form)
+    from agent.cli.parser import run_command
+
+    return run_command(arguments, COMMANDS)

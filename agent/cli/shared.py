@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import os
+from typing import TYPE_CHECKING
 
 from agent.errors import BadCommand, BadSettings
-from agent.host.files import printable
+from agent.host.oserrors import printable
 from agent.settings import Settings, default_file, load_settings
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def add_settings_argument(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +22,9 @@ def add_settings_argument(parser: argparse.ArgumentParser) -> None:
 
 def add_settings_argument_behind(parser: argparse.ArgumentParser) -> None:
     """Adds `--config FILE` to a verb of a command that has it too: it may stand before the verb or behind it."""
-    parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    from argparse import SUPPRESS  # which argparse knows by identity; `interdict status` starts without argparse
+
+    parser.add_argument("--config", metavar="FILE", default=SUPPRESS, help=SUPPRESS)
 
 
 def refuse_missing_folders(root: str, *folders: str) -> None:

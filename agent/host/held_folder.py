@@ -14,6 +14,7 @@ from types import TracebackType
 
 from agent.errors import Denied, InterdictError, NotRegular, TooBig
 from agent.host.oserrors import printable, translate
+from agent.host.own_files import read_all
 from agent.host.tree_facts import (
     MAX_ENTRIES,
     MAX_PARTS,
@@ -22,7 +23,6 @@ from agent.host.tree_facts import (
     Kind,
     entries_of,
     facts_of,
-    read_all,
     refuse_irregular,
 )
 

@@ -29,6 +29,7 @@ from agent.errors import Denied, Gone, InterdictError, NotRegular, TooBig
 from agent.host.foreign import foreign_mounts
 from agent.host.held_folder import HeldFolder
 from agent.host.oserrors import printable, translated
+from agent.host.own_files import read_all
 from agent.host.tree_facts import (
     MAX_ENTRIES,
     MAX_PARTS,
@@ -37,7 +38,6 @@ from agent.host.tree_facts import (
     Kind,
     entries_of,
     facts_of,
-    read_all,
     refuse_irregular,
 )
 

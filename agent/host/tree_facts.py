@@ -12,7 +12,6 @@ from agent.host.oserrors import printable
 
 MAX_ENTRIES = 150_000
 MAX_PARTS = 256
-_CHUNK = 1 << 20
 
 
 class Kind(StrEnum):
@@ -95,18 +94,6 @@ def refuse_irregular(path: str, status: os.stat_result) -> None:
     """Raises NotRegular for everything but a regular file."""
     if not stat.S_ISREG(status.st_mode):
         raise NotRegular(f"{printable(path)}: not a regular file")
-
-
-def read_all(fd: int, path: str, limit: int) -> bytes:
-    """Everything from a descriptor, at most `limit` bytes. Raises TooBig if there is more."""
-    chunks: list[bytes] = []
-    left = limit + 1
-    while left > 0 and (chunk := os.read(fd, min(left, _CHUNK))):
-        chunks.append(chunk)
-        left -= len(chunk)
-    if left <= 0:
-        raise TooBig(f"{printable(path)}: larger than {limit} bytes")
-    return b"".join(chunks)
 
 
 def _entry_kind(entry: os.DirEntry[str]) -> Kind:

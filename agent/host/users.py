@@ -15,6 +15,7 @@ from typing import NamedTuple
 from agent.errors import Gone, InterdictError
 from agent.host.files import Facts, Kind, Tree
 from agent.host.oserrors import reason_of
+from agent.host.own_files import own_uid as own_uid
 from policy_schema.rules.observation import Unknown
 
 FIRST_UID = 500 if sys.platform == "darwin" else 1000
@@ -247,10 +248,3 @@ def _subordinate(mark: int) -> tuple[tuple[int, int, int], ...]:
             continue
         found.append((int(first), int(count), owner))
     return tuple(found)
-
-
-def own_uid() -> int:
-    """The user that we run as; 0 on systems without numbers, where the agent is the system's own."""
-    if sys.platform == "win32":
-        return 0
-    return os.geteuid()

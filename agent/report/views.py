@@ -13,8 +13,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from agent.errors import Denied, Gone, NotRegular, StateBroken, TooBig
-from agent.host.files import read_bounded, write_atomically
-from agent.host.users import own_uid
+from agent.host.own_files import own_uid, read_bounded, write_atomically
 
 FOLDER = "views"
 _MOST = 32 * 1024 * 1024
