@@ -93,6 +93,8 @@ class Case(NamedTuple):
     """Its manager could not uninstall it: it is quarantined."""
     brought_by: str = ""
     """What likely brings it back, as a sentence for the person at the machine; it stays there."""
+    wished: bool = False
+    """Its owner asked to have it removed now."""
 
 
 class Wish(NamedTuple):
@@ -161,10 +163,11 @@ def step(case: Case, decision: Decision, person: Person, at: Conditions) -> Step
     if decision.state is State.EXCEPTED and decision.exception_until is not None:
         wishes += _warnings(case, person, decision.exception_until, at.now)
         wake = soonest(wake, next_warning(decision.exception_until, at.now))
-    if action.rung >= Action.BLOCK.rung:
-        if person.enforcing_since is None:
-            person = person._replace(enforcing_since=at.now)
-        case, acts, later = _act(case, decision, person, action, at)
+    if action.rung >= Action.BLOCK.rung and person.enforcing_since is None:
+        person = person._replace(enforcing_since=at.now)
+    asked = _asked(case, action, at)
+    if asked.rung >= Action.BLOCK.rung:
+        case, acts, later = _act(case, decision, person, asked, at)
         wishes += acts
         wake = soonest(wake, later)
     if any(wish.kind is Kind.NOTIFY for wish in wishes):
@@ -181,7 +184,9 @@ def concluded(case: Case, outcome: str, now: Instant, worked: bool) -> Case:
 
 def came_back(case: Case, now: Instant) -> Case:
     """What had been removed was seen again."""
-    return case._replace(came_back=case.came_back + 1, gone_at=None, first_seen=now, outcome="", tries=0)
+    return case._replace(
+        came_back=case.came_back + 1, gone_at=None, first_seen=now, outcome="", tries=0, wished=False
+    )
 
 
 def held(case: Case, until: Instant) -> Case:
@@ -218,6 +223,12 @@ def _capped(case: Case, decision: Decision, at: Conditions) -> tuple[Action, tup
 def _left_alone(case: Case) -> str:
     said = f"It came back {case.came_back} times, so it is no longer removed."
     return f"{said} {case.brought_by}" if case.brought_by else said
+
+
+def _asked(case: Case, action: Action, at: Conditions) -> Action:
+    """What is done: what the policy asks for now, or at once what the owner has wished for."""
+    wished = case.wished and case.subject.pid is None and not (at.observe or at.hold or at.restored)
+    return Action.REMOVE if wished else action
 
 
 def _fair(

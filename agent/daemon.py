@@ -17,6 +17,7 @@ from agent import inbox as box
 from agent.actors import Actors
 from agent.administrator import Administrator
 from agent.decider import Decider
+from agent.desk import Desk
 from agent.enforce.interface import Detail, Intent, Kind, Outcome, OutcomeCode
 from agent.enforce.ledger import Ledger, Ours
 from agent.enforce.manifest import Record
@@ -32,6 +33,7 @@ from agent.host.clock import Clock
 from agent.host.essentials import find_essentials, own_folders
 from agent.host.service_manager import ServiceManager
 from agent.inbox import Inbox
+from agent.ipc.people import PersonSaid
 from agent.lifting import given_back, version_of
 from agent.looker import Looker
 from agent.memory import Memory
@@ -79,6 +81,7 @@ class Parts(NamedTuple):
     looker: Looker
     examiner: Examiner
     messenger: Messenger
+    desk: Desk
     guardian: Guardian
     supervisor: Supervisor
     service: ServiceManager
@@ -189,6 +192,8 @@ class Daemon:
             case box.GateSaid():
                 self._p.guardian.said(message, self._now())
                 self._dirty = True
+            case PersonSaid():
+                self._dirty |= self._p.desk.said(message, self._now())
             case box.SettingsChanged():
                 self._settings_changed()
                 self._dirty |= self._p.administrator.take()

@@ -173,7 +173,7 @@ class Decider:
         """A person asked for an exception: made in time, it holds everything once for the policy's `pending_hold`."""
         for key, person in list(self._memory.persons.items()):
             if (key[0], key[2]) == (ban, uid):
-                self._memory.keep_person(*key, requested(person, now, self._pending_hold()))
+                self._memory.keep_person(*key, requested(person, now, self.pending_hold()))
 
     def allow(self, ban: str, tool: str, uid: int, version: str) -> None:
         """A ban no longer names a version: whoever was told of it hears so."""
@@ -309,10 +309,11 @@ class Decider:
             running=running,
             hold=self.guarded.get(subject.ban) or self._held(subject, now.instant),
             restored=any(_inside(subject.path, place) for place in self.restored),
-            pending_hold=self._pending_hold(),
+            pending_hold=self.pending_hold(),
         )
 
-    def _pending_hold(self) -> int:
+    def pending_hold(self) -> int:
+        """For how long, in seconds, a request or an objection holds what it is about, once."""
         exceptions = self.rules.book.data.get("exceptions") if self.rules else None
         hold = exceptions.get("pending_hold") if isinstance(exceptions, Mapping) else 0
         return hold if isinstance(hold, int) else 0

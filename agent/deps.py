@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import threading
 import time
 from collections import Counter
@@ -19,6 +20,7 @@ from agent.console_link import ConsoleLink
 from agent.daemon import FLOOR, Daemon, Parts
 from agent.decider import Decider
 from agent.deps_looking import examiner, homes, owners
+from agent.desk import Desk
 from agent.device_key import DeviceKey, ensure_key
 from agent.enforce.interface import Actor, Intent
 from agent.enforce.ledger import Ledger
@@ -32,6 +34,8 @@ from agent.host import processes
 from agent.host.child import weaknesses
 from agent.host.clock import BUILD_TIME, Clock, SystemClock, wall
 from agent.host.files import file_mark, read_bounded, take_lock
+from agent.host.person_socket import NAME as SOCKET
+from agent.host.person_socket import PersonListener
 from agent.host.service_manager import ServiceManager
 from agent.host.sessions import write_terminal_of
 from agent.host.state_folder import make_state_folder
@@ -42,6 +46,7 @@ from agent.inventory.interface import Look
 from agent.inventory.machine import open_machine
 from agent.inventory.runner import look
 from agent.ipc.gate_start import Gate, open_gate
+from agent.ipc.people import PeopleDoor
 from agent.looker import Looker, Order
 from agent.memory import Memory
 from agent.messenger import Messenger, PolicyDoor
@@ -56,6 +61,7 @@ from agent.report.views import Views
 from agent.reporter import Reporter, Sources
 from agent.settings import Settings, load_settings
 from agent.supervise import Part, Supervisor
+from agent.version import VERSION
 from agent.watch.choose import choose_watcher
 from agent.watch.files import FilesWatcher
 from agent.watch.interface import ProcessWatcher
@@ -109,8 +115,9 @@ def build_daemon(settings: Settings) -> Daemon:
     decider, outbox = _deciding(base)
     messenger = _messenger(base)
     supervisor = Supervisor(base.log)
+    people = _people(base)
     actors = Actors(
-        make=_actors(base, watching.sight),
+        make=_actors(base, watching.sight, people),
         inbox=base.inbox,
         log=base.log,
         now=base.now,
@@ -136,6 +143,7 @@ def build_daemon(settings: Settings) -> Daemon:
         looker=watching.looker,
         examiner=watching.examiner,
         messenger=messenger,
+        desk=Desk(decider=decider, memory=base.memory, journal=base.journal, log=base.log, clock=base.clock.monotonic),
         guardian=guardian,
         supervisor=supervisor,
         service=ServiceManager(),
@@ -145,7 +153,7 @@ def build_daemon(settings: Settings) -> Daemon:
         recover=functools.partial(_recover, base),
         settings_mark=lambda: file_mark(settings.file),
         reload=lambda: load_settings(settings.file),
-        threads=(*_threads(settings, watching, messenger, actors), *guardian.parts(gate.run)),
+        threads=(*_threads(settings, watching, messenger, actors), *_listening(people), *guardian.parts(gate.run)),
         unlock=base.unlock,
     )
     return Daemon(parts)
@@ -260,6 +268,15 @@ def _sources(
         guardian=guardian,
         homes=functools.partial(owners, settings),
     )
+
+
+def _people(base: _Base) -> PeopleDoor:
+    path = os.path.join(base.settings.state_dir, SOCKET)
+    return PeopleDoor(listen=lambda: PersonListener(path), say=base.inbox.put, version=VERSION)
+
+
+def _listening(people: PeopleDoor) -> tuple[Part, ...]:
+    return () if sys.platform == "win32" else (Part("people", people.run),)
 
 
 def _guardian(base: _Base, watching: _Watching, decider: Decider, actors: Actors, gate: Gate) -> Guardian:
@@ -380,12 +397,13 @@ def _of_person(seen: Observation) -> Observation:
     return seen if person == seen.uid else seen._replace(uid=person)
 
 
-def _actors(base: _Base, sight: Sight) -> Mapping[Kind, Callable[[], Actor]]:
+def _actors(base: _Base, sight: Sight, people: PeopleDoor) -> Mapping[Kind, Callable[[], Actor]]:
     return actor_makers(
         base.settings,
         base.now,
         functools.partial(homes, base.settings),
         functools.partial(_still_runs, sight),
+        people,
     )
 
 

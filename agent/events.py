@@ -32,6 +32,7 @@ class Event(StrEnum):
     MOVED = "moved"
     OUTCOME = "outcome"
     RECOVERED = "recovered"
+    ASKED = "asked"
     BRAKE = "brake"
     GUARD = "guard"
     PAUSE = "pause"

@@ -103,6 +103,7 @@ def intent_of(wish: Wish, words: Words, path: str, inode: tuple[int, int] | None
         signpost=words.signpost,
         came_back=wish.came_back,
         about=wish.about,
+        buttons=words.buttons,
     )
 
 

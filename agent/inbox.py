@@ -9,6 +9,7 @@ from typing import NamedTuple
 from agent.decider import Process, ProcessKey
 from agent.enforce.interface import Outcome
 from agent.ipc.gate_events import GateEvent
+from agent.ipc.people import PersonSaid
 from agent.policy.refresh import Refresh
 from policy_schema.rules.observation import Coverage, Observation, Unknown
 
@@ -95,6 +96,7 @@ Message = (
     | Answered
     | Enrolled
     | GateSaid
+    | PersonSaid
     | SettingsChanged
     | PolicyWanted
     | Stop

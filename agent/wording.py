@@ -62,7 +62,8 @@ class Wording:
         brief = terminal_text(book.organisation, ban, entry, situation)
         takes = wish.kind in (Kind.QUARANTINE, Kind.UNINSTALL) and not subject.project
         stub = signpost(book.organisation, ban, entry, now) if takes else ""
-        return Words(notice.title, notice.body, brief, stub)
+        buttons = tuple((button.key, button.label, button.url) for button in notice.buttons)
+        return Words(notice.title, notice.body, brief, stub, buttons)
 
     def refused(self, ban_id: str, tool_id: str, now: Instant) -> Words:
         """What is said about a start that was refused."""

@@ -140,6 +140,8 @@ class Intent(NamedTuple):
     """How often it was removed and came back."""
     about: About = About.STAGE
     """For `notify`: what it is about, if it is no stage's own."""
+    buttons: tuple[tuple[str, str, str], ...] = ()
+    """For `notify`: what can be pressed, as in `Words`."""
 
 
 class Words(NamedTuple):
@@ -150,6 +152,8 @@ class Words(NamedTuple):
     brief: str = ""
     signpost: str = ""
     """What stands in the place of its commands when it is gone."""
+    buttons: tuple[tuple[str, str, str], ...] = ()
+    """For desktops that show them: key (`policy_schema.messages.local.KEYS`), label, and what it opens or nothing."""
 
 
 class Outcome(NamedTuple):

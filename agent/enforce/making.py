@@ -12,6 +12,7 @@ from agent.version import VERSION
 from policy_schema.rules.instant import Instant
 
 if TYPE_CHECKING:
+    from agent.enforce.notify import Notifiers
     from agent.enforce.quarantine import Quarantiner
 
 
@@ -20,13 +21,14 @@ def actor_makers(
     now: Callable[[], Instant],
     homes: Callable[[], Iterable[str]],
     still_runs: Callable[[Intent], bool],
+    notifiers: Notifiers,
 ) -> Mapping[Kind, Callable[[], Actor]]:
     """By kind, what makes its actor. `still_runs`: whether a process still runs what was found."""
 
     def notify() -> Actor:
         from agent.enforce.notify import NotifyActor
 
-        return NotifyActor(channel=settings.notices, now=now)
+        return NotifyActor(channel=settings.notices, now=now, notifiers=notifiers)
 
     def quarantine() -> Quarantiner:
         from agent.enforce.quarantine import Quarantiner

@@ -1,4 +1,4 @@
-"""Tells a person: in their desktop session, else on the terminals they are logged in on.
+"""Tells a person: by their own notifier, else in their desktop session, else on the terminals they are logged in on.
 
 What belongs to nobody in particular (an installation of root's) is told to everybody who is here. Shown means that a
 notification service took it or that a terminal of theirs did; anything else is `not-shown`, and is tried again. That a
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from agent.cases import Kind
 from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode
@@ -16,6 +17,7 @@ from agent.errors import InterdictError
 from agent.host.command import NOTIFY_SEND, PLAIN_ENVIRONMENT, Account, run_tool
 from agent.host.sessions import Session, plain, sessions, write_terminal
 from agent.host.users import own_uid
+from policy_schema.messages import local
 from policy_schema.rules.instant import Instant
 
 KIND = Kind.NOTIFY
@@ -23,12 +25,30 @@ _PERSONS_FROM = 1000
 """User ids below this belong to the system: what they own concerns everybody."""
 
 
+class Notifiers(Protocol):
+    """People's own notifiers (`agent.ipc.people`)."""
+
+    def present(self) -> frozenset[int]:
+        """Whose are there."""
+        ...
+
+    def show(self, uid: int, notice: local.Notice) -> bool:
+        """True once one of a person's notifiers has shown it."""
+        ...
+
+
 class NotifyActor:
     """Shows notices. `channel` is `desktop` or `stdout` (a trial in the foreground)."""
 
     def __init__(
-        self, *, channel: str, now: Callable[[], Instant], here: Callable[[], Iterable[Session]] = sessions
+        self,
+        *,
+        channel: str,
+        now: Callable[[], Instant],
+        here: Callable[[], Iterable[Session]] = sessions,
+        notifiers: Notifiers | None = None,
     ) -> None:
+        self._notifiers = notifiers
         self._channel = channel
         self._now = now
         self._here = here
@@ -39,8 +59,27 @@ class NotifyActor:
             sys.stdout.write(f"{plain(intent.title)}\n{plain(intent.body)}\n\n")
             sys.stdout.flush()
             return self._outcome(intent, shown=True)
-        shown = [self._show(session, intent) for session in self._audience(intent.uid)]
-        return self._outcome(intent, any(shown))
+        told = {uid for uid in self._with_notifier(intent.uid) if self._by_notifier(uid, intent)}
+        shown = [self._show(session, intent) for session in self._audience(intent.uid) if session.uid not in told]
+        return self._outcome(intent, bool(told) or any(shown))
+
+    def _with_notifier(self, uid: int) -> list[int]:
+        there = self._notifiers.present() if self._notifiers else frozenset()
+        return [one for one in sorted(there) if one == uid or (uid < _PERSONS_FROM and uid not in there)]
+
+    def _by_notifier(self, uid: int, intent: Intent) -> bool:
+        """Hands it to the person's own notifier, which can show buttons."""
+        assert self._notifiers is not None
+        return self._notifiers.show(
+            uid,
+            local.Notice(
+                id=local.notice_id(uid, intent.ban, intent.tool),
+                title=plain(intent.title)[:200],
+                body=plain(intent.body)[:4000],
+                buttons=tuple(local.Button(key=key, label=label[:200], url=url) for key, label, url in intent.buttons),
+                stays=intent.countdown > 0,
+            ),
+        )
 
     def _audience(self, uid: int) -> list[Session]:
         present = list(self._here())

@@ -13,7 +13,7 @@ import socket
 import stat
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from agent.errors import Denied, Gone, StateBroken
 from agent.host.users import own_uid
@@ -73,6 +73,10 @@ class PersonConnection:
         except OSError as error:
             raise EOFError(str(error)) from error
 
+    def detach(self) -> socket.socket:
+        """The socket itself, for an event loop; this object is done with it."""
+        return self._end
+
     def close(self) -> None:
         """Ends the connection."""
         self._end.close()
@@ -87,14 +91,13 @@ class PersonListener:
         Raises:
             StateBroken: it cannot be made there.
         """
-        if len(os.fsencode(path)) > _LONGEST_PATH:
-            raise StateBroken(f"{path}: too long for a socket", "Set state_dir to a shorter path.")
         self._path = path
         self._socket = _new()
         try:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
-            self._socket.bind(path)
+            with _address(path) as address:
+                self._socket.bind(address)
             # Whoever connects is known by the kernel's word, and asks for their own.
             os.chmod(path, 0o666)
             self._socket.listen(_BACKLOG)
@@ -148,7 +151,8 @@ def connect(path: str, *, believe: Callable[[int], bool] = lambda uid: uid in (0
             raise Denied(f"{folder}: others may write there", "Its owner must be root, and nobody else may write it.")
         # With a timeout of Python's, a crowd at the door would be an error at once instead of a short wait.
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEVAL.pack(_CONNECT_WITHIN, 0))
-        end.connect(path)
+        with _address(path) as address:
+            end.connect(address)
         who = _peer(end)
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
         end.close()
@@ -163,6 +167,25 @@ def connect(path: str, *, believe: Callable[[int], bool] = lambda uid: uid in (0
         end.close()
         raise Denied(f"{path}: account {who} listens there, not the agent's", "Tell your administrator.")
     return PersonConnection(end, who)
+
+
+@contextlib.contextmanager
+def _address(path: str) -> Iterator[str]:
+    """The path as a socket's address; one that is too long for that by way of its folder, where the system can.
+
+    Raises:
+        StateBroken: it is too long, and the system has no other way.
+    """
+    if len(os.fsencode(path)) <= _LONGEST_PATH:
+        yield path
+        return
+    if sys.platform != "linux":
+        raise StateBroken(f"{path}: too long for a socket", "Set state_dir to a shorter path.")
+    folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{os.path.basename(path)}"
+    finally:
+        os.close(folder)
 
 
 def _new() -> socket.socket:

@@ -8,6 +8,7 @@ wish for that person's own things, or a hint.
 from __future__ import annotations
 
 import struct
+from hashlib import blake2b
 from typing import Annotated
 
 import msgspec
@@ -75,6 +76,12 @@ class Later(Struct, frozen=True, kw_only=True, tag="later"):
 
     ban: Id
     undo: bool = False
+
+
+def notice_id(uid: int, ban: str, tool: str) -> str:
+    """The id of a person's notice about one ban of one tool: a later one takes the place of the one before."""
+    what = blake2b("\0".join((ban, tool)).encode(), digest_size=10).hexdigest()
+    return f"{uid}-{what}"
 
 
 # From the daemon

@@ -32,10 +32,13 @@ _NEWER = re.compile(r"(?:>=?\s*[^\s|,]+[\s,]*)?<\s*([^\s|,=]+)")
 
 
 class Button(NamedTuple):
-    """For desktops that show buttons: what it says and what it opens."""
+    """For desktops that show buttons."""
 
+    key: str
+    """`get`, `details`, `ask`, `remove` or `later`, as between daemon and notifier."""
     label: str
-    url: str
+    url: str = ""
+    """What it opens; empty where the agent does something."""
 
 
 class Notice(NamedTuple):
@@ -254,10 +257,17 @@ def _instead(made: Telling) -> Iterator[str]:
 
 
 def _buttons(made: Telling) -> tuple[Button, ...]:
-    found = [Button(made.words("Open {name}", name=a.title), a.url) for a in made.ban.alternatives[:1]]
-    if made.ban.help:
-        found.append(Button(made.words("Ask"), made.ban.help))
-    return tuple(Button(_shown(button.label, made), button.url) for button in found)
+    return tuple(button._replace(label=_shown(button.label, made)) for button in _wanted(made))
+
+
+def _wanted(made: Telling) -> Iterator[Button]:
+    """In the order of their use: desktops that show three of them show the first three."""
+    words, occasion = made.words, made.occasion
+    yield from (Button("get", words("Get {name}", name=a.title), a.url) for a in made.ban.alternatives[:1])
+    yield Button("details", words("Details"))
+    if occasion in (Occasion.ANNOUNCED, Occasion.BLOCKED, Occasion.FINISHING):
+        yield Button("ask", words("Ask for an exception"))
+        yield Button("remove", words("Remove it for me"))
 
 
 def _date(instant: int | None, made: Telling) -> str:

@@ -58,7 +58,12 @@ def test_an_announcement_says_it_all() -> None:
         "Moving your work and questions about paid subscriptions: https://help.example.com/ai-tools/moving",
         "Questions, or a reason to keep it: https://help.example.com/ai-tools",
     ]
-    assert [button.url for button in made.buttons] == ["https://qoder.com", "https://help.example.com/ai-tools"]
+    assert [(button.key, button.url) for button in made.buttons] == [
+        ("get", "https://qoder.com"),
+        ("details", ""),
+        ("ask", ""),
+        ("remove", ""),
+    ]
 
 
 TITLES = {

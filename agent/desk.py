@@ -1,0 +1,125 @@
+"""What people at the machine ask for, by a button or a command: taken, refused, and answered in a sentence.
+
+Whoever asks is known by the kernel's word (`agent.ipc.people`). They may ask for what is theirs: that it is removed
+now, that it is held while somebody decides on an exception, that a finding is looked at again. Things of the system
+concern everybody, so one person's wish is written down, and holds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.cases import held
+from agent.decider import Current, Decider
+from agent.events import Event, EventLog
+from agent.ipc.people import PersonSaid
+from agent.memory import Memory
+from agent.report.journal import Journal
+from policy_schema.messages import local
+from policy_schema.rules.decision import Action
+from policy_schema.rules.instant import Instant, format_instant
+
+_SYSTEM_UIDS = 1000
+_GREETED_EVERY = 60.0
+"""Seconds: a notifier that comes and goes does not have notices tried again each time."""
+_MOST_REASON = 1000
+
+
+class Desk:
+    """Owned by the deciding thread."""
+
+    def __init__(
+        self, *, decider: Decider, memory: Memory, journal: Journal, log: EventLog, clock: Callable[[], float]
+    ) -> None:
+        """`clock` in monotonic seconds."""
+        self._decider, self._memory, self._journal, self._log, self._clock = decider, memory, journal, log, clock
+        self._greeted: dict[int, float] = {}
+
+    def said(self, said: PersonSaid, now: Instant) -> bool:
+        """Takes what a person's program said; whether everything is to be judged anew."""
+        match said.message:
+            case local.Hello(what="notifier"):
+                return self._came(said.uid)
+            case local.Pressed(notice=notice, key=local.REMOVE):
+                return self._remove(said.uid, notice, now)
+            case local.Pressed(notice=notice, key=local.ASK):
+                rows = self._of_notice(said.uid, notice)
+                return bool(rows) and self._ask(said.uid, rows[0].subject.ban, "", now)[0]
+            case local.AskException(ban=ban, reason=reason):
+                changed, text = self._ask(said.uid, ban, reason[:_MOST_REASON], now)
+                said.reply(local.Answer(ok=bool(text), text=text or f"No ban {ban!r} concerns you on this machine."))
+                return changed
+            case local.ReportWrong(finding=finding, reason=reason):
+                changed, text = self._wrong(said.uid, finding, reason[:_MOST_REASON], now)
+                said.reply(local.Answer(ok=bool(text), text=text or f"You have no finding {finding!r}."))
+                return changed
+            case _:
+                return False
+
+    def _came(self, uid: int) -> bool:
+        """Somebody can be told now who could not be before."""
+        at = self._clock()
+        if at - self._greeted.get(uid, -_GREETED_EVERY) < _GREETED_EVERY:
+            return False
+        self._greeted[uid] = at
+        waiting = [
+            (key, person)
+            for key, person in self._memory.persons.items()
+            if person.tried and (key[2] == uid or key[2] < _SYSTEM_UIDS)
+        ]
+        for key, person in waiting:
+            self._memory.keep_person(*key, person._replace(tried=Instant(0)))
+        return bool(waiting)
+
+    def _remove(self, uid: int, notice: str, now: Instant) -> bool:
+        """What is theirs and can be removed is removed at the next step, whatever the stage."""
+        rows = [row for row in self._of_notice(uid, notice) if row.subject.uid == uid and row.subject.pid is None]
+        for row in rows:
+            self._memory.keep_case(row.case._replace(wished=True))
+            self._note(now, uid, "remove-wished", row.subject.ban, row.subject.finding, "")
+        return bool(rows)
+
+    def _ask(self, uid: int, ban: str, reason: str, now: Instant) -> tuple[bool, str]:
+        rows = [row for row in self._decider.current.values() if row.subject.ban == ban and _concerns(row, uid)]
+        if not rows:
+            return False, ""
+        self._note(now, uid, "exception-asked", ban, "", reason)
+        own = [row for row in rows if row.subject.uid == uid]
+        before = {row.subject.tool: self._memory.person(ban, row.subject.tool, uid).held_until for row in own}
+        self._decider.requested(ban, uid, now)
+        until = max((self._memory.person(ban, tool, uid).held_until for tool in before), default=Instant(0))
+        if until > now and until > max(before.values()):
+            return True, f"Your request is written down. Until {format_instant(until)} nothing of yours is blocked."
+        if until > now:
+            return False, f"You have asked before: nothing of yours is blocked until {format_instant(until)}."
+        return False, "Your request is written down. It came too late, or is too general, to hold anything meanwhile."
+
+    def _wrong(self, uid: int, finding: str, reason: str, now: Instant) -> tuple[bool, str]:
+        row = self._decider.current.get(finding)
+        if row is None or not _concerns(row, uid):
+            return False, ""
+        self._note(now, uid, "reported-wrong", row.subject.ban, finding, reason)
+        hold = self._decider.pending_hold()
+        if row.subject.uid != uid or row.case.held_until or hold <= 0 or row.standing.action.rung < Action.NOTIFY.rung:
+            return False, "Thank you: it is written down for your administrators. Nothing is held for it."
+        until = Instant(now + hold)
+        self._memory.keep_case(held(row.case, until))
+        return True, f"Thank you: it is written down. Until {format_instant(until)} this one is left alone."
+
+    def _of_notice(self, uid: int, notice: str) -> list[Current]:
+        rows = self._decider.current.values()
+        return [
+            row
+            for row in rows
+            if _concerns(row, uid) and local.notice_id(uid, row.subject.ban, row.subject.tool) == notice
+        ]
+
+    def _note(self, now: Instant, uid: int, event: str, ban: str, finding: str, reason: str) -> None:
+        body = {"event": event, "ban": ban, "finding": finding, "reason": reason}
+        self._journal.add_event(now, uid, body)
+        self._log.write(Event.ASKED, what=event, uid=uid, ban=ban, finding=finding or None)
+
+
+def _concerns(row: Current, uid: int) -> bool:
+    """Whether it is this person's, or the system's."""
+    return row.subject.uid == uid or row.subject.uid < _SYSTEM_UIDS
