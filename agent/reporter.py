@@ -41,6 +41,8 @@ _PERMANENT = frozenset({400, 413, 415})
 _ANYBODY = -2
 """Nobody's user id."""
 _UNKNOWN_KEY = "signature-unknown-key"
+_WHY = ("reason", "claims", "decision")
+_ORGANISATION = ("name", "default_language", "contacts")
 
 
 class Health(NamedTuple):
@@ -249,14 +251,24 @@ class Reporter:
         views: dict[int, Mapping[str, object]] = {}
         for uid in persons:
             keep = uid == everyone
-            views[uid] = person_view(
+            theirs = [row for owner, row in rows if keep or owner == uid]
+            views[uid] = self._reasons(theirs) | person_view(
                 uid,
-                [row for owner, row in rows if keep or owner == uid],
+                theirs,
                 [row for owner, row in history if keep or owner == uid],
                 [{"sent_at": at, "report": body if keep else _only(body, uid, mine)} for at, body in reports],
                 self._coverage_for(None if keep else uid),
             )
         s.views.persons(views)
+
+    def _reasons(self, findings: Iterable[Mapping[str, object]]) -> dict[str, object]:
+        """Why what was found is banned, in the signed policy's own words: reason, claims, who decided."""
+        rules = self._s.policy.rules
+        bans = sorted({str(row["ban"]) for row in findings})
+        texts = [(ban, self._s.decider.ban_text(ban)) for ban in bans]
+        rows = [{"id": ban, **{key: text[key] for key in _WHY if key in text}} for ban, text in texts]
+        organisation = rules.book.organisation if rules else {}
+        return {"bans": rows, "organisation": {key: organisation.get(key) for key in _ORGANISATION}}
 
     def _machine_view(self, now: Instant) -> dict[str, object]:
         s = self._s

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -40,6 +39,12 @@ def _removed(workstation: Workstation) -> tuple[Path, str, int]:
     return installed, str(taken["quarantine"]), workstation.mark()
 
 
+def _looked_under_the_new_policy(workstation: Workstation, mark: int) -> None:
+    """Waits until what lies there, and the vaults, have been looked at with the policy that came after this mark."""
+    adopted = workstation.wait_for(mark, event="policy-adopted")
+    workstation.wait_for(workstation.place_of(adopted), event="look")
+
+
 def _command(workstation: Workstation) -> int | None:
     """What the person's command answers; None when there is none."""
     command = workstation.prefix / "bin" / "claude"
@@ -55,10 +60,10 @@ def _command(workstation: Workstation) -> int | None:
 
 
 def _notice(workstation: Workstation, title: str) -> str:
-    """Waits for a notice on the agent's standard output; answers with its text."""
+    """Waits for a notice whose title begins so on the agent's standard output; answers with its text."""
     while True:
         line = workstation.notices.get(timeout=20)
-        if line == title:
+        if line.startswith(title):
             body = [workstation.notices.get(timeout=20)]
             while body[-1]:
                 body.append(workstation.notices.get(timeout=20))
@@ -80,8 +85,7 @@ def test_what_a_narrowed_ban_no_longer_names_is_back_and_said(workstation: Works
 def test_what_a_narrowed_ban_still_names_stays_where_it_is(workstation: Workstation) -> None:
     installed, _, mark = _removed(workstation)
     workstation.publish("notify", "block", "remove", targets=[{"tool": "claude-code", "versions": "<2.1.199"}])
-    workstation.wait_for(mark, event="policy-adopted", version=2)
-    workstation.wait_for(workstation.mark(), event="look")
+    _looked_under_the_new_policy(workstation, mark)
     assert workstation.events(event="outcome", kind="restore") == []
     assert (installed.exists(), _command(workstation)) == (False, 126)
 
@@ -103,8 +107,7 @@ def test_a_lifted_ban_releases_as_it_says(workstation: Workstation, quarantine: 
     assert sentence in said
     if quarantine == "restore":
         workstation.wait_for(mark, event="outcome", kind="restore", result="restored")
-    workstation.wait_for(mark, event="look")
-    workstation.wait_for(mark, event="outcome", kind="notify", result="told")
+    _looked_under_the_new_policy(workstation, mark)
     assert installed.exists() is (quarantine == "restore")
     assert len(workstation.events(event="outcome", kind="restore")) == (1 if quarantine == "restore" else 0)
     if quarantine != "restore":
@@ -121,6 +124,7 @@ def test_a_ban_that_merely_vanished_stays_in_force_and_is_reported(workstation: 
     adopted = workstation.wait_for(mark, event="policy-adopted")
     assert adopted["kept"] == ["claude-code"]
     mark = workstation.mark()
+    (workstation.prefix / "bin" / "claude").unlink()
     synthetic_npm_install(workstation.prefix, NAME, VERSION, "native")
     workstation.wait_for(mark, event="outcome", result=TAKEN)
     workstation.stop()
@@ -142,15 +146,26 @@ class _Published:
         return {path.relative_to(base).as_posix(): path.read_bytes() for path in base.rglob("*.json")}
 
 
+STAGES = """\
+    claims: [{{claim: "It marks prompts", standing: "alleged", disputed_by: {{who: "the vendor", says: "it does not"}}}}]
+    stages:
+      - {{from: "{told:%Y-%m-%d %H:%M}", action: "notify"}}
+      - {{from: "{began:%Y-%m-%d %H:%M}", action: "block", let_finish: "0s", kill_after: "1s"}}
+    min_notice: "0s"
+exceptions: {{max_days: 90, pending_hold: "24h"}}
+pause: {{max: "72h"}}
+"""
+
+
 @pytest.fixture
 def author(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Author:
     """Somebody whose policy blocks since an hour, and whose console may sign exceptions."""
     one = Author(tmp_path / "author", capsys)
     assert one.init("--solo", "--signer=Li Wei").code == 0
     began = datetime.now(ZoneInfo("Asia/Shanghai")) - timedelta(hours=1)
-    stage = f'{{from: "{began:%Y-%m-%d %H:%M}", action: "block", let_finish: "4h"}}'
+    told = began - timedelta(days=7)
     text = one.policy.read_text()
-    text = text[: text.index("    stages:")] + f"    stages:\n      - {stage}\n"
+    text = text[: text.index("    stages:")] + STAGES.format(told=told, began=began)
     one.policy.write_text(text)
     assert one.do("keys", "delegate", "console").code == 0
     ran = one.sign(str(one.policy))
@@ -176,32 +191,55 @@ def _device(workstation: Workstation) -> str:
     return str(device["id"])
 
 
-def test_an_exception_is_granted_reaches_the_device_and_is_revoked(blocked: Workstation, author: Author) -> None:
-    mark = blocked.mark()
-    who = ("--reason", "a contract", "--asked-by", "Chen Jie", "--approved-by", "Wu Min")
-    until = format_instant(Instant(int(time.time()) + 30 * 86_400))[:10]
-    granted = author.do("exceptions", "grant", "claude-code", "--until", until, "--device", _device(blocked), *who)
-    assert granted.code == 0, granted.err
-    blocked.poll()
-    blocked.wait_for(mark, event="finding-changed", face="package", state="excepted", action="report")
-    assert f"{until}T23:59:59Z" in blocked.command("status").stdout
-    mark = blocked.mark()
-    name = granted.out.split()[1].rstrip(":")
+GRANTED = ("--reason", "a contract", "--asked-by", "Chen Jie", "--approved-by", "Wu Min")
+WEEK = 7 * 86_400
+
+
+def _grant(author: Author, workstation: Workstation, until: int) -> str:
+    """Grants this workstation an exception; answers with its id."""
+    end = format_instant(Instant(until))
+    ran = author.do("exceptions", "grant", "claude-code", "--until", end, "--device", _device(workstation), *GRANTED)
+    assert ran.code == 0, ran.err
+    return ran.out.split()[1].rstrip(":")
+
+
+def _poll_until(workstation: Workstation, state: str) -> int:
+    """Makes the agent ask for news, and waits until the package stands so: a place in the log just behind that."""
+    mark = workstation.mark()
+    workstation.poll()
+    row = workstation.wait_for(mark, event="finding-changed", face="package", state=state)
+    return workstation.place_of(row)
+
+
+def test_an_exception_is_granted_warned_of_and_lapses(blocked: Workstation, author: Author) -> None:
+    """The first one ends in a week and a few seconds, the second one in a few seconds. Every step is told in words."""
+    _notice(blocked, "Claude Code may not be started any more")
+    name = _grant(author, blocked, int(time.time()) + WEEK + 6)
+    mark = _poll_until(blocked, "excepted")
+    assert "An exception was granted for this machine." in _notice(blocked, "Claude Code: you have an exception until")
+    assert _command(blocked) == 0, "it runs until the test ends it"
+    assert "Information Security" not in _notice(blocked, "Claude Code: your exception ends on")
+    blocked.wait_for_view(lambda rows: [row["exception"] for row in rows] == [name])
+    said = blocked.command("status").stdout
+    assert f"(exception {name})" in said
+    assert '- It marks prompts (alleged; disputed by the vendor: "it does not")' in said
+    assert blocked.events(event="outcome", kind="stop") == []
     assert author.do("exceptions", "revoke", name).code == 0
+    _grant(author, blocked, int(time.time()) + 5)
     blocked.poll()
     blocked.wait_for(mark, event="finding-changed", face="package", state="active", action="block")
+    assert "Your exception is over." in _notice(blocked, "Claude Code may not be started any more")
+    assert _command(blocked) not in (0, None), "what starts now is ended"
+    blocked.wait_for(mark, event="outcome", kind="stop")
 
 
-def test_a_pause_rests_the_ban_until_it_is_ended(blocked: Workstation, author: Author) -> None:
-    mark = blocked.mark()
-    paused = author.do("pause", "claude-code", "--for", "24h", "--reason", "an incident", "--approved-by", "Wu Min")
+def test_a_pause_rests_the_ban_and_ends_by_itself(blocked: Workstation, author: Author) -> None:
+    _notice(blocked, "Claude Code may not be started any more")
+    paused = author.do("pause", "claude-code", "--for", "6s", "--reason", "an incident", "--approved-by", "Wu Min")
     assert paused.code == 0, paused.err
-    blocked.poll()
-    blocked.wait_for(mark, event="finding-changed", face="package", state="paused", action="report")
-    blocked.wait_for_view(lambda rows: [row["state"] for row in rows] == ["paused"])
-    document = json.loads(blocked.command("status", "--json").stdout)
-    assert [row["ban"] for row in document["policy"]["pauses"]] == ["claude-code"]
-    mark = blocked.mark()
-    assert author.do("pause", "claude-code", "--end").code == 0
-    blocked.poll()
+    mark = _poll_until(blocked, "paused")
+    assert "Example Group lets this part of its policy rest." in _notice(blocked, "Claude Code may be used until")
+    assert _command(blocked) == 0, "it runs until the test ends it"
     blocked.wait_for(mark, event="finding-changed", face="package", state="active", action="block")
+    assert "The pause is over." in _notice(blocked, "Claude Code may not be started any more")
+    assert blocked.events(event="outcome", kind="stop") == []
