@@ -108,12 +108,11 @@ class Decider:
         """Bans that the guard holds, with the sentence that says why."""
         self.current: dict[str, Current] = {}
         self.wake: Instant | None = None
-        self.waiting = 0
-        """Acts that wait for the next minute, since the brake lets only so many begin in one."""
+        self.waiting = 0  # acts that the brake leaves for the next minute
         self._observations: dict[str, tuple[Observation, ...]] = {}
         self._unknown: dict[str, tuple[Unknown, ...]] = {}
         self._inflight: set[_Key] = set()
-        self._fresh_policy = False
+        self._fresh_policy = self._looked = False
         self._names: dict[str, str] = {}
         """Of every tool that a policy of this run named: one that lifts a ban may know the tool no more."""
         self._moves = Moves(journal=journal, queue=queue, log=log)
@@ -187,6 +186,7 @@ class Decider:
         self.wake = braking.next_change(self._memory.brake, now.instant)
         if self.rules is None:
             return []
+        self._looked |= looked_everywhere
         with self._journal.together():
             candidates = self._candidates(now.instant)
             if self._fresh_policy:
@@ -443,7 +443,7 @@ class Decider:
 
     def _could_not_look(self, path: str) -> bool:
         wheres = (place.where for places in self._unknown.values() for place in places)
-        return any(_inside(path, where) for where in wheres)
+        return not self._looked or any(_inside(path, where) for where in wheres)
 
     def _watch_growth(self, candidates: Sequence[tuple[Subject, Decision]], whole: bool, now: Instant) -> None:
         """From the first moment under a new policy on, and once more when everything was looked at."""

@@ -147,7 +147,7 @@ def _journal(settings: Settings) -> Check:
     why = (read_view(settings.state_dir, "machine.json") or {}).get("journal_set_aside")
     if not why:
         return Check("journal", "ok", "it was always whole")
-    advice = "Another was begun, with what people were told. See whether the disk is sound, then remove journal.db.damaged-*."
+    advice = "Another was begun, with what people were told. If the disk is sound, remove journal.db.damaged-*."
     return Check("journal", "weak", f"one was damaged and set aside: {why}", advice)
 
 

@@ -100,7 +100,7 @@ class StopActor:
         return min([self._monotonic() + EACH, *(pending.kill_at for pending in self._pending.values())])
 
     def let_go(self, policy_version: int) -> tuple[Outcome, ...]:
-        """What was asked to end by another version of the policy is not killed: if that still holds it is asked anew."""
+        """What was asked to end by another version of the policy is not killed; it is asked anew if that holds."""
         stale = {key: one for key, one in self._pending.items() if one.intent.policy_version != policy_version}
         for key, pending in stale.items():
             pending.held.close()

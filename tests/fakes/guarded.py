@@ -53,11 +53,6 @@ class Guarded(Workstation):
             row = self.wait_for(since, event="gate", what="orders-taken")
             since, taken = self.place_of(row) + 1, int(str(row["serial"]))
 
-    def place_of(self, row: dict[str, object]) -> int:
-        """Where an event stands in the log."""
-        with self._new:
-            return next(number for number, one in enumerate(self._events) if one is row)
-
     def gate_pid(self) -> int:
         """The gate's process."""
         return int((self.state / "gate" / "pid").read_text().split()[0])

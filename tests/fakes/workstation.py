@@ -173,6 +173,16 @@ class Workstation:
         with self._new:
             return len(self._events)
 
+    def since(self, mark: int) -> list[dict[str, object]]:
+        """Every event behind a mark."""
+        with self._new:
+            return self._events[mark:]
+
+    def place_of(self, row: dict[str, object]) -> int:
+        """Where an event stands in the log."""
+        with self._new:
+            return next(number for number, one in enumerate(self._events) if one is row)
+
     def wait_for(self, since: int = 0, **wanted: object) -> dict[str, object]:
         """The first event behind a mark that has these values; of a tuple, any of them."""
         deadline = time.monotonic() + PATIENCE
