@@ -9,7 +9,7 @@ import pytest
 from policy_schema.document.catalogue import load_catalogue
 from policy_schema.document.close import close_policy
 from policy_schema.document.compile import compile_policy
-from policy_schema.document.lint import checked_policy, lint_bytes
+from policy_schema.document.lint import checked_policy, lint_bytes, lint_file
 from policy_schema.document.problems import Level
 from policy_schema.errors import BadDocument
 from policy_schema.rules.rulebook import Rulebook
@@ -29,7 +29,7 @@ def marked(text: str) -> list[tuple[int, str]]:
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: f"{path.parent.name} {path.stem} has no error")
 def test_a_good_policy_closes_and_compiles(path: Path) -> None:
-    problems = lint_bytes(path.read_bytes(), path.name, load_catalogue())
+    problems = lint_file(path, load_catalogue())
     assert [problem for problem in problems if problem.level is Level.ERROR] == []
     closed = close_policy(checked_policy(path, load_catalogue()), load_catalogue())
     book = Rulebook(compile_policy(closed.document, 1))
