@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "enroll": "agent.cli.enroll",
     "explain": "agent.cli.explain",
     "inventory": "agent.cli.inventory",
+    "move": "agent.cli.move",
     "pause": "agent.cli.pause",
     "quarantine": "agent.cli.quarantine",
     "release": "agent.cli.release",
