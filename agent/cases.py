@@ -184,9 +184,7 @@ def concluded(case: Case, outcome: str, now: Instant, worked: bool) -> Case:
 
 def came_back(case: Case, now: Instant) -> Case:
     """What had been removed was seen again."""
-    return case._replace(
-        came_back=case.came_back + 1, gone_at=None, first_seen=now, outcome="", tries=0, wished=False
-    )
+    return case._replace(came_back=case.came_back + 1, gone_at=None, first_seen=now, outcome="", tries=0, wished=False)
 
 
 def held(case: Case, until: Instant) -> Case:

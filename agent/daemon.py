@@ -42,6 +42,7 @@ from agent.persons import About
 from agent.policy_in_force import PolicyInForce
 from agent.protected import protected_hits
 from agent.report.journal import Journal
+from agent.report.mending import SecondCopy
 from agent.report.outbox import Outbox
 from agent.reporter import Reporter
 from agent.settings import Settings
@@ -78,6 +79,7 @@ class Parts(NamedTuple):
     reporter: Reporter
     actors: Actors
     administrator: Administrator
+    second_copy: SecondCopy
     looker: Looker
     examiner: Examiner
     messenger: Messenger
@@ -220,6 +222,7 @@ class Daemon:
                 self._not_given_back, self._given_back_under = False, None
             self._p.looker.ask_everything()
             self._p.examiner.sweep()
+        self._p.second_copy.keep(at)
         if at >= self._report_at and self._p.reporter.ready():
             self._report_at = self._p.reporter.send(self._now(), at)
         if self._p.reporter.views_due and at >= self._views_at:
@@ -231,7 +234,7 @@ class Daemon:
         """Seconds until something is due by itself."""
         clock = self._p.clock
         at = clock.monotonic()
-        waits = [self._look_at - at, self._p.service.patience, 60.0]
+        waits = [self._look_at - at, self._p.service.patience, self._p.second_copy.patience(at), 60.0]
         if self._p.reporter.ready():
             waits.append(self._report_at - at)
         if self._p.reporter.views_due:

@@ -448,9 +448,8 @@ class Decider:
     def _watch_growth(self, candidates: Sequence[tuple[Subject, Decision]], whole: bool, now: Instant) -> None:
         """From the first moment under a new policy on, and once more when everything was looked at."""
         self._fresh_policy = not whole
-        counts = shaping.matched_things(candidates)
         before = braking.held_bans(self._memory.brake)
-        state = braking.judge_matches(self._memory.brake, counts, whole)
+        state = braking.judge_matches(self._memory.brake, shaping.matched_things(candidates), whole)
         for ban, why in braking.held_bans(state).items():
             if ban not in before:
                 self._log.write(Event.BRAKE, ban=ban, why=why)

@@ -55,7 +55,7 @@ from agent.policy.refresh import Adopted, Place, Refresh, refresh, restore
 from agent.policy.store import Store
 from agent.policy_in_force import PolicyInForce
 from agent.report.journal import Journal
-from agent.report.mending import open_journal
+from agent.report.mending import SecondCopy, open_journal
 from agent.report.outbox import Outbox
 from agent.report.views import Views
 from agent.reporter import Reporter, Sources
@@ -140,6 +140,7 @@ def build_daemon(settings: Settings) -> Daemon:
         ),
         actors=actors,
         administrator=_administrator(base),
+        second_copy=SecondCopy(base.journal, settings.state_dir),
         looker=watching.looker,
         examiner=watching.examiner,
         messenger=messenger,

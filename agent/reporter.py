@@ -21,7 +21,7 @@ from agent.memory import Memory
 from agent.messenger import Messenger
 from agent.policy_in_force import PolicyInForce
 from agent.report.journal import Journal
-from agent.report.mending import SET_ASIDE
+from agent.report.mending import SET_ASIDE, TIMES
 from agent.report.outbox import Moment, Outbox, device_facts
 from agent.report.reasons import reason_code
 from agent.report.views import Views, person_view
@@ -226,6 +226,7 @@ class Reporter:
             refused=s.guardian.refused_on(now),
             paused_until=format_instant(paused) if paused else None,
             left_out=tuple(sorted(s.decider.guarded))[:MAX_LINES],
+            journals_lost=int(s.journal.meta(TIMES) or 0),
         )
 
     # Views

@@ -28,6 +28,8 @@ _STEPS: tuple[str, ...] = (
     CREATE TABLE sent (id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, body BLOB NOT NULL, sent_at INTEGER NOT NULL);
     """,
 )
+ESSENTIAL = frozenset({"brake", "clock-floor", "gate-serial", "journals-set-aside"})
+"""Keys of what is remembered that cannot be found again by looking."""
 _KEEP_EVENTS = 5000
 _KEEP_SENT = 500
 
@@ -95,6 +97,8 @@ class Journal:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self.essential_changes = 0
+        """Grows whenever something is written that cannot be found again by looking (see `essence`)."""
         try:
             made = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
             os.close(made)
@@ -151,6 +155,7 @@ class Journal:
         """Remembers a text; rewriting the same one costs nothing."""
         if self.meta(key) != value:
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+            self.essential_changes += key in ESSENTIAL
 
     def highest(self) -> dict[str, int]:
         """The highest version of each TUF role that was ever verified here."""
@@ -159,6 +164,7 @@ class Journal:
     def raise_highest(self, versions: Mapping[str, int]) -> None:
         """Takes over versions that are higher than the remembered ones; never lowers."""
         rows = list(versions.items())
+        self.essential_changes += 1
         self._db.executemany(
             "INSERT INTO highest VALUES (?, ?)"
             " ON CONFLICT (role) DO UPDATE SET version = max(version, excluded.version)",
@@ -190,12 +196,22 @@ class Journal:
 
     def put_person(self, ban: str, tool: str, uid: int, body: Mapping[str, object]) -> None:
         """Writes what one person has been told."""
-        row = (ban, tool, uid, json.dumps(body, separators=(",", ":")))
-        self._db.execute("INSERT OR REPLACE INTO persons VALUES (?, ?, ?, ?)", row)
+        self.put_person_as_written(ban, tool, uid, json.dumps(body, separators=(",", ":")))
 
     def put_person_as_written(self, ban: str, tool: str, uid: int, body: str) -> None:
         """The same, of another journal."""
+        self.essential_changes += 1
         self._db.execute("INSERT OR REPLACE INTO persons VALUES (?, ?, ?, ?)", (ban, tool, uid, body))
+
+    def essence(self) -> dict[str, list[list[object]]]:
+        """What cannot be found again by looking: the highest versions, what people were told, the brake, the clock."""
+        queries = {
+            "highest": "SELECT role, version FROM highest ORDER BY role",
+            "persons": "SELECT ban, tool, uid, body FROM persons ORDER BY ban, tool, uid",
+            "meta": "SELECT key, value FROM meta ORDER BY key",
+        }
+        rows = {name: [list(row) for row in self._db.execute(query)] for name, query in queries.items()}
+        return {**rows, "meta": [row for row in rows["meta"] if row[0] in ESSENTIAL]}
 
     def add_event(self, at: int, uid: int, body: Mapping[str, object]) -> None:
         """Adds a line to the history; the oldest beyond 5,000 go."""

@@ -38,6 +38,7 @@ _HEARTBEAT: Final[dict[str, str]] = {
     "refused": "how many starts were refused that day; not which, and not whose",
     "paused_until": "whether an administrator has paused the agent on the machine; not who",
     "left_out": "which bans the agent does not carry out because they would harm the machine",
+    "journals_lost": "to see a disk that damages what the agent writes",
 }
 _POLICY: Final[dict[str, str]] = {
     "id": "which policy is in force",

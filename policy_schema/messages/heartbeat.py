@@ -42,3 +42,5 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     """Until when an administrator has paused the agent on that machine; nothing while it acts."""
     left_out: Annotated[tuple[Identifier, ...], Meta(max_length=MAX_LINES)] = ()
     """Bans that would hit what no policy can touch: not carried out on that machine."""
+    journals_lost: Count = 0
+    """How often its journal was damaged on that machine and begun anew: its disk is worth a look."""
