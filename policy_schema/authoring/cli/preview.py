@@ -61,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     catalogue = load_catalogue()
     document = close_policy(checked_policy(args.file, catalogue), catalogue).document
     chosen = [ban for ban in bans_of(document) if args.ban in (None, ban["id"])]
-    if not chosen:
+    over = [row for row in lifted_of(document) if args.ban in (None, row["id"])]
+    if not chosen and not over:
         known = ", ".join(str(ban["id"]) for ban in bans_of(document)) or "none: this policy has no bans"
         raise BadCommand(f"{args.file}: there is no ban {args.ban!r} in it", f"its bans: {known}")
     if args.language is not None and canonical_tag(full_tag(args.language)) is None:
@@ -74,6 +75,8 @@ def run(args: argparse.Namespace) -> int:
             if args.format == "html"
             else texts(document, ban, languages, args.stage)
         )
+    if args.format == "text" and args.stage is None:
+        blocks += [text for row in over for text in lifted_texts(document, row, args.language)]
     if not blocks:
         raise BadCommand(f"{args.file}: no ban has a stage {args.stage}", "leave --stage out to see all stages")
     print("\n".join(blocks))
@@ -97,6 +100,16 @@ def texts(
             yield page_text(_map(document["organisation"]), ban, tool, _situation(ban, Action.NOTIFY, language)) + "\n"
 
 
+def lifted_texts(document: dict[str, Json], row: dict[str, Json], language: str | None) -> Iterator[str]:
+    """What people read of a ban that is over, who had what it banned. The tool is called by the ban here."""
+    organisation, tool = _map(document["organisation"]), {"id": row["id"], "name": row["id"]}
+    for tag in [language] if language else languages_of(document, row):
+        situation = Situation(Occasion.LIFTED, parse_instant(f"{row['date']}T12:00:00Z"), FOUND, Reader((tag,)))
+        yield _rule(f"{row['id']}, {tag}: lifted")
+        yield _framed(compose(organisation, row, tool, situation))
+        yield "\nOn a terminal:\n" + _indented(terminal_text(organisation, row, tool, situation)) + "\n"
+
+
 def pages_html(document: dict[str, Json], ban: dict[str, Json], languages: Sequence[str]) -> list[str]:
     """The page of each tool and language, one HTML document after the other."""
     organisation = _map(document["organisation"])
@@ -114,7 +127,7 @@ def views_of(document: dict[str, Json], ban: dict[str, Json], language: str, onl
         for action in stages_of(ban):
             if action is Action.REPORT or only not in (None, action.value):
                 continue
-            for name, situation in _situations(ban, action, language):
+            for name, situation in _situations(ban, action, language, narrowed=_narrowed(ban, tool)):
                 title = f"{ban['id']}, {tool['name']}, {language}: {name}"
                 yield View(
                     title,
@@ -123,19 +136,32 @@ def views_of(document: dict[str, Json], ban: dict[str, Json], language: str, onl
                 )
 
 
-def _situations(ban: dict[str, Json], action: Action, language: str) -> Iterator[tuple[str, Situation]]:
+def _situations(
+    ban: dict[str, Json], action: Action, language: str, *, narrowed: bool
+) -> Iterator[tuple[str, Situation]]:
     yield action.value, _situation(ban, action, language)
     if action is Action.BLOCK:
         begun = _situation(ban, action, language)
         yield "countdown", begun._replace(occasion=Occasion.FINISHING, until=begun.now + 15 * 60)
         yield "stopped", begun._replace(occasion=Occasion.STOPPED)
+        yield "in a project", begun._replace(occasion=Occasion.IN_PROJECT)
         until = begun.now + 30 * 86_400
         yield from ((rest.value, begun._replace(occasion=rest, until=until)) for rest in RESTING)
         yield from (
             (f"after {rest.value}", begun._replace(after=rest)) for rest in RESTING if rest is not Occasion.LAPSING
         )
     if action is Action.REMOVE:
-        yield "removed", _situation(ban, action, language)._replace(occasion=Occasion.REMOVED)
+        begun = _situation(ban, action, language)
+        yield "removed", begun._replace(occasion=Occasion.REMOVED)
+        yield "given back", begun._replace(occasion=Occasion.RESTORED)
+        if narrowed:
+            yield "a version that is no longer meant", begun._replace(occasion=Occasion.NARROWED)
+
+
+def _narrowed(ban: dict[str, Json], tool: dict[str, Json]) -> bool:
+    """Does it mean some versions of the tool only?"""
+    rows = [_map(target) for target in _list(ban.get("targets") or [])]
+    return any(row["tool"] == tool["id"] and row["versions"] for row in rows)
 
 
 def _situation(ban: dict[str, Json], action: Action, language: str) -> Situation:
@@ -155,6 +181,11 @@ def _situation(ban: dict[str, Json], action: Action, language: str) -> Situation
 def bans_of(document: dict[str, Json]) -> list[dict[str, Json]]:
     """The bans of a closed document, those of models behind those of tools."""
     return [_map(ban) for kind in ("bans", "model_bans") for ban in _list(document[kind])]
+
+
+def lifted_of(document: dict[str, Json]) -> list[dict[str, Json]]:
+    """The bans that are over."""
+    return [_map(row) for row in _list(document["lifted"])]
 
 
 def tools_of(document: dict[str, Json], ban: dict[str, Json]) -> list[dict[str, Json]]:

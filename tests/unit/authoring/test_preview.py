@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from policy_schema.authoring.cli import preview
 from policy_schema.authoring.cli.main import main
+from policy_schema.notices.compose import Notice, Occasion, Situation, compose
+from policy_schema.notices.facts import Values
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = str(ROOT / "examples" / "claude-code-ban" / "policy.yaml")
@@ -27,7 +30,7 @@ def titles(text: str) -> list[str]:
 
 def test_every_stage_of_every_ban_in_every_language(capsys: pytest.CaptureFixture[str]) -> None:
     rests = ["held", "excepted", "lapsing", "paused", "after held", "after excepted", "after paused"]
-    stages = ["notify", "block", "countdown", "stopped", *rests, "remove", "removed"]
+    stages = ["notify", "block", "countdown", "stopped", "in a project", *rests, "remove", "removed", "given back"]
     expected: list[str] = []
     for language in ("en", "zh-Hans"):
         expected += [f"claude-code, Claude Code, {language}: {stage}" for stage in stages]
@@ -38,6 +41,66 @@ def test_every_stage_of_every_ban_in_every_language(capsys: pytest.CaptureFixtur
             f"claude-agent-sdk, {language}: the page",
         ]
     assert titles(shown(capsys)) == expected
+
+
+def test_every_occasion_that_there_is_can_be_seen(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What the agent can say, an author can read before: no occasion is left out."""
+    file = tmp_path / "policy.yaml"
+    text = (
+        Path(EXAMPLE)
+        .read_text(encoding="utf-8")
+        .replace('{tool: "claude-code"}', '{tool: "claude-code", versions: "<2.1.198"}')
+    )
+    file.write_text(text + OVER + MODELS, encoding="utf-8")
+    seen: set[Occasion] = set()
+
+    def watched(organisation: Values, ban: Values, tool: Values, situation: Situation) -> Notice:
+        made = compose(organisation, ban, tool, situation)
+        assert made.title
+        assert made.body
+        seen.add(situation.occasion)
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preview, "compose", watched)
+        assert main(["preview", str(file)]) == 0
+    assert seen == set(Occasion)
+
+
+OVER = """
+lifted:
+  - id: "cursor-2025"
+    date: "2026-06-01"
+    reason: {en: "It was assessed again.", zh-Hans: "已重新评估。"}
+    quarantine: "restore"
+"""
+MODELS = """
+model_bans:
+  - id: "models"
+    families: ["claude-opus"]
+    reason: {en: "No."}
+    stages: [{from: "2026-07-10 09:00", action: "notify"}]
+"""
+
+
+def test_a_ban_that_is_over_is_shown_with_its_reason(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(Path(EXAMPLE).read_text(encoding="utf-8") + OVER, encoding="utf-8")
+    text = shown(capsys, "--ban", "cursor-2025", file=str(file))
+    assert titles(text) == ["cursor-2025, en: lifted", "cursor-2025, zh-Hans: lifted"]
+    assert all(part in text for part in ("is allowed again", "is put back", "It was assessed again.", "已重新评估。"))
+    assert titles(shown(capsys, "--stage", "block", file=str(file)))[0].endswith(": block")
+
+
+def test_a_narrowed_ban_says_which_version_is_allowed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    text = (
+        Path(EXAMPLE)
+        .read_text(encoding="utf-8")
+        .replace('{tool: "claude-code"}', '{tool: "claude-code", versions: "<2.1.198"}')
+    )
+    file.write_text(text, encoding="utf-8")
+    assert "Version 2.1.198 or newer is allowed." in shown(capsys, "--language", "en", file=str(file))
 
 
 OPTIONS: dict[str, tuple[Sequence[str], Sequence[str], Sequence[str]]] = {
