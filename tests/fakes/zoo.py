@@ -16,7 +16,8 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -31,15 +32,17 @@ def cache_folder() -> Path:
     return folder
 
 
-def npm_global(prefix: Path, *specs: str, scripts: bool = True) -> Path:
+def npm_global(prefix: Path, *specs: str, scripts: bool = True, parts: bool = True) -> Path:
     """Runs `npm install -g --prefix PREFIX SPEC...`; returns the folder of the global packages.
 
-    Install scripts run with a HOME of their own below the prefix, since some edit `~/.bashrc`.
+    Install scripts run with a HOME of their own below the prefix, since some edit `~/.bashrc`. Without `parts` what is
+    made for one system only stays out: hundreds of megabytes (`omit=optional` means nothing to a global install).
     """
     home = prefix / ".npm-home"
     home.mkdir(parents=True, exist_ok=True)
-    arguments = ["install", "-g", "--prefix", str(prefix), *([] if scripts else ["--ignore-scripts"]), *specs]
-    _npm(arguments, home=home)
+    without = [*([] if scripts else ["--ignore-scripts"]), *([] if parts else ["--os=none", "--cpu=none", "--force"])]
+    # What the cache knows is not asked for again: a version never changes, and one it does not know is looked up.
+    _npm(["install", "-g", "--prefix", str(prefix), "--prefer-offline", *without, *specs], home=home)
     shutil.rmtree(home)
     return prefix / "node_modules" if sys.platform == "win32" else prefix / "lib" / "node_modules"
 
@@ -52,12 +55,19 @@ def npm_local(project: Path, *specs: str) -> Path:
     return project / "node_modules"
 
 
+def together(*jobs: Callable[[], object]) -> None:
+    """Runs jobs side by side: an install waits for the network most of its time. Raises what the first one raised."""
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(job) for job in jobs]:
+            done.result()
+
+
 def pip_venv(folder: Path, *requirements: str) -> Path:
-    """Makes a virtual environment with these packages; returns its Python."""
+    """Makes a virtual environment with these packages, nothing of them compiled; returns its Python."""
     _run([sys.executable, "-m", "venv", str(folder)], folder.parent, {})
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if requirements:
-        _pip([str(python), "-m", "pip", "install", "--quiet", *requirements])
+        _pip([str(python), "-m", "pip", "install", "--quiet", "--no-compile", *requirements])
     return python
 
 

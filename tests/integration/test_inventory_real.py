@@ -103,11 +103,17 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
 
 
 def install(root: Path, newest: str) -> None:
-    for version in (*VERSIONS, newest):
-        zoo.npm_global(root / NODE / f"v{version}", f"{CODE}@{version}")
-    zoo.npm_global(root / "usr" / "local", QODER, CODEX)
-    zoo.npm_global(root / "home/wang/tools/npm", SDK)
-    zoo.pip_venv(root / "home/wang/.virtualenvs/agents", "claude-agent-sdk", "anthropic")
+    """Scripts run where they put something in place: those of Claude Code."""
+    agents = root / "home/wang/.virtualenvs/agents"
+    zoo.together(
+        lambda: zoo.pip_wheels(zoo.pip_venv(agents), "claude-agent-sdk", "anthropic", "httpx"),
+        lambda: zoo.npm_global(root / "home/wang/tools/npm", SDK, scripts=False),
+        lambda: zoo.npm_global(root / "usr" / "local", QODER, CODEX, scripts=False),
+        *(
+            lambda version=version: zoo.npm_global(root / NODE / f"v{version}", f"{CODE}@{version}")  # type: ignore[misc]
+            for version in (*VERSIONS, newest)
+        ),
+    )
     (root / "etc").mkdir()
     me = f"{os.getuid()}:{os.getgid()}"
     lines = [f"{name}:x:{me}::/home/{name}:/bin/bash" for name in ("li", "wang")]
