@@ -50,7 +50,7 @@ def _put(root: Path, path: str, data: bytes) -> None:
 
 
 def _mac(root: Path) -> None:
-    info = plistlib.loads((SAMPLES / "macos_apps/Info.plist").read_bytes())
+    info = plistlib.loads((SAMPLES / "macos-apps/Info.plist").read_bytes())
     _put(root, "Applications/Setapp/Example.app/Contents/Info.plist", plistlib.dumps(info, fmt=plistlib.FMT_BINARY))
     _put(root, "Applications/Example.app/Contents/MacOS/Example", b"#!/bin/sh\n")
     receipts = SAMPLES / "macos-receipts"
@@ -62,7 +62,7 @@ def _mac(root: Path) -> None:
 
 
 def _windows(root: Path) -> None:
-    export = read_export((SAMPLES / "windows_programs/uninstall.reg").read_text())
+    export = read_export((SAMPLES / "windows-programs/uninstall.reg").read_text())
     _put(root, "Windows/System32/config/SOFTWARE", hive_of(export["HKEY_LOCAL_MACHINE"], without="SOFTWARE"))
     _put(root, "Users/li/NTUSER.DAT", hive_of(export["HKEY_CURRENT_USER"]))
     package = "Program Files/WindowsApps/Example.Tool_1.2.3.0_x64__8wekyb3d8bbwe/AppxManifest.xml"
