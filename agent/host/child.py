@@ -26,8 +26,8 @@ from agent.errors import InterdictError, ToolFailed
 from agent.host.command import PLAIN_ENVIRONMENT, SETPRIV, find_tool, last_line, start, talk
 from agent.host.confine import Cage, Limits
 
-MOST_BYTES = 8_000_000
-"""The largest document in either direction."""
+MOST_BYTES = 48_000_000
+"""The largest document in either direction: a policy as large as is ever read, in base64, and what belongs to it."""
 
 FALLBACK_USER = "nobody"
 GATE_PROGRAM = "interdict-gate"
@@ -67,7 +67,7 @@ def run_child(
 
     Raises:
         ToolFailed: it could not start, ended with an error, or did not end within `deadline` seconds.
-        TooBig: it answered with more than 8 MB.
+        TooBig: it answered with more than `MOST_BYTES`.
     """
     if len(payload) > MOST_BYTES:
         raise ToolFailed(f"{verb}: the question has {len(payload)} bytes, {MOST_BYTES} are handed over")

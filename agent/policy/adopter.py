@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.policy.wire import BadAnswer, number, refusal, text, together, unpack, unpack_bytes
+from policy_schema.document.canonical import policy_id
 from policy_schema.document.closed import parse_closed
 from policy_schema.document.compile import compile_policy
 from policy_schema.errors import BadDocument
@@ -69,7 +70,7 @@ def adopt(question: Mapping[str, object]) -> Mapping[str, object]:
 def _compiled(found: Verified) -> dict[str, object]:
     try:
         closed = parse_closed(found.policy)
-        return compile_policy(dict(closed.document), found.version)
+        return compile_policy(closed.document, found.version, policy_id(found.policy))
     except BadDocument as error:
         raise Refused(Refusal.BAD_DOCUMENT, str(error)) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -83,7 +84,7 @@ def _relief(found: Verified, rulebook: Mapping[str, object], device: str) -> dic
         longest_pause=_limit(rulebook, "pause", "max"),
         signed_at=Instant(found.signed_at),
     )
-    relief = relief_for(device, found.granted.documents, limits)
+    relief = relief_for(device, found.granted.documents, limits, found.granted.absent)
     return {
         "exceptions": [{"id": one.id, "ban": one.ban, "until": one.until} for one in relief.exceptions],
         "pauses": [{"ban": one.ban, "until": one.until} for one in relief.pauses],

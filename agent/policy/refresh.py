@@ -17,7 +17,7 @@ from agent.policy.store import Store, Stored
 from agent.policy.wire import BadAnswer, mapping, number, pack, raise_refusal, text, together, unpack
 from policy_schema.rules.relief import bin_of
 from policy_schema.trust.highest import Highest, Versions, merged, read_highest
-from policy_schema.trust.layout import Files
+from policy_schema.trust.layout import POLICY, Files
 from policy_schema.trust.refusal import ADVICE, Refusal, Refused, sentence
 
 Ask = Callable[[Mapping[str, object]], Mapping[str, object]]
@@ -178,7 +178,7 @@ def _adopt(
         {
             "op": "adopt",
             "trust": pack({"it": place.trust})["it"],
-            "stored": pack(stored.files),
+            "stored": pack(_beside(stored, fetched)),
             "fetched": pack(fetched),
             "seen": merged(stored.seen, seen),
             "now": now,
@@ -199,6 +199,12 @@ def _adopt(
                 Status.NOT_KEPT, f"The policy is in force but could not be kept: {error}", error.advice(), adopted
             )
     return Refresh(Status.ADOPTED, "The policy was verified.", "", adopted)
+
+
+def _beside(stored: Stored, fetched: Files) -> Files:
+    """What is stored, without the policy before when another one came: it may have many megabytes."""
+    newer = any(path.endswith(f".{POLICY}") for path in fetched)
+    return {path: content for path, content in stored.files.items() if not (newer and path in stored.policies)}
 
 
 def _read(answer: Mapping[str, object], files: Files) -> tuple[Adopted, list[str]]:

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from policy_schema.document.base import Part
 from policy_schema.document.canonical import Json, canonical_bytes, encode, policy_id
-from policy_schema.document.characters import hidden_character
+from policy_schema.document.characters import hidden_character, may_hide
 from policy_schema.document.complaints import problems_of
 from policy_schema.document.policy import (
     Alternative,
@@ -36,8 +36,9 @@ from policy_schema.document.tool import Tool
 from policy_schema.errors import BadDocument
 from policy_schema.rules.decision import Action
 from policy_schema.rules.rulebook import FEATURES
+from policy_schema.trust.layout import POLICY_LIMIT
 
-MAX_BYTES = 8 * 1024 * 1024
+MAX_BYTES = POLICY_LIMIT
 MAX_DEPTH = 24
 NAME = "policy.json"
 
@@ -146,7 +147,9 @@ def parse_closed(data: bytes) -> ClosedPolicy:
         BadDocument: these are not the bytes of a closed policy.
     """
     document = _parse_json(data)
-    _check_texts(document, ())
+    _check_depth(document)
+    if may_hide(data.decode("utf-8")):
+        _check_texts(document, ())
     if encode(document) != data:
         raise _bad((), "is not in its canonical form", "publish it again with `interdict-policy publish`")
     return checked(document)
@@ -219,9 +222,17 @@ def _no_constant(name: str) -> Json:
     raise ValueError(f"{name} is not JSON")
 
 
+def _check_depth(document: dict[str, Json]) -> None:
+    """Level by level: a policy has many thousand parts, and few levels."""
+    level: list[dict[str, Json] | list[Json]] = [document]
+    for _ in range(MAX_DEPTH):
+        inside = [value for part in level for value in (part.values() if isinstance(part, dict) else part)]
+        level = [value for value in inside if isinstance(value, dict | list)]
+    if level:
+        raise _bad((), "is too deep", "publish it again with `interdict-policy publish`")
+
+
 def _check_texts(value: Json, path: Path) -> None:
-    if len(path) > MAX_DEPTH:
-        raise _bad(path[:4], "is too deep", "publish it again with `interdict-policy publish`")
     if isinstance(value, str) and (hidden := hidden_character(value)):
         raise _bad(path, f"has the hidden character {hidden}", "lint and publish the policy again")
     if isinstance(value, list):

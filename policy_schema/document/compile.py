@@ -10,8 +10,10 @@ from policy_schema.rules.instant import parse_instant
 from policy_schema.rules.rulebook import FORMAT, Rulebook, needs_more
 
 
-def compile_policy(closed: Mapping[str, object], version: int) -> dict[str, object]:
+def compile_policy(closed: Mapping[str, object], version: int, name: str = "") -> dict[str, object]:
     """Compiles a closed policy (as JSON values). `version` is that of the TUF targets role, 0 when unsigned.
+
+    `name` is its `policy_id` where that is known already: a large policy takes time to be written once more.
 
     Raises:
         ValueError: the result is not a rulebook (a field is missing or of another kind).
@@ -19,7 +21,7 @@ def compile_policy(closed: Mapping[str, object], version: int) -> dict[str, obje
     keep = ("organisation", "approved", "catalogue", "tools", "exceptions", "pause", "privacy", "lifted")
     book: dict[str, object] = {key: closed[key] for key in keep if key in closed}
     book["format"] = FORMAT
-    book["policy"] = {"id": policy_id(closed), "version": version}
+    book["policy"] = {"id": name or policy_id(closed), "version": version}
     for kind in ("bans", "model_bans"):
         bans = closed[kind]
         if not isinstance(bans, list):

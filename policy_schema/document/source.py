@@ -8,8 +8,8 @@ from pathlib import Path  # noqa: TID251
 
 from policy_schema.errors import BadFile
 
-MAX_BYTES = 1024 * 1024
-"""A policy of a thousand bans is about 700 KB."""
+MAX_BYTES = 8 * 1024 * 1024
+"""A policy of 10,000 bans and 10,000 tools of an organisation's own has 5.3 MB."""
 
 
 def read_document(path: Path, limit: int = MAX_BYTES) -> bytes:

@@ -31,7 +31,7 @@ from policy_schema.errors import BadDocument
 Tree: TypeAlias = "str | list[Tree] | dict[str, Tree]"
 
 MAX_DEPTH = 16
-MAX_VALUES = 50_000
+MAX_VALUES = 1_000_000
 MAX_PROBLEMS = 25
 NO_VALUE = ("", "~", "null", "Null", "NULL")
 

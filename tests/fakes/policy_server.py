@@ -22,7 +22,7 @@ from policy_schema.document.catalogue import load_catalogue
 from policy_schema.document.close import close_policy
 from policy_schema.document.load import parse_policy
 from policy_schema.trust.keys import PublicKeys, make_key
-from policy_schema.trust.layout import TIMESTAMP_PATH, Role, digest, metadata_path
+from policy_schema.trust.layout import POLICY_LIMIT, TIMESTAMP_PATH, Role, digest, metadata_path
 from policy_schema.trust.library import CryptoSigner, Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
 from policy_schema.trust.metadata import Lifetimes, dated, moment, root_of, sign, write
 from policy_schema.trust.repository import grant, initialise, publish, renew
@@ -230,7 +230,7 @@ class PolicyRepository:
 
     def fill(self) -> None:
         """Enough people sign a policy that is larger than any device reads."""
-        self._force(encode({**json.loads(self.policy), "padding": "x" * 1_600_000}))
+        self._force(encode({**json.loads(self.policy), "padding": "x" * POLICY_LIMIT}))
 
     # ---- roots ------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from agent.errors import TooBig, ToolFailed
-from agent.host.child import choose_user, own_command, run_child, weaknesses
+from agent.host.child import MOST_BYTES, choose_user, own_command, run_child, weaknesses
 from agent.host.confine import Cage, Limits
 from agent.policy import children, courier
 from agent.policy.refresh import Place, Status, refresh, restore
@@ -144,8 +144,8 @@ def test_a_child_that_cannot_answer_says_why(payload: bytes, limits: Limits, dea
 
 
 def test_a_question_beyond_the_bound_is_not_asked() -> None:
-    with pytest.raises(ToolFailed, match="8000001 bytes"):
-        run_child("_probe", b" " * 8_000_001, limits=Limits(), user=None, deadline=20)
+    with pytest.raises(ToolFailed, match=f"{MOST_BYTES + 1} bytes"):
+        run_child("_probe", b" " * (MOST_BYTES + 1), limits=Limits(), user=None, deadline=20)
 
 
 def test_a_hidden_verb_by_hand_is_refused_in_one_line() -> None:

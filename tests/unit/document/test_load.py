@@ -14,6 +14,7 @@ from policy_schema.document.lint import lint_bytes, lint_text
 from policy_schema.document.load import load_policy, parse_policy
 from policy_schema.document.policy import Policy
 from policy_schema.document.problems import Problem
+from policy_schema.document.source import MAX_BYTES
 from policy_schema.document.yaml_tree import MAX_DEPTH, parse_yaml
 from policy_schema.errors import BadDocument, BadFile
 
@@ -187,12 +188,12 @@ def test_a_file_of_100_megabytes_is_refused_unread(tmp_path: Path) -> None:
     file = tmp_path / "p.yaml"
     file.touch()
     os.truncate(file, 100 * 1024 * 1024)
-    with pytest.raises(BadFile, match=r"p\.yaml: has 104,857,600 bytes, and 1,048,576 are allowed"):
+    with pytest.raises(BadFile, match=r"p\.yaml: has 104,857,600 bytes, and 8,388,608 are allowed"):
         load_policy(file)
 
 
 def test_a_text_of_the_largest_size_is_read_and_a_larger_one_is_not() -> None:
-    filler = "#" + "x" * (1024 * 1024 - len(BASE) - 2) + "\n"
+    filler = "#" + "x" * (MAX_BYTES - len(BASE) - 2) + "\n"
     assert parse_policy(BASE + filler, "p").bans
     assert "allowed" in problems_of(BASE + filler + "#\n")[0]
 

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from policy_schema.errors import PolicyError
 from policy_schema.trust.keys import PublicKeys, make_key
-from policy_schema.trust.layout import TIMESTAMP_PATH, Files, Role, metadata_path, newest_root, write_order
+from policy_schema.trust.layout import (
+    POLICY_LIMIT,
+    TIMESTAMP_PATH,
+    Files,
+    Role,
+    metadata_path,
+    newest_root,
+    write_order,
+)
 from policy_schema.trust.metadata import Lifetimes, root_of
 from policy_schema.trust.refusal import ADVICE, SENTENCES, Refusal, Refused
 from policy_schema.trust.repository import NotEnough, NothingStaged, initialise, publish, renew
@@ -156,7 +164,7 @@ def test_staging_refuses_a_ban_that_vanished(repository: PolicyRepository) -> No
 
 def test_staging_refuses_a_policy_that_no_device_reads(repository: PolicyRepository) -> None:
     with pytest.raises(Refused) as refused:
-        stage_policy(repository.files, {}, b"{}" + b" " * 2_000_000, now=START, lifetimes=LIFE)
+        stage_policy(repository.files, {}, b"{}" + b" " * POLICY_LIMIT, now=START, lifetimes=LIFE)
     assert refused.value.code is Refusal.TOO_BIG
 
 
