@@ -35,7 +35,13 @@ def _no_root() -> str:
 
 
 def _no_desktop() -> str:
-    return _missing("dbus-daemon", "dunst", "dunstctl", "gdbus", "notify-send", "Xvfb")
+    services = () if glob("/usr/lib/*/xfce4/notifyd/xfce4-notifyd") else ("xfce4-notifyd",)
+    return ", ".join(
+        [
+            *services,
+            *filter(None, [_missing("dbus-daemon", "dunst", "dunstctl", "gdbus", "notify-send", "xdotool", "Xvfb")]),
+        ]
+    )
 
 
 def _no_postgres() -> str:
@@ -43,7 +49,12 @@ def _no_postgres() -> str:
 
 
 TIERS: tuple[Tier, ...] = (
-    Tier("desktop", _no_desktop, False, "apt-get install dbus dunst libglib2.0-bin libnotify-bin xvfb"),
+    Tier(
+        "desktop",
+        _no_desktop,
+        False,
+        "apt-get install dbus dunst libglib2.0-bin libnotify-bin xdotool xfce4-notifyd xvfb",
+    ),
     Tier(
         "managers",
         lambda: _missing("buildah", "cargo", "dpkg", "gem", "go", "nix", "pacman", "podman", "rpm", "rpmbuild"),

@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "explain": "agent.cli.explain",
     "inventory": "agent.cli.inventory",
     "move": "agent.cli.move",
+    "notifier": "agent.cli.notifier",
     "pause": "agent.cli.pause",
     "quarantine": "agent.cli.quarantine",
     "release": "agent.cli.release",

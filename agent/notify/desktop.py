@@ -90,8 +90,9 @@ async def _reads_markup() -> bool:
     place = "org.freedesktop.Notifications"
     bus = await MessageBus().connect()
     try:
-        question = Message(destination=place, path="/org/freedesktop/Notifications", interface=place)
-        question.member = "GetCapabilities"
+        question = Message(
+            destination=place, path="/org/freedesktop/Notifications", interface=place, member="GetCapabilities"
+        )
         answer = await bus.call(question)
         return answer.message_type is MessageType.METHOD_RETURN and "body-markup" in answer.body[0]
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -19,6 +20,12 @@ _BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Confi
 <policy context="default"><allow send_destination="*"/><allow eavesdrop="true"/><allow own="*"/></policy>
 </busconfig>
 """
+
+
+_SERVICES = {
+    "dunst": ["dunst", "-conf", "/dev/null"],
+    "xfce4": [next(iter(glob.glob("/usr/lib/*/xfce4/notifyd/xfce4-notifyd")), "xfce4-notifyd")],
+}
 
 
 class Desktop:
@@ -42,8 +49,8 @@ class Desktop:
         """As the agent would see this person's presence."""
         return Session(self.uid, self.gid, str(self.socket), ())
 
-    def serve(self) -> None:
-        """Starts dunst and waits until it owns the name."""
+    def serve(self, service: str = "dunst") -> None:
+        """Starts a display and a notification service (`dunst` or `xfce4`), and waits until that owns the name."""
         reading, writing = os.pipe()
         display = self._start(
             ["Xvfb", "-displayfd", str(writing), "-ac", "-nolisten", "tcp", "-screen", "0", "1280x720x24"],
@@ -53,8 +60,33 @@ class Desktop:
         with os.fdopen(reading) as pipe:
             number = pipe.readline().strip()
         assert number, f"Xvfb ended with {display.poll()}"
-        self._start(["dunst", "-conf", "/dev/null"], DISPLAY=f":{number}")
+        self.display = f":{number}"
+        self._start(_SERVICES[service], DISPLAY=self.display, XDG_RUNTIME_DIR=str(self._folder))
         self._call(["gdbus", "wait", "--session", "--timeout", "20", "org.freedesktop.Notifications"])
+
+    def press(self, button: int, of: int) -> None:
+        """Clicks on a button of the newest notice; xfce4-notifyd lays them side by side along its lower edge."""
+        window = self._windows()[-1]
+        geometry = self._on_screen(["xdotool", "getwindowgeometry", "--shell", window])
+        values = dict(line.split("=") for line in geometry.split())
+        x = int(values["X"]) + 14 + (int(values["WIDTH"]) - 28) * (2 * button + 1) // (2 * of)
+        y = int(values["Y"]) + int(values["HEIGHT"]) - 30
+        self._on_screen(["xdotool", "mousemove", str(x), str(y), "click", "1"])
+
+    def wait_for_notice(self) -> None:
+        """Until something is on the screen."""
+        self._on_screen(["xdotool", "search", "--sync", "--onlyvisible", "--name", "."])
+
+    def photograph(self, file: Path) -> None:
+        """The whole screen, as it is now, into a PNG."""
+        self._on_screen(["import", "-window", "root", str(file)])
+
+    def _windows(self) -> list[str]:
+        return self._on_screen(["xdotool", "search", "--onlyvisible", "--name", "."]).split()
+
+    def _on_screen(self, command: list[str]) -> str:
+        environment = self.environment(DISPLAY=self.display)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=True).stdout
 
     def shown(self) -> list[tuple[str, str]]:
         """(title, body) of every notice on the screen or gone from it."""
@@ -62,7 +94,8 @@ class Desktop:
         history: dict[str, Any] = json.loads(self._call(["dunstctl", "history"]))
         return [(one["summary"]["data"], one["body"]["data"]) for one in history["data"][0]]
 
-    def _environment(self, **more: str) -> dict[str, str]:
+    def environment(self, **more: str) -> dict[str, str]:
+        """What a program of this session finds in its environment."""
         bus = f"unix:path={self.socket}"
         home = str(self._folder)
         return {"PATH": "/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8", "DBUS_SESSION_BUS_ADDRESS": bus, **more}
@@ -77,7 +110,7 @@ class Desktop:
     ) -> Any:
         process = subprocess.Popen(
             [shutil.which(command[0]) or command[0], *command[1:]],
-            env=self._environment(**more),
+            env=self.environment(**more),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.DEVNULL,
@@ -89,7 +122,7 @@ class Desktop:
 
     def _call(self, command: list[str]) -> str:
         done = subprocess.run(
-            command, env=self._environment(), capture_output=True, text=True, timeout=30, check=True, **self._options()
+            command, env=self.environment(), capture_output=True, text=True, timeout=30, check=True, **self._options()
         )
         return done.stdout
 

@@ -51,3 +51,11 @@ def test_the_agent_tells_that_it_is_ready_and_lives() -> None:
     assert AGENT["Type"] == "notify" and int(AGENT["WatchdogSec"]) >= 60
     assert GATE["Restart"] == AGENT["Restart"] == "always"
     assert int(GATE["OOMScoreAdjust"]) < int(AGENT["OOMScoreAdjust"]) < 0
+
+
+def test_a_session_starts_the_notifier_once() -> None:
+    unit = read_unit(UNITS / "user" / "interdict-notifier.service")
+    entry = (ROOT / "installers" / "desktop" / "interdict-notifier.desktop").read_text(encoding="utf-8").splitlines()
+    assert unit["ExecStart"] == "/usr/bin/interdict notifier"
+    assert "Exec=/usr/bin/interdict notifier" in entry
+    assert "X-systemd-skip=true" in entry, "systemd would start it a second time from its own generator"
