@@ -280,7 +280,7 @@ class Policy(Part):
     exceptions: Exceptions = Exceptions()
     pause: PauseLimit = PauseLimit()
     privacy: Privacy = Privacy()
-    define: tuple[Tool, ...] = Field(default=(), max_length=200)
+    define: tuple[Tool, ...] = Field(default=(), max_length=10_000)
 
     _places: Places = PrivateAttr(default=Places())
 
