@@ -12,7 +12,7 @@ what its owner could: weaken, for so long, and visibly.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -59,9 +59,12 @@ def bin_name(number: str) -> str:
     return f"exceptions-{number}.json"
 
 
-def relief_for(device: str, documents: Mapping[str, bytes], limits: Limits) -> Relief:
-    """What holds on this device of the documents that are there, by their names."""
-    trouble: list[str] = []
+def relief_for(
+    device: str, documents: Mapping[str, bytes], limits: Limits, absent: Collection[str] = frozenset()
+) -> Relief:
+    """What holds on this device of the documents that are there, by their names. `absent`: named, and not there."""
+    mine = (bin_name(bin_of(device)), PAUSES)
+    trouble = [f"{name} is not there, or larger than is ever read" for name in mine if name in absent]
     exceptions = list(_exceptions(device, _rows(documents, bin_name(bin_of(device)), "exceptions", trouble), limits))
     pauses = list(_pauses(_rows(documents, PAUSES, "pauses", trouble), limits))
     return Relief(tuple(exceptions), tuple(pauses), "; ".join(trouble))

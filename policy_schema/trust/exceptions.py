@@ -54,6 +54,8 @@ class Granted(NamedTuple):
     documents: Mapping[str, bytes] = {}
     highest: Mapping[str, int] = {}
     trouble: str = ""
+    absent: frozenset[str] = frozenset()
+    """Documents that it names and that are not at hand: those of other devices, or one that is lost or too large."""
 
 
 def delegate(targets: Targets, key: Key | None) -> None:
@@ -138,7 +140,8 @@ def _verified(trusted: TrustedMetadataSet, files: Files, key: Key, seen: Highest
         raise Refused(Refusal.OLDER, f"{path}, seen before: {seen.get(name, 0)}")
     documents = _documents(signed, files)
     paths = (path, *(target_path(digest(data), what) for what, data in sorted(documents.items())))
-    return Granted(signed.version, paths, documents, {name: signed.version})
+    absent = NAMES & signed.targets.keys() - documents.keys()
+    return Granted(signed.version, paths, documents, {name: signed.version}, absent=absent)
 
 
 def _claims(content: bytes, key: Key) -> bool:

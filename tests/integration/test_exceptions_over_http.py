@@ -18,12 +18,14 @@ from agent.policy_in_force import rules_of
 from policy_schema.rules.decision import Action, State
 from policy_schema.rules.instant import Instant, format_instant
 from policy_schema.rules.observation import Face, Observation
-from policy_schema.rules.relief import PAUSES, bin_name, bin_of, device_hash
+from policy_schema.rules.relief import MAX_ROWS, PAUSES, bin_name, bin_of, device_hash
 from policy_schema.rules.rulebook import Device, Rulebook
+from policy_schema.trust.exceptions import delegate
 from policy_schema.trust.keys import make_key
-from policy_schema.trust.layout import TIMESTAMP_PATH, digest
+from policy_schema.trust.layout import RELIEF_LIMIT, TIMESTAMP_PATH, Role, digest, metadata_path
 from policy_schema.trust.library import TargetFile, Targets
-from policy_schema.trust.metadata import dated, moment, sign
+from policy_schema.trust.metadata import dated, moment, root_of, sign
+from policy_schema.trust.state import published_timestamp
 from tests.fakes.policy_server import DAY, START, PolicyRepository, PolicyServer
 
 QUICK = {"pause": 5.0, "deadline": 4.0}
@@ -321,3 +323,162 @@ def test_a_hundred_thousand_exceptions(world: World) -> None:
     assert world.decision()[0] is State.EXCEPTED
     fetched = sum(len(world.repository.files.get(path, b"")) for path in world.server.requests)
     assert fetched < 250_000
+
+
+# What the thief of both keys writes, rightly signed, and what comes of it: nothing.
+
+MY_BIN = bin_name(bin_of(ME))
+ROW = json.loads(exceptions(ME)[MY_BIN])["exceptions"][0]
+PAUSE = json.loads(pauses(2, start=BLOCKED)[PAUSES])["pauses"][0]
+STAGES = [{"from": format_instant(Instant(START)), "action": "remove", "let_finish": 0, "kill_after": 0}]
+
+
+def mine(*rows: object, **more: object) -> dict[str, bytes]:
+    """The document of my bin."""
+    return {MY_BIN: json.dumps({"schema": 1, "exceptions": rows, **more}).encode()}
+
+
+def paused(*rows: object, **more: object) -> dict[str, bytes]:
+    return {PAUSES: json.dumps({"schema": 1, "pauses": rows, **more}).encode()}
+
+
+NOTHING: dict[str, dict[str, bytes]] = {
+    "an exception for every device": mine({**ROW, "device": "*"}, {**ROW, "device": device_hash("*")}),
+    "one for no device": mine({**ROW, "device": ""}, {key: value for key, value in ROW.items() if key != "device"}),
+    "one for a list of devices": mine({**ROW, "device": [ROW["device"]]}),
+    "one of every ban": mine({**ROW, "ban": "*"}, {**ROW, "ban": ["claude-code"]}, {**ROW, "ban": None}),
+    "one in another's bin": {bin_name(bin_of(OTHER)): exceptions(ME)[MY_BIN]},
+    "one that ends before it begins": mine({**ROW, "granted": ROW["until"], "until": ROW["granted"]}),
+    "one without a beginning": mine({**ROW, "granted": ""}, {**ROW, "granted": 0}),
+    "one that begins next year": mine({**ROW, "granted": "2027-07-04T01:00:00Z", "until": "2027-08-04T01:00:00Z"}),
+    "one without an end": mine({**ROW, "until": None}, {**ROW, "until": "9999"}, {**ROW, "until": True}),
+    "a pause of every ban": paused({**PAUSE, "ban": "*"}, {**PAUSE, "ban": None}),
+    "a pause that begins next year": paused({**PAUSE, "from": "2027-07-04T01:00:00Z", "until": "2027-07-05T01:00:00Z"}),
+    "rows that are no rows": {**mine("x", 7, None, [], [ROW]), **paused("x", None, [PAUSE])},
+    "a ban of the thief's own": mine(bans=[{"id": "qoder", "stages": STAGES}], stages=STAGES, policy={"version": 99}),
+    "a pause with stages": paused({"ban": "claude-code", "stages": STAGES, "action": "remove"}, lifted=["claude-code"]),
+}
+
+
+@pytest.mark.parametrize("documents", NOTHING.values(), ids=NOTHING.keys())
+def test_what_is_no_exception_of_this_device_and_no_pause_changes_nothing(
+    documents: dict[str, bytes], world: World
+) -> None:
+    """Before the block as well as during it, and the policy is the same, byte for byte."""
+    assert world.in_force is not None
+    before, told = world.in_force.policy, world.decision(Instant(START + DAY))
+    world.repository.now = BLOCKED
+    world.grant(documents)
+    assert world.poll().status is Status.ADOPTED
+    assert (world.decision(Instant(START + DAY)), world.decision()) == (told, (State.ACTIVE, Action.BLOCK))
+    assert world.decision(Instant(START + 300 * DAY)) == (State.ACTIVE, Action.BLOCK)
+    assert world.in_force.policy == before
+
+
+PAUSED_LONG = {"a month": 30.0, "until 9999": 2_900_000.0}
+
+
+@pytest.mark.parametrize("days", PAUSED_LONG.values(), ids=PAUSED_LONG.keys())
+def test_a_stolen_key_pauses_no_longer_than_the_policy_allows(days: float, world: World) -> None:
+    world.repository.now = BLOCKED
+    world.grant(pauses(days, start=BLOCKED))
+    world.poll()
+    assert world.decision(Instant(BLOCKED + DAY))[0] is State.PAUSED
+    assert world.decision(Instant(BLOCKED + 3 * DAY + 1)) == (State.ACTIVE, Action.BLOCK)
+
+
+TOO_MANY = {
+    "rows": mine(*[{"device": "d"}] * MAX_ROWS, ROW),
+    "bytes": mine(ROW, padding="x" * RELIEF_LIMIT),
+}
+
+
+@pytest.mark.parametrize("documents", TOO_MANY.values(), ids=TOO_MANY.keys())
+def test_more_than_a_bin_may_hold_is_said_and_not_read(documents: dict[str, bytes], world: World) -> None:
+    world.grant(documents)
+    world.poll()
+    assert MY_BIN in world.trouble
+    assert world.decision() == (State.ACTIVE, Action.BLOCK)
+
+
+@pytest.mark.parametrize("name", [MY_BIN, PAUSES])
+def test_the_web_server_cannot_lose_a_document_unnoticed(name: str, world: World) -> None:
+    """The bins of others are never there, and nobody misses them."""
+    world.grant({**exceptions(ME, OTHER), **pauses(2, start=BLOCKED)})
+    world.poll()
+    assert world.trouble == ""
+    world.grant({**exceptions(ME, OTHER, days=61), **pauses(1, start=BLOCKED)})
+    for path in [path for path in world.repository.files if path.endswith(f".{name}")]:
+        del world.repository.files[path]
+    world.poll()
+    assert name in world.trouble
+
+
+def _next_root(world: World) -> None:
+    """A root in which the thief is everybody."""
+    root = root_of(world.repository.files)
+    root.version += 1
+    for role in (Role.ROOT, Role.TARGETS):
+        root.add_key(world.console.public_key, role)
+        root.roles[role].threshold = 1
+    world.repository.files[metadata_path(Role.ROOT, root.version)] = sign(root, [world.console])
+
+
+def _next_targets(world: World) -> None:
+    """A policy file that names a policy of the thief's, under the right snapshot and timestamp."""
+    made = Targets(9, expires=moment(START + 400 * DAY), targets={})
+    made.targets["policy.json"] = TargetFile(2, {"sha256": digest(b"{}")}, "policy.json")
+    world.repository._seal(sign(dated(made, world.repository.now), [world.console]), version=9)
+
+
+def _next_timestamp(world: World) -> None:
+    """A timestamp of the thief's own, without the on-line key."""
+    timestamp = published_timestamp(world.repository.files)
+    assert timestamp is not None
+    timestamp.version += 1
+    world.repository.files[TIMESTAMP_PATH] = sign(dated(timestamp, world.repository.now), [world.console])
+
+
+IMPERSONATED = {
+    "the root": _next_root,
+    "the policy's signers": _next_targets,
+    "the on-line key": _next_timestamp,
+}
+
+
+@pytest.mark.parametrize("attack", IMPERSONATED.values(), ids=IMPERSONATED.keys())
+def test_the_key_signs_for_nobody_else(attack: Callable[[World], None], world: World) -> None:
+    assert world.in_force is not None
+    before = world.in_force.policy
+    world.repository.now += 60
+    attack(world)
+    assert world.poll().status in (Status.WRONGLY_SIGNED, Status.BELOW_THRESHOLD)
+    assert world.in_force.policy == before
+    assert world.decision() == (State.ACTIVE, Action.BLOCK)
+
+
+def test_the_key_alone_without_the_on_line_key_publishes_nothing(world: World) -> None:
+    """Even where the thief writes to the web server: the snapshot says which file of the role counts."""
+    world.grant(exceptions(OTHER))
+    world.poll()
+    content, more = forged(world, exceptions(ME, OTHER), version=1)
+    world.repository.files |= {"metadata/1.exceptions.json": content, **more}
+    world.restart()
+    world.poll()
+    assert world.decision() == (State.ACTIVE, Action.BLOCK)
+
+
+def test_the_role_hands_its_right_to_nobody(world: World) -> None:
+    """A key that the role's own file names for exceptions signs none."""
+    friend = make_key("a friend")
+    made = Targets(1, expires=moment(START + 400 * DAY), targets={})
+    delegate(made, friend.public_key)
+    world.repository.force_exceptions(sign(dated(made, world.repository.now), [world.console]), 1, {})
+    world.poll()
+    theirs = Targets(2, expires=moment(START + 400 * DAY), targets={})
+    content = exceptions(ME)[MY_BIN]
+    theirs.targets[MY_BIN] = TargetFile(len(content), {"sha256": digest(content)}, MY_BIN)
+    signed = sign(dated(theirs, world.repository.now), [friend])
+    world.repository.force_exceptions(signed, 2, {f"targets/{digest(content)}.{MY_BIN}": content})
+    assert world.poll().status is Status.ADOPTED
+    assert (world.decision(), world.trouble != "") == ((State.ACTIVE, Action.BLOCK), True)
