@@ -146,12 +146,12 @@ class Examiner:
         seen, rules = self._sight.look(pid), self._known.rules
         if self._through is None or rules is None or not processes.same_start(seen.process.started, started):
             return
-        content, version = self._through(seen.process.bytes_at, stop.is_set)
+        content, version = self._through(_bytes_of(seen), stop.is_set)
         if content:
             observation = observe(seen)._replace(content=content, version=version)
             identity = rules.identify(observation)
             if identity is not None:
-                inode = processes.program_inode(seen.process)
+                inode = _program_inode(seen)
                 self._tell(pid, Process(observation._replace(inode=inode), identity, ""))
 
     def _next(self) -> int | None:
@@ -229,7 +229,7 @@ class Examiner:
         program = seen if seen.runs.kind is Kind.PROGRAM else as_program(seen)
         itself = self._recognise_file(program, known, rules)
         if itself is not None:
-            return itself._replace(seen=itself.seen._replace(inode=processes.program_inode(seen.process)))
+            return itself._replace(seen=itself.seen._replace(inode=_program_inode(program)))
         if foreign or seen.runs.kind in (Kind.PROGRAM, Kind.CODE, Kind.SETTLING):
             return None
         return self._recognise_file(seen, known, rules)
@@ -251,7 +251,7 @@ class Examiner:
         identity = _container_identity(rules, observation, container)
         if identity is not None:
             return Process(observation._replace(container=container, container_path=folder), identity, "")
-        where = seen.process.bytes_at if seen.runs.kind is Kind.PROGRAM else observation.path
+        where = _bytes_of(seen)
         content, version = self._content(where)
         signer = self._signer(where) if self._signer and seen.runs.kind is Kind.PROGRAM else Signer()
         observation = observation._replace(content=content, signer=signer.key, version=version or signer.version)
@@ -284,6 +284,17 @@ class Examiner:
             del self._tracked[key]
         if gone:
             self._inbox.put(Ended(gone))
+
+
+def _bytes_of(seen: Seen) -> str:
+    """Where to read what runs: of a program from its process; the loader's process only has those of the loader."""
+    itself = seen.runs.kind is Kind.PROGRAM and not seen.runs.interpreter
+    return seen.process.bytes_at if itself else seen.path
+
+
+def _program_inode(seen: Seen) -> tuple[int, int] | None:
+    """Which file the process itself is; None where that is the loader, which says nothing of what it loaded."""
+    return None if seen.runs.interpreter else processes.program_inode(seen.process)
 
 
 def _container_identity(rules: DeviceRules, observation: Observation, container: str) -> Identity | None:

@@ -2,7 +2,9 @@
 
 Each is tried for real in tests/integration/test_gate_doors.py, as root and as another person; docs/limits.md shows the
 same rows, and a test compares. A script runs in a folder of its own on a filesystem that the gate stands before, with
-`$SITE` holding the originals; it prints `(Claude Code)` if a banned program ran.
+`$SITE` holding the originals; it prints `(Claude Code)` if a banned program ran. What starts in spite of the gate is
+tried again before a whole agent (tests/integration/test_gate_and_watcher.py): with `$SHOW` empty and `$SAY` a number of
+seconds the same programs wait, and the watcher must end them.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ class Door(NamedTuple):
     why: str
     """For the page: by what it is recognised, or why it is not."""
     needs: str = ""
-    """`root` where another person cannot do it at all."""
+    """`root` where another person cannot do it at all; `earlier` where it began before the gate stood there."""
 
 
 R, W, L = Verdict.REFUSED, Verdict.WATCHER, Verdict.LIMIT
@@ -172,25 +174,28 @@ DOORS: tuple[Door, ...] = (
         "the question is about the open file",
     ),
     Door("through the loader, where it is installed", "$LOADER $SITE/dynamic '(Claude Code)'", R, "its entry file"),
-    Door(
-        "a copy through the loader", "cp $SITE/dynamic a && $LOADER ./a '(Claude Code)'", W, "the loader only reads it"
-    ),
+    Door("a copy through the loader", 'cp $SITE/dynamic a && $LOADER ./a "$SAY"', W, "the loader only reads it"),
     Door(
         "from memory (`memfd_create`)",
-        '/usr/bin/python3 -c \'import os, shutil; fd = os.memfd_create("x", 0);'
+        '/usr/bin/python3 -c \'import os, shutil, sys; fd = os.memfd_create("door", 0);'
         ' shutil.copyfileobj(open(os.environ["SITE"] + "/native", "rb"), open(fd, "wb", closefd=False), 1 << 20);'
-        ' os.execv(f"/proc/self/fd/{fd}", ["x", "--version"])\'',
+        ' os.execv(f"/proc/self/fd/{fd}", ["x", *sys.argv[1:]])\' $SHOW',
         W,
         "no filesystem that can be marked",
     ),
     Door(
         "on a temporary filesystem of one's own",
-        "$NEW_MOUNTS sh -c 'mkdir t && mount -t tmpfs t t && cp $SITE/native t/a && t/a --version'",
+        "$NEW_MOUNTS sh -c 'mkdir t && mount -t tmpfs t t && cp $SITE/native t/a && t/a $SHOW'",
         W,
         "its mount is in no namespace that the gate sees",
     ),
+    Door("a copy of the script given to node", "cp $SITE/cli.js x.mjs && node x.mjs $SHOW", W, "a file nobody knew"),
     Door(
-        "a copy of the script given to node", "cp $SITE/cli.js x.mjs && node x.mjs --version", W, "a file nobody knew"
+        "begun before the ban, deleted while it runs",
+        "cp $SITE/native a && ./a $SHOW",
+        W,
+        "what runs has its bytes, name or not",
+        "earlier",
     ),
     Door(
         "the script edited in place",
@@ -207,7 +212,7 @@ DOORS: tuple[Door, ...] = (
     ),
     Door(
         "given to a user by `chown` after root started it, then written through a mapping",
-        "/usr/bin/python3 $SITE/give.py $SYSTEM/bin/tool",
+        "/usr/bin/python3 $SITE/give.py $SYSTEM/bin/tool $SHOW",
         W,
         "the kernel's memory of it survives chown",
         "root",

@@ -98,13 +98,13 @@ class Unit:
 
 
 @contextmanager
-def guarded(**settings: object) -> Iterator[Guarded]:
+def guarded(megabytes: int = 200, **settings: object) -> Iterator[Guarded]:
     """A workstation with a home on a tmpfs; both are gone afterwards, and so is the gate."""
     folder = Path(tempfile.mkdtemp(prefix="g"))
     folder.chmod(0o755)
     home = folder / "home"
     home.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m,mode=755", "guarded", home], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "guarded", home], check=True)
     try:
         with Guarded(folder, gate_only=[str(home)], **settings) as station:
             synthetic_npm_install(station.prefix, NAME, VERSION, "native")

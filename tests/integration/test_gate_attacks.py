@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.door_site import wait_until_settled
 from tests.fakes.gate import Gate, call, gate_before, mounted, orders
 from tests.fakes.other_person import UID, become, give_to
 from tests.fakes.policies import BLOCK, ban, stages
@@ -176,11 +177,6 @@ def test_a_hard_link_does_not_carry_an_allow_into_a_package(gate: Gate, place: P
     for _ in range(3):
         assert start(outside) == "ran\n"
     assert start(script) == "refused"
-
-
-def wait_until_settled(path: Path) -> None:
-    """Until a file's ctime is older than what the gate keeps."""
-    threading.Event().wait(max(0.0, path.stat().st_ctime + 2.1 - time.time()))
 
 
 def test_a_flood_of_sparse_programs_of_one_person_delays_nobody_else(gate: Gate, place: Path) -> None:

@@ -6,39 +6,19 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tests.fakes.door_site import PEOPLE, RAN, disguised, originals, surroundings
 from tests.fakes.doors import DOORS, Door, Verdict
 from tests.fakes.gate import Gate, gate_before, mounted, orders
-from tests.fakes.other_person import UID, give_to
-from tests.fakes.synthetic import (
-    BANNER,
-    native_payload,
-    synthetic_native,
-    synthetic_npm_install,
-    synthetic_plain_package,
-)
+from tests.fakes.other_person import give_to
 
 pytestmark = [pytest.mark.root, pytest.mark.node]
-RAN = "(Claude Code)"
-PEOPLE = {"root": 0, "another person": UID}
-GIVE = f"""
-import mmap, os, subprocess, sys
-file = sys.argv[1]
-for _ in range(3): subprocess.run([file, "--version"], capture_output=True)
-os.chown(file, {UID}, {UID})
-with open(file, "r+b") as held, mmap.mmap(held.fileno(), 0) as mapping:
-    at = mapping.rfind(b"(x) Anthropic")
-    mapping[at:at + 3] = b"(c)"
-print(subprocess.run([file, "--version"], capture_output=True, text=True).stdout)
-"""
 
 
 class Site(NamedTuple):
@@ -48,59 +28,6 @@ class Site(NamedTuple):
     mount: Path
     originals: Path
     system: Path
-
-
-def disguised(path: Path) -> Path:
-    """The native program without the text that gives it away."""
-    synthetic_native(path, "2.1.200")
-    with path.open("r+b") as file:
-        file.seek(-(4 << 20), os.SEEK_END)
-        start, data = file.tell(), file.read()
-        at = data.index(BANNER.encode())
-        file.seek(start + at)
-        file.write(b"(x)")
-    return path
-
-
-def dynamic(path: Path) -> Path:
-    """A program that the loader can start, with the content behind it: it prints its arguments."""
-    shutil.copy("/bin/echo", path)
-    with path.open("r+b") as file:
-        file.truncate(56 << 20)
-        file.seek(0, os.SEEK_END)
-        file.write(native_payload("2.1.200"))
-    return path
-
-
-def wheel(folder: Path) -> None:
-    """A wheel with a command, as uvx would fetch it."""
-    info = "claude_code-2.1.0.dist-info"
-    files = {
-        "claude_code.py": f"def main():\n    print('{RAN}')\n",
-        f"{info}/METADATA": "Metadata-Version: 2.1\nName: claude-code\nVersion: 2.1.0\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": "[console_scripts]\nclaude-code = claude_code:main\n",
-    }
-    rows = "".join(f"{name},,\n" for name in (*files, f"{info}/RECORD"))
-    with zipfile.ZipFile(folder / "claude_code-2.1.0-py3-none-any.whl", "w") as made:
-        for name, text in {**files, f"{info}/RECORD": rows}.items():
-            made.writestr(name, text)
-
-
-def originals(folder: Path) -> Path:
-    """Everything that the doors start from."""
-    folder.mkdir()
-    package = synthetic_npm_install(folder / "prefix", "@anthropic-ai/claude-code", "2.1.112", "js")
-    (folder / "cli.js").symlink_to(package / "cli.js")
-    synthetic_native(folder / "native", "2.1.200")
-    disguised(folder / "disguised")
-    dynamic(folder / "dynamic")
-    small = synthetic_plain_package(folder / "small", "2.1.112", "@anthropic-ai/claude-code")
-    script = small / "bin" / "claude-code.js"
-    script.write_text(f'#!/usr/bin/env node\nconsole.log("{RAN}");\n', encoding="utf-8")
-    (folder / "give.py").write_text(GIVE, encoding="utf-8")
-    wheel(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +52,7 @@ def tries() -> Iterator[object]:
     """Each door with each person who can try it."""
     for door in DOORS:
         for person in PEOPLE:
-            if person == "root" or not door.needs:
+            if door.needs in (("", "root") if person == "root" else ("",)):
                 yield pytest.param(door, person, id=f"{door.name}, as {person}: {door.verdict.value}")
 
 
@@ -151,18 +78,7 @@ def test_a_door_is_as_the_table_says(site: Site, door: Door, person: str) -> Non
 
 def open_door(site: Site, door: Door, work: Path, uid: int) -> str:
     """Runs a door's script; everything that it printed."""
-    environment = {
-        "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-        "HOME": os.fspath(work),
-        "SITE": os.fspath(site.originals),
-        "SYSTEM": os.fspath(site.system),
-        "LOADER": next(
-            path for path in ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1") if Path(path).exists()
-        ),
-        "NEW_MOUNTS": "unshare -m" if uid == 0 else "unshare -Urm",
-        "UVX": os.fspath(Path(sys.executable).parent / "uvx"),
-        "npm_config_update_notifier": "false",
-    }
+    environment = surroundings(work, site.originals, site.system, uid)
     done = subprocess.run(
         ["sh", "-c", door.script],
         cwd=work,
