@@ -29,6 +29,7 @@ _NAMED = re.compile(
 )
 _RUN = re.compile(r"[A-Za-z0-9+_=-]{8,}")
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_LONG_NUMBER = re.compile(r"[0-9]{10,}")
 _WORD = re.compile(r"[A-Za-z]{1,16}(?:[-_.:][A-Za-z]{1,16}){0,6}|\d{1,5}")
 _PACKAGE = re.compile(
     r"@[a-z0-9][a-z0-9._-]*/[a-z0-9][a-z0-9._-]*(?:@[a-z0-9][a-z0-9._-]{0,30})?|[a-z0-9][a-z0-9._-]*@[a-z0-9.-]{1,20}"
@@ -126,8 +127,8 @@ def _harmless(word: str, option: str, named: bool) -> bool:
 
 def _mixed(run: str) -> bool:
     """Whether a run of signs changes between small letters, big letters and digits more often than words do."""
-    if run.isdigit():
-        return len(run) >= 10
+    if _LONG_NUMBER.search(run):
+        return True
     parts = _PARTS.findall(run)
     if sum(char.isdigit() for char in run) >= 2 and len(parts) >= 4 and len(run) >= 12:
         return True
