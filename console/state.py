@@ -23,6 +23,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from policy_schema.rules.decision import State
+from policy_schema.rules.observation import Face
 
 
 class DeviceState(StrEnum):
@@ -66,7 +67,9 @@ MEANS: Final[dict[DeviceState, str]] = {
 
 _OPEN: Final = frozenset({State.ANNOUNCED, State.ACTIVE, State.AWAITING_NOTICE, State.NOT_IN_ROLLOUT})
 DOES_NOT_COUNT: Final = frozenset({State.OUT_OF_SCOPE, State.LIFTED, State.WEAK})
-"""States of findings that say nothing against a device: not meant, no longer meant, or only a name."""
+"""States of findings that say nothing against a device: not meant, no longer meant, a name or what was left behind."""
+NO_COPY: Final = frozenset({Face.SETTING, Face.RESIDUE})
+"""Faces that are no copy of a tool: what another one is configured with, and what one left behind."""
 
 
 class Looked(NamedTuple):

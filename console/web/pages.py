@@ -227,9 +227,9 @@ def _environment() -> Environment:
     )
     environment.globals.update(
         ACTIONS=words.ACTIONS,
-        FINDING_STATES=words.FINDING_STATES,
         OUTCOMES=words.OUTCOMES,
         TRUST=words.TRUST,
+        finding_state=words.finding_state,
         policy_troubles=words.policy_troubles,
     )
     return environment

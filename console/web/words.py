@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from console.reports.interface import PolicySeen
 from console.state import DeviceState
 from policy_schema.messages.wire import clean
+from policy_schema.rules.decision import State
+from policy_schema.rules.observation import Face
 
 OUTCOMES = {
     "told": "person told",
@@ -44,6 +47,13 @@ TRUST = {
     "unsigned": "unsigned",
     "none": "no policy",
 }
+
+
+def finding_state(state: str, faces: Collection[str]) -> str:
+    """How a finding is treated, for its faces: of the weak ones only those by name are `only a name`."""
+    if state == State.WEAK and set(faces) == {Face.RESIDUE}:
+        return "left behind by it, not acted on"
+    return FINDING_STATES.get(state, state)
 
 
 def since_then(seconds: int) -> str:

@@ -21,7 +21,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from console.state import DOES_NOT_COUNT, SHOWN_FIRST, DeviceState
+from console.state import DOES_NOT_COUNT, NO_COPY, SHOWN_FIRST, DeviceState
 from console.store.tables import coverage, device, expected_device, finding, finding_event, host_key, move, report
 
 FINDINGS_SHOWN = 50
@@ -172,13 +172,17 @@ def report_body(device_id: str, epoch: str, sequence: int) -> Select[bytes]:
 
 
 def bans() -> Select[str, int, int]:
-    """For each ban: on how many devices something of it is there, and how many installations."""
+    """For each ban: on how many devices something of it is there, and how many installations.
+
+    A setting that names the tool or a banned model counts for the device, and is no installation.
+    """
     one = case((finding.c.installation == "", finding.c.finding_id), else_=finding.c.installation)
+    copy = case((finding.c.face.not_in(NO_COPY), finding.c.device_id + "/" + one), else_=None)
     return (
         select(
             finding.c.ban,
             func.count(distinct(finding.c.device_id)).label("devices"),
-            func.count(distinct(finding.c.device_id + "/" + one)).label("installations"),
+            func.count(distinct(copy)).label("installations"),
         )
         .join(device, device.c.device_id == finding.c.device_id)
         .where(device.c.removed_at.is_(None), finding.c.gone_at.is_(None), finding.c.state.not_in(DOES_NOT_COUNT))

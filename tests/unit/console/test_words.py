@@ -41,6 +41,21 @@ def test_every_code_has_its_words() -> None:
 
 
 @pytest.mark.parametrize(
+    ("state", "faces", "text"),
+    [
+        ("weak", ("executable",), "only a name, not acted on"),
+        ("weak", ("residue",), "left behind by it, not acted on"),
+        ("weak", ("executable", "residue"), "only a name, not acted on"),
+        ("active", ("setting",), "in force"),
+        ("a-state-of-tomorrow", ("package",), "a-state-of-tomorrow"),
+    ],
+    ids=["a name", "left behind", "both", "a setting", "a state of tomorrow"],
+)
+def test_how_a_finding_is_treated(state: str, faces: tuple[str, ...], text: str) -> None:
+    assert words.finding_state(state, faces) == text
+
+
+@pytest.mark.parametrize(
     ("policy", "troubles"),
     [
         (POLICY, ()),
