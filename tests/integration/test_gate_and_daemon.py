@@ -97,7 +97,11 @@ def test_a_gate_that_systemd_starts_works_with_the_user_the_rights_and_the_calls
             station.wait_for(mark, event="gate", what="orders-taken")
 
 
-MOMENTS = [pytest.param(10, 6.0, id="ten moments"), pytest.param(50, 3.0, id="fifty moments", marks=pytest.mark.slow)]
+MOMENTS = [
+    pytest.param(10, 6.0, id="ten moments"),
+    pytest.param(50, 3.0, id="fifty moments", marks=pytest.mark.slow),
+    pytest.param(1000, 3.0, id="a thousand moments", marks=pytest.mark.slow),
+]
 """How often, and for how many seconds a start may hang: three; twice that where many tests share two processors."""
 
 
