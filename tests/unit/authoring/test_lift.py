@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from policy_schema.authoring.cli.main import main
+from policy_schema.authoring.lifting import Entry, lifted
 from policy_schema.document.load import load_policy, parse_policy
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "claude-code-ban" / "policy.yaml"
@@ -69,6 +70,90 @@ def test_a_ban_out_of_an_included_file_goes_there_and_is_lifted_in_the_policy(po
     assert "# one file a ban" in policy.read_text()
     made = load_policy(policy)
     assert ([one.id for one in made.bans], [one.id for one in made.lifted]) == (["claude-code"], ["claude-agent-sdk"])
+
+
+HEAD = """\
+schema: 1
+organisation: {name: "A", time_zone: "UTC", default_language: "de", contacts: {help: "https://a.example"}}
+"""
+ROWS = """\
+  # cursor first
+  - id: "cursor"   # the second of the two
+    targets: [{tool: "cursor"}]
+    reason: # said twice
+      de: |
+        Nicht erlaubt.
+        # kein Kommentar
+    alternatives: [{name: "Qoder", url: "https://qoder.com"}]
+    stages:
+      - {from: "2026-07-04 09:00",
+         action: "notify"} # monday
+
+  # claude next
+  - targets: [{tool: "claude-code"}]
+    id: claude-code
+    reason: {de: "x"}
+    alternatives: [{name: "Qoder", url: "https://qoder.com"}]
+    stages:
+    - {from: "2026-07-04 09:00", action: "notify"}
+"""
+NARROW = "\n".join(line.removeprefix("  ") for line in ROWS.splitlines()) + "\n"
+FLOW = (
+    '{{id: "{0}", targets: [{{tool: "{0}"}}], reason: {{de: "x"}}, '
+    'stages: [{{from: "2026-07-04 09:00", action: "notify"}}]}}'
+)
+OLD = '{id: "old", date: "2026-06-01", reason: {de: "Vorbei."}}'
+TEXTS = {
+    "the dashes stand further in": HEAD + "# all bans\nbans:\n" + ROWS + "# the end\npause: {max: '24h'}\n",
+    "the dashes stand below the key": HEAD + "bans:\n" + NARROW + "pause: {max: '24h'}\n",
+    "the bans are the last thing, without a line's end": HEAD + "bans: # two\n" + ROWS.rstrip("\n"),
+    "something was lifted before": HEAD + f"lifted: # over\n  - {OLD} # in June\n  # more?\nbans:\n" + ROWS,
+    "something was lifted before, behind": HEAD + "bans:\n" + ROWS + f"lifted:\n- {OLD}",
+    "something was lifted before, in one line": HEAD + f"lifted: [{OLD}] # over\nbans:\n" + ROWS,
+    "an empty list of lifted ones": HEAD + "lifted: []\nbans:\n" + ROWS,
+    "two bans in one line": HEAD + f"bans: [{FLOW.format('cursor')}, {FLOW.format('claude-code')}] # two\n",
+    "two bans, each in a line": HEAD + f"bans: [\n  {FLOW.format('cursor')}, # 1\n  {FLOW.format('claude-code')}\n]\n",
+    "lines that end as on Windows": (HEAD + "bans:\n" + ROWS + "# the end\n").replace("\n", "\r\n"),
+}
+
+
+@pytest.mark.parametrize("ban", ["cursor", "claude-code"])
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def test_only_the_lines_of_the_ban_go(ban: str, text: str) -> None:
+    after = lifted({"": text}, Entry(ban, "2026-07-03", "de", 'Ein "Irrtum": {#1}', "keep"))[""]
+    made, before = parse_policy(after, "p"), parse_policy(text, "p")
+    assert made.bans == tuple(row for row in before.bans if row.id != ban)
+    assert made.lifted[:-1] == before.lifted
+    row = made.lifted[-1]
+    assert (row.id, str(row.date), row.reason) == (ban, "2026-07-03", {"de": 'Ein "Irrtum": {#1}'})
+    assert made.model_dump(exclude={"bans", "lifted"}) == before.model_dump(exclude={"bans", "lifted"})
+    for comment in (
+        "# all bans",
+        "# cursor first",
+        "# claude next",
+        "# the end",
+        "# two",
+        "# over",
+        "# in June",
+        "# more?",
+    ):
+        assert after.count(comment) == text.count(comment)
+
+
+def test_the_last_ban_leaves_an_empty_list() -> None:
+    text = TEXTS["the dashes stand further in"]
+    for ban in ("cursor", "claude-code"):
+        text = lifted({"": text}, Entry(ban, "2026-07-03", "de", "x", "keep"))[""]
+    assert "# all bans\nbans: []\n  # cursor first\n\n  # claude next\n# the end\n" in text
+    assert [row.id for row in parse_policy(text, "p").lifted] == ["cursor", "claude-code"]
+
+
+def test_a_comment_before_the_next_ban_stays(policy: Path) -> None:
+    assert main(["lift", "claude-code", str(policy), "--reason", "Over."]) == 0
+    lines = policy.read_text().splitlines()
+    next_ban = lines.index('  - id: "claude-agent-sdk"')
+    assert lines[next_ban - 1].startswith("  # Product code may rest on the library")
+    assert lines[next_ban + 1 : next_ban + 3] == ["    targets:", '      - {tool: "claude-agent-sdk"}']
 
 
 WRONG = {
