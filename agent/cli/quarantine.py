@@ -77,6 +77,12 @@ def read_entries(settings: Settings) -> tuple[tuple[Entry, ...], tuple[str, ...]
     return tuple(sorted(found, key=lambda entry: (entry.record.at, entry.record.id))), tuple(unreadable)
 
 
+def held_things(settings: Settings) -> tuple[list[dict[str, object]], tuple[str, ...]]:
+    """The same as `quarantine list --json` names it."""
+    entries, unreadable = read_entries(settings)
+    return [_item(entry) for entry in entries], unreadable
+
+
 def _list(settings: Settings, as_json: bool) -> int:
     entries, unreadable = read_entries(settings)
     if as_json:

@@ -1,7 +1,7 @@
-"""`interdict status`: policy and its age, findings, deadlines, coverage, health; as text or as JSON.
+"""`interdict status`: policy and its age, findings, deadlines, coverage, health; as text, as JSON, as a page.
 
 Starts within three times the bare interpreter (benchmarks/start): no argparse for its plain forms, no rulebook, no
-`strptime`.
+`strptime`. The page and what it needs are loaded only when asked for.
 """
 
 from __future__ import annotations
@@ -32,12 +32,29 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     add_settings_argument(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON document")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON document")
+    form.add_argument(
+        "--html",
+        metavar="FILE",
+        nargs="?",
+        const="",
+        help="a page about this machine, written to FILE (default: a place of your own) for you alone to read",
+    )
+    parser.add_argument("--open", action="store_true", help="show the page in your browser")
+    parser.add_argument("--language", metavar="TAG", default="", help="of the page, such as zh-Hans (default: yours)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Shows what the daemon last wrote; 1 when something banned is here."""
-    return show(args.config, args.json)
+    if args.html is None:
+        return show(args.config, args.json)
+    from agent.cli.own_page import show_page
+
+    settings = load_settings(args.config)
+    machine, own, findings = read_state(settings)
+    show_page(settings, machine, {**own, "findings": findings}, args)
+    return _code(findings)
 
 
 def plain_form(words: Sequence[str]) -> tuple[str, bool] | None:
@@ -53,14 +70,11 @@ def plain_form(words: Sequence[str]) -> tuple[str, bool] | None:
 
 def show(config: str, as_json: bool) -> int:
     """The state as text or JSON; 1 when something banned is here."""
-    machine, own, findings = read_state(load_settings(config))
-    found = {row.get("ban") for row in findings}
-    bans = [ban for ban in _rows(own.get("bans")) if ban.get("id") in found]
+    machine, _, findings = read_state(load_settings(config))
     if as_json:
-        print_json({**machine, "findings": findings, "bans": bans})
+        print_json({**machine, "findings": findings})
     else:
         _show(machine, findings)
-        _show_why(_table(own.get("organisation")), bans)
     return _code(findings)
 
 
@@ -107,17 +121,6 @@ def _show(machine: Mapping[str, object], findings: list[Mapping[str, object]]) -
         say(f"Health: {row.get('what')}. {row.get('advice')}", "yellow")
     _show_deadline(findings, now)
     show_findings(findings, now)
-
-
-def _show_why(organisation: Mapping[str, object], bans: list[Mapping[str, object]]) -> None:
-    """Why what was found is banned, and how sure anybody is of what is claimed."""
-    if not bans:
-        return
-    from agent.cli.why import why_lines
-
-    say("Why:")
-    for line in why_lines(organisation, bans):
-        say(f"  {line}")
 
 
 def _show_deadline(findings: Sequence[Mapping[str, object]], now: int) -> None:

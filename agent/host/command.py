@@ -30,6 +30,7 @@ class Tool(NamedTuple):
 
 NOTIFY_SEND = Tool("notify-send", ("/usr/bin/notify-send", "/usr/local/bin/notify-send"))
 ESLOGGER = Tool("eslogger", ("/usr/bin/eslogger",))
+XDG_OPEN = Tool("xdg-open", ("/usr/bin/xdg-open",))
 SETPRIV = Tool("setpriv", ("/usr/bin/setpriv", "/bin/setpriv"))
 
 subprocess._USE_VFORK = False  # type: ignore[misc]  # documented as the switch for just this
@@ -92,6 +93,32 @@ def run_tool(
     if output.code not in good:
         raise ToolFailed(f"{tool.name} ended with {output.code}: {last_line(output.stderr)}")
     return output
+
+
+def leave(tool: Tool, arguments: Sequence[str], environment: Mapping[str, str], patience: float = 5.0) -> None:
+    """Starts a program that goes on by itself, such as a browser, and waits a moment for it to say that it cannot.
+
+    Raises:
+        ToolMissing: it is not installed.
+        ToolFailed: it could not be started, or ended with an error at once.
+    """
+    nothing = subprocess.DEVNULL
+    process = subprocess.Popen(
+        [find_tool(tool), *arguments],
+        stdin=nothing,
+        stdout=nothing,
+        stderr=nothing,
+        env=dict(environment),
+        cwd="/",
+        start_new_session=True,
+    )
+    try:
+        code = process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.returncode = 0  # it is not ours any more, and Python shall not warn that it runs
+        return
+    if code:
+        raise ToolFailed(f"{tool.name} ended with {code}")
 
 
 def start(command: Sequence[str], environment: Mapping[str, str], account: Account | None) -> subprocess.Popen[bytes]:

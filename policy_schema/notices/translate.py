@@ -36,16 +36,26 @@ class Words:
         return self._catalogue.ngettext(one, many, number).format(number=number, **values)
 
 
-def words_for(wanted: Sequence[str]) -> Words:
-    """The words in the best language that there is for somebody who wants these, else English."""
-    return _load(choose(wanted, tuple(CATALOGUES), SOURCE_LANGUAGE))
+def words_for(wanted: Sequence[str], domain: str = DOMAIN) -> Words:
+    """The words in the best language that there is for somebody who wants these, else English.
+
+    Another domain than that of notices has its own catalogue, and those of notices behind it.
+    """
+    return _load(choose(wanted, tuple(CATALOGUES), SOURCE_LANGUAGE), domain)
 
 
 @cache
-def _load(language: str) -> Words:
+def _load(language: str, domain: str) -> Words:
     folder = CATALOGUES[language]
     if not folder:
         return Words(language, gettext.NullTranslations())
-    path = files("policy_schema.notices").joinpath("locale", folder, "LC_MESSAGES", f"{DOMAIN}.mo")
-    with path.open("rb") as stream:
-        return Words(language, gettext.GNUTranslations(stream))
+    found: gettext.NullTranslations | None = None
+    for name in dict.fromkeys((DOMAIN, domain)):
+        path = files("policy_schema.notices").joinpath("locale", folder, "LC_MESSAGES", f"{name}.mo")
+        with path.open("rb") as stream:
+            catalogue = gettext.GNUTranslations(stream)
+        if found is not None:
+            catalogue.add_fallback(found)
+        found = catalogue
+    assert found is not None
+    return Words(language, found)

@@ -15,7 +15,7 @@ from policy_schema.notices.translate import CATALOGUES, words_for
 
 ROOT = Path(__file__).parents[3]
 LOCALE = ROOT / "policy_schema" / "notices" / "locale"
-TRANSLATED = sorted(LOCALE.glob("*/LC_MESSAGES/interdict.po"))
+TRANSLATED = sorted(LOCALE.glob("*/LC_MESSAGES/*.po"))
 
 
 def load_tool() -> ModuleType:
@@ -36,14 +36,14 @@ def places(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
 
 
-@pytest.mark.parametrize("path", TRANSLATED, ids=lambda path: path.parts[-3])
+@pytest.mark.parametrize("path", TRANSLATED, ids=lambda path: f"{path.parts[-3]} {path.stem}")
 def test_every_message_is_translated(path: Path) -> None:
     entries = {key: value for key, value in TOOL.read_po(path).items() if key != ("",)}
-    assert set(entries) == set(TOOL.messages())
+    assert set(entries) == set(TOOL.messages(path.stem))
     assert [key for key, value in entries.items() if not all(value)] == []
 
 
-@pytest.mark.parametrize("path", TRANSLATED, ids=lambda path: path.parts[-3])
+@pytest.mark.parametrize("path", TRANSLATED, ids=lambda path: f"{path.parts[-3]} {path.stem}")
 def test_a_translation_fills_in_nothing_else_than_the_english(path: Path) -> None:
     # A date has more parts than any one language shows.
     extra = {"{weekday} {day} {month} {year}, {clock}": {"month_number"}}
@@ -54,12 +54,12 @@ def test_a_translation_fills_in_nothing_else_than_the_english(path: Path) -> Non
                 assert places(value) == places(key[-1]), key
 
 
-@pytest.mark.parametrize("path", TRANSLATED, ids=lambda path: path.parts[-3])
+@pytest.mark.parametrize("path", TRANSLATED, ids=lambda path: f"{path.parts[-3]} {path.stem}")
 def test_the_compiled_catalogue_is_that_of_its_source(path: Path) -> None:
     assert path.with_suffix(".mo").read_bytes() == TOOL.mo_bytes(TOOL.read_po(path))
 
 
-@pytest.mark.parametrize("path", TRANSLATED, ids=lambda path: path.parts[-3])
+@pytest.mark.parametrize("path", TRANSLATED, ids=lambda path: f"{path.parts[-3]} {path.stem}")
 def test_gettext_reads_the_compiled_catalogue(path: Path) -> None:
     with path.with_suffix(".mo").open("rb") as stream:
         catalogue = gettext.GNUTranslations(stream)
@@ -68,10 +68,12 @@ def test_gettext_reads_the_compiled_catalogue(path: Path) -> None:
             assert catalogue.gettext(key[0]) == values[0]
 
 
-def test_the_template_holds_every_message() -> None:
-    assert set(TOOL.read_po(LOCALE / "interdict.pot")) - {("",)} == set(TOOL.messages())
+@pytest.mark.parametrize("domain", TOOL.DOMAINS)
+def test_the_template_holds_every_message(domain: str) -> None:
+    assert set(TOOL.read_po(LOCALE / f"{domain}.pot")) - {("",)} == set(TOOL.messages(domain))
 
 
 def test_every_language_has_its_folder() -> None:
     assert {folder for folder in CATALOGUES.values() if folder} == {path.parts[-3] for path in TRANSLATED}
-    assert {words_for((tag,)).language for tag in CATALOGUES} == set(CATALOGUES)
+    for domain in TOOL.DOMAINS:
+        assert {words_for((tag,), domain).language for tag in CATALOGUES} == set(CATALOGUES)
