@@ -11,6 +11,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from agent.host.person_socket import NAME as SOCKET
+from agent.host.person_socket import connect
+from policy_schema.messages import local
 from policy_schema.rules.instant import Instant, format_instant
 from tests.fakes.author import Author
 from tests.fakes.policies import ban, closed
@@ -45,14 +48,14 @@ def _looked_under_the_new_policy(workstation: Workstation, mark: int) -> None:
     workstation.wait_for(workstation.place_of(adopted), event="look")
 
 
-def _command(workstation: Workstation) -> int | None:
-    """What the person's command answers; None when there is none."""
+def _command(workstation: Workstation, patience: float = 1) -> int | None:
+    """What the person's command answers; None when there is none, 0 when it runs for longer than these seconds."""
     command = workstation.prefix / "bin" / "claude"
     if not command.exists():
         return None
     process = subprocess.Popen([command], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
-        return process.wait(1)
+        return process.wait(patience)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -147,25 +150,31 @@ class _Published:
 
 
 STAGES = """\
-    claims: [{{claim: "It marks prompts", standing: "alleged", disputed_by: {{who: "the vendor", says: "it does not"}}}}]
+    claims: [{{claim: "It marks prompts", standing: "alleged", disputed_by: {{who: "the vendor", says: "no"}}}}]
     stages:
       - {{from: "{told:%Y-%m-%d %H:%M}", action: "notify"}}
       - {{from: "{began:%Y-%m-%d %H:%M}", action: "block", let_finish: "0s", kill_after: "1s"}}
-    min_notice: "0s"
+    min_notice: "{fair}"
 exceptions: {{max_days: 90, pending_hold: "24h"}}
 pause: {{max: "72h"}}
 """
 
 
 @pytest.fixture
-def author(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Author:
+def fair() -> str:
+    """The policy's `min_notice`."""
+    return "0s"
+
+
+@pytest.fixture
+def author(tmp_path: Path, fair: str, capsys: pytest.CaptureFixture[str]) -> Author:
     """Somebody whose policy blocks since an hour, and whose console may sign exceptions."""
     one = Author(tmp_path / "author", capsys)
     assert one.init("--solo", "--signer=Li Wei").code == 0
     began = datetime.now(ZoneInfo("Asia/Shanghai")) - timedelta(hours=1)
     told = began - timedelta(days=7)
     text = one.policy.read_text()
-    text = text[: text.index("    stages:")] + STAGES.format(told=told, began=began)
+    text = text[: text.index("    stages:")] + STAGES.format(told=told, began=began, fair=fair)
     one.policy.write_text(text)
     assert one.do("keys", "delegate", "console").code == 0
     ran = one.sign(str(one.policy))
@@ -175,13 +184,35 @@ def author(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Author:
 
 
 @pytest.fixture
-def blocked(workstation: Workstation, author: Author) -> Workstation:
-    """An agent under that policy that has found the tool and blocks it."""
+def found(workstation: Workstation, author: Author) -> Workstation:
+    """An agent under that policy that has found the tool."""
     workstation.repository = _Published(author)  # type: ignore[assignment]  # all that the server and settings need
     synthetic_npm_install(workstation.prefix, NAME, VERSION, "native")
     workstation.start()
-    workstation.wait_for(event="finding", face="package", state="active", action="block")
+    workstation.wait_for(event="finding", face="package")
     return workstation
+
+
+@pytest.fixture
+def blocked(found: Workstation) -> Workstation:
+    """One that has told the person, and blocks it."""
+    found.wait_for(event="finding", face="package", state="active", action="block")
+    _notice(found, "Claude Code may not be started any more")
+    return found
+
+
+def _ask(workstation: Workstation, message: local.FromPerson) -> str:
+    """What the agent answers to a program of this person."""
+    end = connect(str(workstation.state / SOCKET)).detach()
+    with end:
+        end.settimeout(20)
+        end.sendall(local.pack(local.Hello(what="command")) + local.pack(message))
+        frames, bodies = local.Frames(), list[bytes]()
+        while len(bodies) < 2:
+            bodies += frames.feed(end.recv(65536))
+        answer = local.read_from_daemon(bodies[1])
+        assert isinstance(answer, local.Answer)
+        return answer.text
 
 
 def _device(workstation: Workstation) -> str:
@@ -211,9 +242,22 @@ def _poll_until(workstation: Workstation, state: str) -> int:
     return workstation.place_of(row)
 
 
+@pytest.mark.parametrize("fair", ["1h"])
+def test_a_person_asks_in_time_and_somebody_else_grants(found: Workstation, author: Author) -> None:
+    """The stage is reached, and the person still has their hour: the request holds it for a day, once."""
+    assert "Use instead: Qoder" in _notice(found, "Claude Code may not be used from")
+    wish = local.AskException(ban="claude-code", reason="a customer's project")
+    assert _ask(found, wish).startswith("Your request is written down. Until ")
+    assert "Somebody has yet to decide on your request." in _notice(found, "Claude Code: your request holds the block")
+    found.wait_for(event="finding-changed", face="package", state="held", action="notify")
+    assert _ask(found, wish).startswith("You have asked before: ")
+    _grant(author, found, int(time.time()) + 30 * 86_400)
+    _poll_until(found, "excepted")
+    assert "An exception was granted for this machine." in _notice(found, "Claude Code: you have an exception until")
+
+
 def test_an_exception_is_granted_warned_of_and_lapses(blocked: Workstation, author: Author) -> None:
     """The first one ends in a week and a few seconds, the second one in a few seconds. Every step is told in words."""
-    _notice(blocked, "Claude Code may not be started any more")
     name = _grant(author, blocked, int(time.time()) + WEEK + 6)
     mark = _poll_until(blocked, "excepted")
     assert "An exception was granted for this machine." in _notice(blocked, "Claude Code: you have an exception until")
@@ -222,19 +266,18 @@ def test_an_exception_is_granted_warned_of_and_lapses(blocked: Workstation, auth
     blocked.wait_for_view(lambda rows: [row["exception"] for row in rows] == [name])
     said = blocked.command("status").stdout
     assert f"(exception {name})" in said
-    assert '- It marks prompts (alleged; disputed by the vendor: "it does not")' in said
+    assert '- It marks prompts (alleged; disputed by the vendor: "no")' in said
     assert blocked.events(event="outcome", kind="stop") == []
     assert author.do("exceptions", "revoke", name).code == 0
     _grant(author, blocked, int(time.time()) + 5)
     blocked.poll()
     blocked.wait_for(mark, event="finding-changed", face="package", state="active", action="block")
     assert "Your exception is over." in _notice(blocked, "Claude Code may not be started any more")
-    assert _command(blocked) not in (0, None), "what starts now is ended"
+    assert _command(blocked, patience=20) not in (0, None), "what starts now is ended"
     blocked.wait_for(mark, event="outcome", kind="stop")
 
 
 def test_a_pause_rests_the_ban_and_ends_by_itself(blocked: Workstation, author: Author) -> None:
-    _notice(blocked, "Claude Code may not be started any more")
     paused = author.do("pause", "claude-code", "--for", "6s", "--reason", "an incident", "--approved-by", "Wu Min")
     assert paused.code == 0, paused.err
     mark = _poll_until(blocked, "paused")
