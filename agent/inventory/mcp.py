@@ -68,7 +68,7 @@ TABLE = (
           "~/.config/opencode/config.json", "./opencode.json", "./opencode.jsonc", keys=(("mcp", "*", "command"),)),
     _json("qoder", *(f"{folder}/SharedClientCache/mcp.json" for folder in (
         "~/.config/Qoder", "~/Library/Application Support/Qoder", "~/AppData/Roaming/Qoder")), "~/.qoder/settings.json",
-        "~/.qoder.json", "./.qoder/mcp.json"),
+        "~/.qoder.json", "./.qoder/mcp.json", "./.qoder/settings.json", "./.qoder/settings.local.json"),
     Settings("goose", Form.YAML, (("extensions", "*", "cmd"),),
              ("~/.config/goose/config.yaml", "~/AppData/Roaming/Block/goose/config/config.yaml")),
     _json("lm-studio", "~/.lmstudio/mcp.json", "~/.cache/lm-studio/mcp.json"),
@@ -78,7 +78,8 @@ TABLE = (
     _json("amp", "~/.config/amp/settings.json", keys=(("amp.mcpServers", "*", "command"),)),
     _json("crush", "~/.config/crush/crush.json", "./crush.json", "./.crush.json", keys=(("mcp", "*", "command"),)),
 )  # fmt: skip
-"""Whose settings, where, and under which keys servers stand. From each tool's own documentation."""
+"""Whose settings, where, and under which keys servers stand. From each tool's own documentation; which of them were
+seen for real, and which are a guess, stands in docs/sources.md."""
 
 
 class Mcp:

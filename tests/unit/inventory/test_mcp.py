@@ -82,6 +82,7 @@ FILES = {
         ["mcp:pkg:pypi/mcp-server-fetch", "mcp:pkg:npm/tavily-mcp"],
     ),
     "opencode.json": ("opencode", "/home/li/.config/opencode/opencode.json", ["mcp:pkg:npm/%40playwright/mcp"]),
+    "qoder-written.json": ("qoder", "/home/li/.qoder/settings.json", ["mcp:pkg:npm/%40upstash/context7-mcp"]),
     "zed.jsonc": ("zed", "/home/li/.config/zed/settings.json", ["mcp:pkg:npm/postgres-mcp", "mcp:pkg:pypi/acme-mcp"]),
 }
 
