@@ -70,11 +70,14 @@ def plain_form(words: Sequence[str]) -> tuple[str, bool] | None:
 
 def show(config: str, as_json: bool) -> int:
     """The state as text or JSON; 1 when something banned is here."""
-    machine, _, findings = read_state(load_settings(config))
+    machine, own, findings = read_state(load_settings(config))
+    found = {row.get("ban") for row in findings}
+    bans = [ban for ban in _rows(own.get("bans")) if ban.get("id") in found]
     if as_json:
-        print_json({**machine, "findings": findings})
+        print_json({**machine, "findings": findings, "bans": bans})
     else:
         _show(machine, findings)
+        _show_why(_table(own.get("organisation")), bans)
     return _code(findings)
 
 
@@ -121,6 +124,17 @@ def _show(machine: Mapping[str, object], findings: list[Mapping[str, object]]) -
         say(f"Health: {row.get('what')}. {row.get('advice')}", "yellow")
     _show_deadline(findings, now)
     show_findings(findings, now)
+
+
+def _show_why(organisation: Mapping[str, object], bans: list[Mapping[str, object]]) -> None:
+    """Why what was found is banned, and how sure anybody is of what is claimed."""
+    if not bans:
+        return
+    from agent.cli.why import why_lines
+
+    say("Why:")
+    for line in why_lines(organisation, bans):
+        say(f"  {line}")
 
 
 def _show_deadline(findings: Sequence[Mapping[str, object]], now: int) -> None:
