@@ -22,6 +22,8 @@ COMMANDS: dict[str, str] = {
     "pause": "agent.cli.pause",
     "quarantine": "agent.cli.quarantine",
     "release": "agent.cli.release",
+    "report-wrong": "agent.cli.report_wrong",
+    "request-exception": "agent.cli.request_exception",
     "run": "agent.cli.run",
     "scan": "agent.cli.scan",
     "sent": "agent.cli.sent",
