@@ -8,7 +8,7 @@ from agent.inventory.runner import look
 from policy_schema.rules.observation import Confidence, Observation
 from policy_schema.rules.rulebook import Rulebook
 
-_SOURCES = (
+SOURCES = (
     "brew",
     "cargo",
     "deb",
@@ -31,7 +31,7 @@ def find_tool_here(book: Rulebook, tool: str, home: str) -> Observation | None:
     """
     wanted = Wanted(folders=book.tools[tool].folders)
     with open_machine(homes=[home], wanted=wanted) as machine:
-        found = look(machine, _SOURCES)
+        found = look(machine, SOURCES)
     copies: list[Observation] = []
     for seen in (one for rows in found.observations.values() for one in rows):
         for identity in book.tables.identify(seen):
