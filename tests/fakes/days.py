@@ -105,6 +105,7 @@ class Life:
     away: tuple[date, date] | None = None
     at_night: bool = False
     steps: Mapping[Instant, Callable[[Life], str]] = field(default_factory=dict)
+    language: str = "en"
     clock_offset: int = 0
     """Seconds that the machine's clock is wrong by."""
 
@@ -204,7 +205,7 @@ class Life:
         self.memory = Memory(self.journal)
         rules = lambda: self.decider.rules  # noqa: E731  # read anew at each notice
         told = lambda ban, tool, uid: min(self.memory.person(ban, tool, uid).told.values(), default=None)  # noqa: E731
-        wording = Wording(settings=Settings(language="en"), rules=rules, told=told, places=lambda ban, tool: 1)
+        wording = Wording(settings=Settings(language=self.language), rules=rules, told=told, places=lambda ban, tool: 1)
         self.decider = Decider(
             journal=self.journal, memory=self.memory, log=EventLog(io.StringIO()), compose=wording,
             queue=lambda lines: None, observe=False,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from policy_schema.authoring.cli.lift import lifted
+from policy_schema.authoring.lifting import Entry, lifted
 from policy_schema.rules.identity import rollout_bucket
 from policy_schema.rules.rulebook import Device, Pause
 from tests.fakes.days import Life, Published, install, on
@@ -37,7 +37,7 @@ def _device(early: bool = False, **changes: object) -> Device:
 
 
 def _lift(quarantine: str) -> str:
-    return lifted(POLICY, "claude-code", "The vendor has answered.", quarantine, "2026-08-03")
+    return lifted({"": POLICY}, Entry("claude-code", "2026-08-03", "en", "The vendor has answered.", quarantine))[""]
 
 
 def _clock(days: int) -> Callable[[Life], str]:
@@ -88,6 +88,21 @@ LIVES: dict[str, Callable[[Path], Life]] = {
         ],
         _device(),
         steps={on("9 July 16:00"): _request},
+    ),
+    "exception-in-chinese": lambda folder: Life(
+        folder,
+        [
+            AT_FIRST,
+            Published(on("10 July 15:00"), exceptions=[("claude-code", on("20 July 15:00"))]),
+            Published(on("22 July 12:00"), pauses=[Pause("claude-code", on("23 July 12:00"))]),
+            Published(on("3 August 12:00"), _lift("restore")),
+        ],
+        _device(),
+        steps={on("9 July 16:00"): _request},
+        language="zh-Hans",
+    ),
+    "narrowed-in-chinese": lambda folder: Life(
+        folder, [AT_FIRST, Published(on("27 July 12:00"), NARROWED)], _device(), install("2.1.198"), language="zh-Hans"
     ),
     "request-not-granted": lambda folder: Life(folder, [AT_FIRST], _device(), steps={on("9 July 16:00"): _request}),
     "exception-and-away-at-its-end": lambda folder: Life(
