@@ -7,7 +7,8 @@ environment value, no content of a file, no name of a person, no free text.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 _VERSION_OF_MESSAGE = "which form of the message this is, so that console and agent can be upgraded apart"
 _FACTS: Final[dict[str, str]] = {
@@ -130,3 +131,54 @@ FIELDS: Final[dict[str, str]] = {
     **_under("Report.moves[]", _MOVE),
 }
 """Path of the field as in the JSON, lists as `[]` → why it is sent."""
+
+
+class Group(NamedTuple):
+    """Fields that belong together: how their paths begin, what they are about, and where admins see them."""
+
+    prefix: str
+    heading: str
+    shown: str
+
+
+GROUPS: Final = (
+    Group(
+        "EnrolRequest", "Once, when a machine enrols", "not shown: the key and the epoch are kept, the secret is not"
+    ),
+    Group("EnrolRequest.facts", "Facts about the machine", "the machine's page"),
+    Group("Report", "Every report", "the machine's page, with the report itself"),
+    Group("Report.policy", "The policy in force", "the page of all machines, the machine's page, exports"),
+    Group("Report.heartbeat", "How the agent is doing", "the machine's page"),
+    Group("Report.facts", "Facts about the machine, when they changed", "the page of all machines, the machine's page"),
+    Group("Report.coverage[]", "What was looked at: one line a source", "the machine's page"),
+    Group(
+        "Report.findings[]",
+        "Findings: one line for each that is new, changed or gone",
+        "the page of all machines, the machine's page, exports",
+    ),
+    Group(
+        "Report.moves[]",
+        "Moves: one line for each offered alternative on the machine",
+        "the page of all machines, the machine's page, exports",
+    ),
+)
+"""Where a field is shown to the organisation's admins. To the person at the machine every field is shown word for word,
+by `interdict sent` and on the page of `interdict status --html`."""
+
+
+def group_of(field: str) -> Group:
+    """The group of a field: the one with the longest prefix."""
+    return max((g for g in GROUPS if field.startswith(f"{g.prefix}.")), key=lambda g: len(g.prefix))
+
+
+def undeclared(document: object, path: str = "Report") -> Iterator[str]:
+    """Every field of a message (its JSON as Python values) that is not listed here: there is never one."""
+    if isinstance(document, list):
+        for item in document:
+            yield from undeclared(item, f"{path}[]")
+    if isinstance(document, dict):
+        for name, value in document.items():
+            field = f"{path}.{name}"
+            if field not in FIELDS:
+                yield field
+            yield from undeclared(value, field)

@@ -30,6 +30,7 @@ from console.state import DeviceState
 from console.store.db import Database
 from console.store.queries.fleet import Silence, Wanted
 from console.store.tables import coverage, finding, finding_event, report
+from policy_schema.messages.fields import undeclared
 from policy_schema.rules.instant import Instant
 from tests.fakes.console_door import ConsoleDoor
 from tests.fakes.other_person import give_to, person
@@ -119,6 +120,8 @@ def assert_nothing_lost_or_doubled(place: Place, *, epochs: int = 1, seen_before
     """Every finding came once, every line of every report is one event, and the last event is the state now."""
     events = place.rows(finding_event)
     reports = place.stored_reports()
+    assert [field for one in reports for field in undeclared(one)] == []
+    assert str(place.agent.folder) not in json.dumps(reports), "no path leaves the machine"
     told = {
         (r["epoch"], r["sequence"], line["id"])
         for r in reports

@@ -198,7 +198,9 @@ def _request(material: Material, row: Values) -> Html:
         "remove-wished": words("{what} removed at once", what=text(row, "finding") or text(row, "ban")),
     }[text(row, "event")]
     reason = [tag("q", text(row, "reason"))] if row.get("reason") else []
-    return join([tag("time", _moment(material, row.get("at")), datetime=text(row, "at")), " ", what, " ", *reason])
+    return join(
+        [tag("time", _moment(material, row.get("at")), datetime=text(row, "at")), words(": "), what, " ", *reason]
+    )
 
 
 def _ban(material: Material, wanted: str) -> Values:

@@ -70,7 +70,7 @@ def _ban(material: Material, ban: Values, mine: bool) -> Html:
         (words("Looked at again"), text(decision, "review_by")),
     ]
     stages = [
-        join([tag("time", when(at, material.zone, words)), " ", names.coming(text(stage, "action"), words)])
+        join([tag("time", when(at, material.zone, words)), tag("div", names.coming(text(stage, "action"), words))])
         for stage in rows(ban.get("stages"))
         if (at := instant(stage.get("from")))
     ]

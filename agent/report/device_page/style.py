@@ -39,6 +39,7 @@ border-inline-start:.35rem solid currentColor}
 .strict{background:var(--strict-bg);color:var(--strict)}
 .frame{display:grid;gap:1.5rem;padding-bottom:2rem}
 nav ul{display:flex;flex-wrap:wrap;gap:.35rem;margin:0;padding:0;list-style:none}
+nav li{margin:0}
 nav a{display:block;padding:.4rem .8rem;border-radius:2rem;background:var(--rest-bg);color:var(--ink);
 text-decoration:none}
 nav a:hover{text-decoration:underline}
@@ -82,14 +83,14 @@ border-inline-start:2px solid var(--line);margin-inline-start:.4rem}
 .timeline li::before{content:"";position:absolute;inset-inline-start:-.45rem;top:1rem;width:.75rem;height:.75rem;
 border-radius:50%;background:var(--soon)}
 .timeline time,.stages time{color:var(--quiet);font-variant-numeric:tabular-nums}
-.stages time{display:block}
 .scrolls{overflow:auto;max-height:36rem}
 table{border-collapse:collapse;width:100%}
 caption{position:absolute;left:-99rem}
 th,td{padding:.45rem .75rem .45rem 0;border-bottom:1px solid var(--line);text-align:start;vertical-align:top}
 td:first-child{min-width:12rem;width:34%}
 footer{padding-block:0 3rem;color:var(--quiet);font-size:.9rem}
-@media (min-width:40rem){.timeline li{grid-template-columns:13.5rem minmax(0,1fr)}.timeline span{grid-column:2}}
+@media (min-width:40rem){.timeline li{grid-template-columns:13.5rem minmax(0,1fr)}.timeline span{grid-column:2}
+.stages li{display:grid;gap:0 1.25rem;grid-template-columns:13.5rem minmax(0,1fr)}}
 @media (min-width:64rem){.frame{grid-template-columns:14rem minmax(0,1fr);gap:2.5rem}
 nav{position:sticky;top:1.5rem;align-self:start}nav ul{display:grid;gap:.1rem}nav a{border-radius:.5rem;background:none}
 nav a:hover,nav a:focus-visible{background:var(--rest-bg)}}

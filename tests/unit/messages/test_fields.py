@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from types import NoneType
+from types import ModuleType, NoneType
 
 import msgspec
 import pytest
 
 from policy_schema.messages.enrol import EnrolRequest
-from policy_schema.messages.fields import FIELDS
+from policy_schema.messages.fields import FIELDS, GROUPS, group_of, undeclared
 from policy_schema.messages.report import FindingLine, Report
 from policy_schema.rules.observation import Observation
 
-PAGE = Path(__file__).parents[3] / "docs" / "what-is-sent.md"
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "what-is-sent.md"
+
+
+def load_tool() -> ModuleType:
+    """`scripts/privacy_pages` as a module."""
+    loader = SourceFileLoader("privacy_pages", str(ROOT / "scripts" / "privacy_pages"))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+TOOL = load_tool()
 
 
 def paths(kind: type[msgspec.Struct], prefix: str) -> Iterator[str]:
@@ -54,6 +70,30 @@ def test_every_reason_is_a_sentence_of_its_own() -> None:
 def test_the_page_for_people_lists_every_field_and_no_other() -> None:
     on_page = {line.split("`")[1] for line in PAGE.read_text().splitlines() if line.startswith("| `")}
     assert on_page == set(FIELDS)
+
+
+@pytest.mark.parametrize("name", ["privacy.md", "what-is-sent.md"])
+def test_the_pages_are_those_that_the_code_makes(name: str) -> None:
+    page = (PAGE.parent / name).read_text(encoding="utf-8")
+    assert TOOL.with_parts(page, TOOL.parts()[name]) == page, "run .venv/bin/python scripts/privacy_pages"
+
+
+def test_every_field_has_a_place_where_it_is_shown() -> None:
+    assert {group_of(field) for field in FIELDS} == set(GROUPS)
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        ({"v": 1, "findings": [{"id": "f-1", "next": {"from": "x"}}], "facts": None}, []),
+        ({"path": "/home/li"}, ["Report.path"]),
+        ({"findings": [{"id": "f-1"}, {"path": "/home/li"}]}, ["Report.findings[].path"]),
+        ({"heartbeat": {"user": {"name": "Li"}}}, ["Report.heartbeat.user", "Report.heartbeat.user.name"]),
+    ],
+    ids=["nothing but known fields", "a path", "a path in the second finding", "a person in the heartbeat"],
+)
+def test_what_is_not_listed_is_found(document: object, found: list[str]) -> None:
+    assert list(undeclared(document)) == found
 
 
 @pytest.mark.parametrize("field", ["path", "owner", "uid", "pid", "links", "prefix", "container_path", "project"])
