@@ -59,7 +59,7 @@ TIERS: tuple[Tier, ...] = (
         "managers",
         lambda: _missing("buildah", "cargo", "dpkg", "gem", "go", "nix", "pacman", "podman", "rpm", "rpmbuild"),
         False,
-        "apt-get install buildah cargo golang-go nix-bin pacman-package-manager podman rpm ruby",
+        "apt-get install buildah cargo golang-go nix-bin pacman-package-manager podman rpm ruby softhsm2",
     ),
     Tier("node", lambda: _missing("node"), False, "apt-get install nodejs"),
     Tier("online", lambda: _missing("node", "npm"), True, "make test ARGS=--tiers=online"),

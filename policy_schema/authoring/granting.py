@@ -6,17 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from policy_schema.authoring.grants import Ledger, Rules, documents, write_ledger
-from policy_schema.authoring.keys import KEY_LIMIT, key_file
+from policy_schema.authoring.keys import found_file, open_file
 from policy_schema.authoring.passphrases import ask_old
 from policy_schema.authoring.publishing import online_key
 from policy_schema.authoring.workspace import Workspace
 from policy_schema.document.closed import parse_closed
-from policy_schema.document.source import read_document
 from policy_schema.errors import BadCommand
 from policy_schema.rules.instant import Instant
 from policy_schema.trust.exceptions import holder
-from policy_schema.trust.keys import Use, owner, unlock
-from policy_schema.trust.library import CryptoSigner, Key
+from policy_schema.trust.keys import Use, owner
+from policy_schema.trust.library import Key, Signer
 from policy_schema.trust.metadata import Lifetimes, root_of
 from policy_schema.trust.repository import grant as grant_files
 from policy_schema.trust.state import published_policy, published_targets
@@ -71,13 +70,13 @@ def publish_grants(
     return found
 
 
-def _open(space: Workspace, key: Key, passphrase_file: Path | None) -> CryptoSigner:
-    path = key_file(space.keys, key, Use.EXCEPTIONS)
+def _open(space: Workspace, key: Key, passphrase_file: Path | None) -> Signer:
+    path = found_file(space.keys, key, Use.EXCEPTIONS)
     if not path.is_file():
         raise BadCommand(
             f"the key of {owner(key)} for exceptions is not here", f"it should be {path}; --keys names another folder"
         )
-    return unlock(read_document(path, KEY_LIMIT), ask_old(owner(key), passphrase_file), key)
+    return open_file(path, key, ask_old(owner(key), passphrase_file))
 
 
 def _list(value: object) -> list[object]:

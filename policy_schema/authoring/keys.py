@@ -1,7 +1,8 @@
 """Key files: where each key of a root lies, writing new ones, opening one with its passphrase.
 
 The name of a file follows from the public key alone, so there is no index that could be wrong:
-`li-wei.policy.1a2b3c4d.pem` is the policy key of Li Wei whose id begins so.
+`li-wei.policy.1a2b3c4d.pem` is the policy key of Li Wei whose id begins so; with `.pkcs11` in place of `.pem` it is in
+a token, and the file says in which one (`policy_schema.authoring.pkcs11`).
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from policy_schema.authoring.files import write_file
+from policy_schema.authoring.pkcs11 import Place, TokenSigner, parse_uri
 from policy_schema.document.source import read_document
 from policy_schema.errors import BadFile
 from policy_schema.trust.keys import BadKey, PublicKeys, Use, lock, make_key, owner, unlock
 from policy_schema.trust.layout import Role
-from policy_schema.trust.library import CryptoSigner, Key, Root
+from policy_schema.trust.library import CryptoSigner, Key, Root, Signer
 
 KEY_LIMIT = 16_384
 ONLINE_OWNER = "on-line"
+IN_TOKEN = "pkcs11"
+"""The ending of a file that says in which token a key is."""
 
 
 class KeyRow(NamedTuple):
@@ -57,9 +61,15 @@ def slug(name: str) -> str:
     return (re.sub(r"\W+", "-", plain).strip("-_") or "signer")[:60]
 
 
-def key_file(folder: Path, key: Key, use: Use) -> Path:
+def key_file(folder: Path, key: Key, use: Use, ending: str = "pem") -> Path:
     """Where the private half of a key lies."""
-    return folder / f"{slug(owner(key))}.{use}.{key.keyid[:8]}.pem"
+    return folder / f"{slug(owner(key))}.{use}.{key.keyid[:8]}.{ending}"
+
+
+def found_file(folder: Path, key: Key, use: Use) -> Path:
+    """The file of a key that is there; where it should be, if none is."""
+    token = key_file(folder, key, use, IN_TOKEN)
+    return token if token.is_file() else key_file(folder, key, use)
 
 
 def key_rows(root: Root, folder: Path) -> tuple[KeyRow, ...]:
@@ -68,7 +78,7 @@ def key_rows(root: Root, folder: Path) -> tuple[KeyRow, ...]:
     for role, use in ((Role.ROOT, Use.ROOT), (Role.TARGETS, Use.POLICY), (Role.TIMESTAMP, Use.ONLINE)):
         for keyid in root.get_delegated_role(role).keyids:
             key = root.get_key(keyid)
-            file = key_file(folder, key, use)
+            file = found_file(folder, key, use)
             rows.append(KeyRow(owner(key), use, keyid, file, file.is_file()))
     return tuple(sorted(rows, key=lambda row: (row.use is Use.ONLINE, row.owner, row.use)))
 
@@ -81,14 +91,29 @@ def write_key(folder: Path, signer: CryptoSigner, use: Use, passphrase: str) -> 
         BadFile: the disk refuses.
     """
     content = lock(signer, passphrase)
+    path = key_file(_private_folder(folder), signer.public_key, use)
+    write_file(path, content, 0o600)
+    return path
+
+
+def write_token_key(folder: Path, key: Key, use: Use, place: Place) -> Path:
+    """Writes where a key is that is in a token.
+
+    Raises:
+        BadFile: the disk refuses.
+    """
+    path = key_file(_private_folder(folder), key, use, IN_TOKEN)
+    write_file(path, f"{place.uri}\n".encode(), 0o600)
+    return path
+
+
+def _private_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         os.chmod(folder, 0o700)
     except OSError as error:
         raise BadFile(f"{folder}: {error.strerror}") from error
-    path = key_file(folder, signer.public_key, use)
-    write_file(path, content, 0o600)
-    return path
+    return folder
 
 
 def write_person(folder: Path, person: NewPerson, passphrase: str) -> tuple[Path, Path]:
@@ -103,17 +128,30 @@ def write_person(folder: Path, person: NewPerson, passphrase: str) -> tuple[Path
     )
 
 
-def open_key(row: KeyRow, root: Root, passphrase: str) -> CryptoSigner:
-    """The signer of a key file.
+def open_key(row: KeyRow, root: Root, passphrase: str) -> Signer:
+    """The signer of a key.
 
     Raises:
         BadKey: the passphrase is wrong, or the file holds another key.
-        BadFile: it cannot be read.
+        BadFile, BadCommand: it cannot be read, or names no token.
     """
+    return open_file(row.file, root.get_key(row.keyid), passphrase)
+
+
+def open_file(path: Path, key: Key, passphrase: str) -> Signer:
+    """The signer of a key whose file this is: a locked key, or the place of one in a token, whose PIN is given.
+
+    Raises:
+        BadKey: the passphrase is wrong, or the file holds another key.
+        BadFile, BadCommand: it cannot be read, or names no token.
+    """
+    content = read_document(path, KEY_LIMIT)
     try:
-        return unlock(read_document(row.file, KEY_LIMIT), passphrase, root.get_key(row.keyid))
+        if path.suffix == f".{IN_TOKEN}":
+            return TokenSigner(parse_uri(content.decode("utf-8", "replace")), key, passphrase)
+        return unlock(content, passphrase, key)
     except BadKey as error:
-        raise BadKey(f"{row.file}: {error}", error.advice()) from None
+        raise BadKey(f"{path}: {error}", error.advice()) from None
 
 
 def rows_of(rows: tuple[KeyRow, ...], name: str, *uses: Use) -> tuple[KeyRow, ...]:

@@ -17,7 +17,7 @@ from policy_schema.document.lint import checked_policy
 from policy_schema.errors import BadCommand, PolicyError
 from policy_schema.trust.keys import Use
 from policy_schema.trust.layout import TIMESTAMP_PATH, Role, metadata_path
-from policy_schema.trust.library import CryptoSigner, Root
+from policy_schema.trust.library import Root, Signer
 from policy_schema.trust.metadata import Lifetimes, root_of
 from policy_schema.trust.repository import publish, renew
 from policy_schema.trust.staging import (
@@ -106,7 +106,9 @@ def stage(space: Workspace, policy: bytes, *, now: int, lifetimes: Lifetimes, re
 def usable_keys(space: Workspace, change: Change) -> dict[str, tuple[KeyRow, ...]]:
     """By owner, the keys that are here and have something to sign in this change."""
     roots = roots_of_change(change.published, change.staged)
-    rows = dict.fromkeys(row for root in roots for row in key_rows(root, space.keys))
+    # People of the root in force agree to the next one; a policy is signed by those of the next alone.
+    found = ((row, root) for root in roots for row in key_rows(root, space.keys))
+    rows = dict.fromkeys(row for row, root in found if row.use is Use.ROOT or root is roots[-1])
     wanted: dict[str, tuple[KeyRow, ...]] = {}
     for row in rows:
         open_parts = [part for part in change.parts if USES[part.role] is row.use and row.owner in part.missing]
@@ -155,7 +157,7 @@ def sign_change(change: Change, rows: tuple[KeyRow, ...], passphrase: str) -> di
 
 
 def publish_change(
-    space: Workspace, change: Change, online: CryptoSigner, *, now: int, lifetimes: Lifetimes
+    space: Workspace, change: Change, online: Signer, *, now: int, lifetimes: Lifetimes
 ) -> Verified | None:
     """Publishes a complete change, but only if every device will accept what comes out. None: signers, no policy yet.
 
@@ -179,7 +181,7 @@ def publish_change(
     return found
 
 
-def renew_repository(space: Workspace, online: CryptoSigner, *, now: int, lifetimes: Lifetimes) -> Verified:
+def renew_repository(space: Workspace, online: Signer, *, now: int, lifetimes: Lifetimes) -> Verified:
     """Renews the on-line signatures.
 
     Raises:
@@ -192,7 +194,7 @@ def renew_repository(space: Workspace, online: CryptoSigner, *, now: int, lifeti
     return found
 
 
-def online_key(space: Workspace, root: Root, passphrase_file: Path | None) -> CryptoSigner:
+def online_key(space: Workspace, root: Root, passphrase_file: Path | None) -> Signer:
     """Opens the on-line key.
 
     Raises:

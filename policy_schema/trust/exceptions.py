@@ -24,13 +24,13 @@ from policy_schema.trust.layout import (
     target_path,
 )
 from policy_schema.trust.library import (
-    CryptoSigner,
     DelegatedRole,
     Delegations,
     Key,
     Metadata,
     MetaFile,
     RepositoryError,
+    Signer,
     Snapshot,
     TargetFile,
     Targets,
@@ -83,7 +83,7 @@ def holder(targets: Targets) -> Key | None:
     return delegations.keys[role.keyids[0]]
 
 
-def sign_relief(current: int, documents: Mapping[str, bytes], signer: CryptoSigner, *, now: int) -> dict[str, bytes]:
+def sign_relief(current: int, documents: Mapping[str, bytes], signer: Signer, *, now: int) -> dict[str, bytes]:
     """The next version of the role's file with these documents, and the documents. `current` is the version before."""
     made = Targets(current + 1, expires=moment(now + FOREVER), targets={})
     files: dict[str, bytes] = {}

@@ -7,7 +7,7 @@ locked to one major version, and each of its rules that we lean on has a test ov
 
 from __future__ import annotations
 
-from securesystemslib.signer import CryptoSigner, Key, SSlibKey  # type: ignore[attr-defined]
+from securesystemslib.signer import CryptoSigner, Key, SecretsHandler, Signature, Signer, SSlibKey  # type: ignore[attr-defined]
 from tuf.api.exceptions import (
     BadVersionNumberError,
     EqualVersionNumberError,
@@ -48,7 +48,10 @@ __all__ = [
     "RepositoryError",
     "Root",
     "SSlibKey",
+    "SecretsHandler",
+    "Signature",
     "Signed",
+    "Signer",
     "Snapshot",
     "TargetFile",
     "Targets",

@@ -6,19 +6,21 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
+from policy_schema.errors import PolicyError
 from policy_schema.rules.instant import format_instant, parse_instant
 from policy_schema.trust.keys import owner
 from policy_schema.trust.layout import Files, Role, metadata_path, newest_root
 from policy_schema.trust.library import (
-    CryptoSigner,
     JSONSerializer,
     Metadata,
     RepositoryError,
     Root,
     Signed,
+    Signer,
     Snapshot,
     Targets,
     Timestamp,
+    UnsignedMetadataError,
 )
 from policy_schema.trust.refusal import Refusal, Refused
 
@@ -93,12 +95,26 @@ def one_signer(root: Root) -> bool:
     return marked or root.get_delegated_role(Role.TARGETS).threshold < 2
 
 
-def sign(signed: SignedFile, signers: Iterable[CryptoSigner]) -> bytes:
+def sign(signed: SignedFile, signers: Iterable[Signer]) -> bytes:
     """The bytes of a file with these signatures."""
     metadata = Metadata(signed)
     for signer in signers:
-        metadata.sign(signer, append=True)
+        put_signature(metadata, signer)
     return write(metadata)
+
+
+def put_signature(metadata: Metadata[Any], signer: Signer) -> None:
+    """Adds a signature.
+
+    Raises:
+        PolicyError: what the signer itself raises: a key in a token may refuse.
+    """
+    try:
+        metadata.sign(signer, append=True)
+    except UnsignedMetadataError as error:
+        if isinstance(error.__cause__, PolicyError):
+            raise error.__cause__ from None
+        raise
 
 
 def root_of(files: Files) -> Root:

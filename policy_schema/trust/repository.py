@@ -11,7 +11,7 @@ from policy_schema.errors import PolicyError
 from policy_schema.trust.exceptions import META, described, published_exceptions, sign_relief, signed_by_holder
 from policy_schema.trust.keys import PublicKeys
 from policy_schema.trust.layout import TIMESTAMP_PATH, Files, Role, digest, metadata_path, policy_path
-from policy_schema.trust.library import CryptoSigner, Key, MetaFile, Root, Snapshot, Timestamp
+from policy_schema.trust.library import Key, MetaFile, Root, Signer, Snapshot, Timestamp
 from policy_schema.trust.metadata import Lifetimes, dated, moment, sign
 from policy_schema.trust.refusal import Refusal, Refused
 from policy_schema.trust.roots import first_root
@@ -37,7 +37,7 @@ class NotEnough(PolicyError):
 
 def initialise(
     people: Sequence[PublicKeys],
-    signers: Sequence[CryptoSigner],
+    signers: Sequence[Signer],
     online: Key,
     *,
     threshold: int,
@@ -54,9 +54,7 @@ def initialise(
     return {metadata_path(Role.ROOT, 1): sign(root, signers)}
 
 
-def publish(
-    published: Files, staged: Files, online: CryptoSigner, *, now: int, lifetimes: Lifetimes
-) -> dict[str, bytes]:
+def publish(published: Files, staged: Files, online: Signer, *, now: int, lifetimes: Lifetimes) -> dict[str, bytes]:
     """The new files of a complete staged change: the change itself, a new snapshot, a new timestamp.
 
     Raises:
@@ -78,7 +76,7 @@ def publish(
     )
 
 
-def renew(published: Files, root: Root, online: CryptoSigner, *, now: int, lifetimes: Lifetimes) -> dict[str, bytes]:
+def renew(published: Files, root: Root, online: Signer, *, now: int, lifetimes: Lifetimes) -> dict[str, bytes]:
     """A new snapshot and a new timestamp over the same policy: what a timer does every day.
 
     Raises:
@@ -92,8 +90,8 @@ def renew(published: Files, root: Root, online: CryptoSigner, *, now: int, lifet
 def grant(
     published: Files,
     documents: Mapping[str, bytes],
-    signer: CryptoSigner,
-    online: CryptoSigner,
+    signer: Signer,
+    online: Signer,
     *,
     root: Root,
     now: int,
@@ -129,7 +127,7 @@ def _change(published: Files, staged: Files, part: Progress) -> dict[str, bytes]
 
 
 def _online_files(
-    published: Files, root: Root, online: CryptoSigner, change: Mapping[str, bytes], now: int, lifetimes: Lifetimes
+    published: Files, root: Root, online: Signer, change: Mapping[str, bytes], now: int, lifetimes: Lifetimes
 ) -> dict[str, bytes]:
     """A snapshot of the newest targets and exceptions and a timestamp of that snapshot, naming lengths and hashes."""
     if online.public_key.keyid not in root.roles[Role.TIMESTAMP].keyids:

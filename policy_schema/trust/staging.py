@@ -20,8 +20,8 @@ from policy_schema.trust.layout import (
     metadata_path,
     newest_root,
 )
-from policy_schema.trust.library import CryptoSigner, Key, Metadata, Root, TargetFile, Targets
-from policy_schema.trust.metadata import Lifetimes, dated, moment, read, root_of, sign, write
+from policy_schema.trust.library import Key, Metadata, Root, Signer, TargetFile, Targets
+from policy_schema.trust.metadata import Lifetimes, dated, moment, put_signature, read, root_of, sign, write
 from policy_schema.trust.refusal import Refusal, Refused
 from policy_schema.trust.state import published_policy, published_targets
 from policy_schema.trust.vanished import refuse_vanished_bans, vanished_bans
@@ -81,7 +81,7 @@ def stage_root(staged: Files, root: Root) -> dict[str, bytes]:
     return {**staged, STAGED_ROOT: sign(root, ())}
 
 
-def add_signature(published: Files, staged: Files, signer: CryptoSigner) -> dict[str, bytes]:
+def add_signature(published: Files, staged: Files, signer: Signer) -> dict[str, bytes]:
     """Signs each staged file that this key may sign.
 
     Raises:
@@ -92,7 +92,7 @@ def add_signature(published: Files, staged: Files, signer: CryptoSigner) -> dict
     parts = [part for part in _parts(published, staged) if any(keyid in root.roles[part[1]].keyids for root in part[2])]
     for name, role, _ in parts:
         metadata = _read(role, staged[name], name)
-        metadata.sign(signer, append=True)
+        put_signature(metadata, signer)
         made[name] = write(metadata)
     if not parts:
         raise CannotSign(f"the key of {owner(signer.public_key)} has nothing to sign here")

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from policy_schema.authoring.files import write_file
-from policy_schema.authoring.keys import ONLINE_OWNER, key_rows, new_person, write_key, write_person
+from policy_schema.authoring.keys import ONLINE_OWNER, key_rows, new_person, write_key, write_person, write_token_key
 from policy_schema.authoring.options import add_folder, add_passphrase, add_validity, clock, validity, workspace
-from policy_schema.authoring.passphrases import ask_new
+from policy_schema.authoring.passphrases import ask_new, ask_old
 from policy_schema.authoring.people import (
     LONGEST_NAME,
     fingerprint,
@@ -22,12 +22,13 @@ from policy_schema.authoring.people import (
     public_file,
     read_public,
 )
+from policy_schema.authoring.pkcs11 import new_token_key, parse_uri
 from policy_schema.authoring.signers import stage_signers
 from policy_schema.authoring.workspace import Workspace
 from policy_schema.errors import BadCommand
 from policy_schema.trust.keys import PublicKeys, Use, make_key
 from policy_schema.trust.layout import Role
-from policy_schema.trust.library import Root
+from policy_schema.trust.library import Key, Root
 from policy_schema.trust.metadata import Lifetimes
 from policy_schema.trust.roots import add_person, remove_person, replace_online, replace_person, set_threshold
 from policy_schema.trust.staging import STAGED_ROOT, roots_of_change
@@ -49,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--with", dest="public", type=Path, metavar="FILE", help="replace: by whose public file this is"
     )
+    parser.add_argument(
+        "--pkcs11",
+        action="append",
+        metavar="URI",
+        help="new, delegate, replace on-line: make the key in this token; twice for new: root key, policy key",
+    )
     parser.add_argument("--json", action="store_true", help="list: print one JSON document")
     add_folder(parser)
     add_passphrase(parser)
@@ -64,6 +71,10 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.do != "replace" and (args.by or args.public):
         raise BadCommand("--by and --with belong to keys replace", "see --help")
+    if args.pkcs11 and not (args.do in ("new", "delegate") or (args.do == "replace" and args.what == [ONLINE_OWNER])):
+        raise BadCommand(
+            "--pkcs11 belongs to keys new, delegate, replace on-line", "a person: keys new, then --with"
+        )
     if args.do == "list":
         return _list(workspace(args), as_json=args.json)
     return DO[args.do](args)
@@ -77,16 +88,46 @@ def _new(args: argparse.Namespace) -> int:
     folder, public = Workspace(args.dir, args.keys).keys, public_file(args.dir, name)
     if public.exists():
         raise BadCommand(f"{public}: is there already", "move it away first, if these keys are to be replaced")
-    person = new_person(name)
-    files = write_person(folder, person, ask_new(name, args.passphrase_file))
+    made, files = _in_tokens(args, name, folder) if args.pkcs11 else _in_files(args, name, folder)
     if not (folder / ".gitignore").exists():
         write_file(folder / ".gitignore", b"*\n")
-    write_file(public, public_bytes(person.public))
+    write_file(public, public_bytes(made))
     print(f"  {files[0]}  the root key: off line, a USB stick in a safe")
     print(f"  {files[1]}  the policy key: stays on this machine")
     print(f"  {public}  public: give this to your colleagues")
-    print(f"Fingerprint {fingerprint(person.public.root, person.public.policy)}: they ask you for it, by telephone.")
+    print(f"Fingerprint {fingerprint(made.root, made.policy)}: they ask you for it, by telephone.")
     return 0
+
+
+def _in_files(args: argparse.Namespace, name: str, folder: Path) -> tuple[PublicKeys, tuple[Path, Path]]:
+    person = new_person(name)
+    return person.public, write_person(folder, person, ask_new(name, args.passphrase_file))
+
+
+def _in_tokens(args: argparse.Namespace, name: str, folder: Path) -> tuple[PublicKeys, tuple[Path, Path]]:
+    """Both keys in one token, or the root key in the first and the policy key in the second, which has the same PIN."""
+    if len(args.pkcs11) > 2:
+        raise BadCommand("--pkcs11 is given more than twice", "the root key's token, then the policy key's")
+    tokens = [parse_uri(text) for text in args.pkcs11]
+    pin = ask_old(f"the token {tokens[0].token}", args.passphrase_file)
+    root, root_place = new_token_key(tokens[0], name, Use.ROOT, pin)
+    policy, policy_place = new_token_key(tokens[-1], name, Use.POLICY, pin)
+    files = (
+        write_token_key(folder, root, Use.ROOT, root_place),
+        write_token_key(folder, policy, Use.POLICY, policy_place),
+    )
+    return PublicKeys(name, root, policy), files
+
+
+def _one_key(args: argparse.Namespace, name: str, whose: str, use: Use) -> tuple[Key, Path]:
+    """A new key of a role that people do not hold: in a token if one is named, else in a file."""
+    folder = workspace(args).keys
+    if not args.pkcs11:
+        made = make_key(name)
+        return made.public_key, write_key(folder, made, use, ask_new(whose, args.passphrase_file))
+    token = parse_uri(args.pkcs11[0])
+    key, place = new_token_key(token, name, use, ask_old(f"the token {token.token}", args.passphrase_file))
+    return key, write_token_key(folder, key, use, place)
 
 
 def _add(args: argparse.Namespace) -> int:
@@ -134,9 +175,8 @@ def _replace(args: argparse.Namespace) -> int:
 
 
 def _fresh_online(root: Root, args: argparse.Namespace) -> None:
-    online = make_key(ONLINE_OWNER)
-    replace_online(root, online.public_key)
-    write_key(workspace(args).keys, online, Use.ONLINE, ask_new("the on-line key", args.passphrase_file))
+    key, _ = _one_key(args, ONLINE_OWNER, "the on-line key", Use.ONLINE)
+    replace_online(root, key)
 
 
 def _fresh_person(root: Root, name: str, public: PublicKeys | None, args: argparse.Namespace) -> None:
@@ -161,9 +201,8 @@ def _stage(args: argparse.Namespace, change: Callable[[Root], None], *, again: b
 def _delegate(args: argparse.Namespace) -> int:
     """A key that can only weaken: exceptions and pauses. The signers agree to it with the next policy."""
     space, name = workspace(args), _one(args, "who signs exceptions?")
-    made = make_key(name)
-    path = write_key(space.keys, made, Use.EXCEPTIONS, ask_new(name, args.passphrase_file))
-    space.write_exceptions_key(made.public_key)
+    key, path = _one_key(args, name, name, Use.EXCEPTIONS)
+    space.write_exceptions_key(key)
     print(f"{name} may sign exceptions and pauses, and nothing else, once the signers agree: {path}")
     print("Next: sign and publish the policy once more; `sign` shows the new name.")
     return 0
