@@ -8,12 +8,15 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import webbrowser
+from collections.abc import Callable
 from importlib.util import find_spec
 
 from agent.cli.output import say
 from agent.cli.shared import add_settings_argument, settings_of
-from agent.errors import ToolMissing
+from agent.errors import InterdictError, ToolMissing
+from agent.host.child import run_own
 from agent.host.person_socket import NAME as SOCKET
 from policy_schema.notices.language import session_reader
 
@@ -35,15 +38,15 @@ def run(args: argparse.Namespace) -> int:
         )
     languages = session_reader(os.environ).languages
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_show(os.path.join(settings.state_dir, SOCKET), languages))
+        asyncio.run(_show(os.path.join(settings.state_dir, SOCKET), languages, details_opener(settings.file)))
     return 0
 
 
-async def _show(path: str, languages: tuple[str, ...]) -> None:
+async def _show(path: str, languages: tuple[str, ...], open_page: Callable[[], None]) -> None:
     from agent.notify.desktop import Desktop
     from agent.notify.program import Notifier, Opening
 
-    notifier = Notifier(path, Desktop(), Opening(open_address, open_details), languages)
+    notifier = Notifier(path, Desktop(), Opening(open_address, open_page), languages)
     showing = asyncio.create_task(notifier.run(say))
     if sys.platform != "win32":
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -59,5 +62,12 @@ def open_address(address: str) -> None:
             webbrowser.open(address)
 
 
-def open_details() -> None:
-    """Opens the page with everything that the agent knows of this person."""
+def details_opener(config: str) -> Callable[[], None]:
+    """What opens the page with everything that the agent knows of this person; `config` is the settings file."""
+
+    def make_and_open() -> None:
+        with contextlib.suppress(InterdictError):
+            run_own("status", ["--html", "--open", "--config", config], os.environ)
+
+    # On a thread of its own: making the page takes a moment, and notices go on.
+    return lambda: threading.Thread(target=make_and_open, daemon=True).start()

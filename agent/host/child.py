@@ -17,13 +17,13 @@ import stat
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
 import agent
 from agent.errors import InterdictError, ToolFailed
-from agent.host.command import PLAIN_ENVIRONMENT, SETPRIV, find_tool, last_line, start, talk
+from agent.host.command import PLAIN_ENVIRONMENT, SETPRIV, Output, find_tool, last_line, start, talk
 from agent.host.confine import Cage, Limits
 
 MOST_BYTES = 48_000_000
@@ -78,6 +78,16 @@ def run_child(
     if output.code != 0:
         raise ToolFailed(f"{verb} ended with {output.code}: {last_line(output.stderr)}")
     return output.stdout
+
+
+def run_own(verb: str, arguments: Sequence[str], environment: Mapping[str, str], *, timeout: float = 60.0) -> Output:
+    """One of our own commands, with the caller's rights and this environment; whatever it leaves running goes on.
+
+    Raises:
+        ToolFailed: it could not be started, or ran out of time.
+    """
+    process = start([*own_command(verb), *arguments], environment, None)
+    return talk(f"interdict {verb}", process, b"", timeout=timeout, most=1_000_000)
 
 
 def weaknesses(*users: str) -> tuple[Weakness, ...]:
