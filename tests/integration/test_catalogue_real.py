@@ -19,16 +19,16 @@ import pytest
 
 from agent.inventory.content_cache import ContentCache
 from agent.inventory.installations import Installation, group
-from agent.inventory.interface import Look, Wanted
+from agent.inventory.interface import Look
 from agent.inventory.machine import open_machine
 from agent.inventory.runner import look
+from agent.looker import wanted_of
 from policy_schema.authoring.cli.main import main
 from policy_schema.document.catalogue import load_catalogue
 from policy_schema.document.categories import CATEGORIES
 from policy_schema.document.close import close_policy
 from policy_schema.document.compile import compile_policy
 from policy_schema.document.load import parse_policy
-from policy_schema.rules.content import compile_signature
 from policy_schema.rules.identity import normal_name
 from policy_schema.rules.observation import Confidence
 from policy_schema.rules.rulebook import Device, DeviceRules, Rulebook
@@ -63,6 +63,9 @@ PYPI = {
     "open-interpreter": "open-interpreter",
     "shell-gpt": "shell-gpt",
 }
+QWEN = "@qwen-code/qwen-code"
+WITH_CLAUDE_CLI_INSIDE = "0.24.4"
+OF_CLAUDE = {"claude-code", "claude-agent-sdk", "claude-desktop"}
 STRANGERS_OF_NPM = ("cursor-agent",)
 STRANGERS_OF_PYPI = ("aichat", "aider", "codebuddy", "codex", "fabric", "llm-anthropic")
 """Called as a tool is, or made of its name, and somebody else's."""
@@ -81,6 +84,7 @@ bans:
 class Machine(NamedTuple):
     """The machine, what one look found, and what npm and pip say."""
 
+    root: Path
     found: Look
     rules: DeviceRules
     installations: list[Installation]
@@ -92,22 +96,21 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """Installs everything once, from the zoo's cache what was fetched before."""
     root = tmp_path_factory.mktemp("machine")
     python = root / VENV / "bin/python"
+    specs = [*(name for name in NPM if name != QWEN), *STRANGERS_OF_NPM, f"{QWEN}@{WITH_CLAUDE_CLI_INSIDE}"]
     zoo.together(
-        lambda: zoo.npm_global(root / PREFIX, *NPM, *STRANGERS_OF_NPM, scripts=False, parts=False),
+        lambda: zoo.npm_global(root / PREFIX, *specs, scripts=False, parts=False),
         lambda: zoo.pip_wheels(zoo.pip_venv(root / VENV), *PYPI, *STRANGERS_OF_PYPI),
     )
     people_and_lookalikes(root)
     document = close_policy(parse_policy(POLICY, "policy.yaml"), load_catalogue()).document
     book = Rulebook(compile_policy(document, 1))
     rules = book.for_device(Device("d", "linux", "workstation", "company", None, None))
-    signatures = tuple(compile_signature(key, fields) for key, fields in rules.signatures())
-    wanted = Wanted(rules.wanted_names(), rules.wanted_folders(), signatures)
-    with open_machine(root=str(root), wanted=wanted, cache=ContentCache()) as opened:
+    with open_machine(root=str(root), wanted=wanted_of(rules), cache=ContentCache()) as opened:
         found = look(opened)
     seen = [one for source in found.observations.values() for one in source]
     grouped = group(seen, rules.identify, {tool.id: tool.embeds for tool in book.tools.values()})
     versions = {**zoo.npm_installed(root / PREFIX), **zoo.pip_installed(python)}
-    yield Machine(found, rules, grouped, versions)
+    yield Machine(root, found, rules, grouped, versions)
     shutil.rmtree(root)
 
 
@@ -187,10 +190,33 @@ def test_the_extension_with_claude_in_its_id_is_cline(machine: Machine) -> None:
     assert [(one.tool, one.version) for one in inside] == [("cline", "3.37.1")]
 
 
+MISTAKABLE = {
+    "Cline's extension, whose id holds the word": "home/li/.vscode/extensions/saoudrizwan.claude-dev-3.37.1",
+    "a folder .claude, which many tools read": "home/li/.claude",
+    "its settings": "home/li/.claude/settings.json",
+    "a CLAUDE.md that says it is Claude Code": "home/li/CLAUDE.md",
+    "the anthropic wheel": f"{VENV}/lib/python3.*/site-packages/anthropic",
+    "qwen, with claude-cli/ inside": f"{PREFIX}/lib/node_modules/@qwen-code/qwen-code",
+    "a script that says claude-cli/": "home/li/.local/bin/notes",
+}
+
+
+@pytest.mark.parametrize("what", MISTAKABLE)
+def test_is_no_claude_code(what: str, machine: Machine) -> None:
+    (place,) = machine.root.glob(MISTAKABLE[what])
+    path = f"/{place.relative_to(machine.root)}"
+    here = {one.tool for one in machine.installations if f"{one.path}/".startswith(f"{path}/")}
+    assert here.isdisjoint(OF_CLAUDE)
+
+
 def test_nothing_of_all_this_is_claude_code(machine: Machine) -> None:
-    """qwen has `claude-cli/` inside, many read `.claude` and `CLAUDE.md`, cline's id holds the word."""
-    tools = {one.tool for one in machine.installations}
-    assert tools.isdisjoint({"claude-code", "claude-agent-sdk", "claude-desktop"})
+    assert {one.tool for one in machine.installations}.isdisjoint(OF_CLAUDE)
+
+
+def test_qwen_does_have_the_words_inside(machine: Machine) -> None:
+    """Else the line above would prove nothing."""
+    package = machine.root / MISTAKABLE["qwen, with claude-cli/ inside"]
+    assert any(b"claude-cli/" in file.read_bytes() for file in package.rglob("*.*js"))
 
 
 def test_folders_and_files_that_look_like_a_tool_are_none(machine: Machine) -> None:
