@@ -221,7 +221,10 @@ def _agreed(question: str, args: argparse.Namespace) -> bool:
         return True
     if not sys.stdin.isatty():
         raise BadCommand("there is nobody to ask", "Run it in a terminal, or add --yes or --dry-run.")
-    return input(f"{question} [y/N] ").strip().casefold() in ("y", "yes")
+    try:
+        return input(f"{question} [y/N] ").strip().casefold() in ("y", "yes")
+    except EOFError:
+        return False
 
 
 class _Sayer:

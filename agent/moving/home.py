@@ -34,7 +34,8 @@ class Home:
             Denied: it belongs to somebody else.
             Gone: there is no such folder.
         """
-        self._tree = Tree("/")
+        # A home on a network is its owner's to wait for: this is their own process, not the agent.
+        self._tree = Tree("/", {})
         facts = self._tree.facts(folder)
         if facts.kind is not Kind.FOLDER or (facts.uid != own_uid() and os.name == "posix"):
             self._tree.close()

@@ -38,6 +38,10 @@ def read_table(text: str) -> dict[str, object]:
     if not isinstance(value, dict):
         raise CannotKeep("is not a JSON object")
     _refuse_deep(value, 0)
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise CannotKeep("has a text with half a character") from None
     return value
 
 

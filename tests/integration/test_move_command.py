@@ -69,8 +69,12 @@ def test_asked_twice_and_shown_before(person: Mover) -> None:
 
 @pytest.mark.parametrize(
     ("answers", "installed"),
-    [([("Install it?", "n")], False), ([("Install it?", "yes"), ("Write this?", "")], True)],
-    ids=["no to installing", "no to writing"],
+    [
+        ([("Install it?", "n")], False),
+        ([("Install it?", "\x04")], False),
+        ([("Install it?", "yes"), ("Write this?", "")], True),
+    ],
+    ids=["no to installing", "the end of input", "no to writing"],
 )
 def test_a_no_is_a_no(person: Mover, answers: list[tuple[str, str]], installed: bool) -> None:
     talk = converse(person.command(), answers, Path("/"))

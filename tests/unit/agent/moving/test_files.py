@@ -78,11 +78,12 @@ def test_the_diff_is_of_the_added_lines(home: Path) -> None:
         ("[]", "is not a JSON object"),
         ("[" * 100_000, "is not plain JSON|nested too deeply"),
         ('{"a": ' * 60 + "1" + "}" * 60, "nested too deeply"),
+        ('{"a": "\\ud800"}', "half a character"),
         ('{"mcpServers": []}', "something else than a table"),
         (b"\xff\xfe{}", "not written in UTF-8"),
     ],
     ids=["comments", "a key twice", "no number", "a number kept as written", "a list", "an endless list", "deep",
-         "another kind of list", "no text"],
+         "half a character", "another kind of list", "no text"],
 )  # fmt: skip
 def test_a_target_that_cannot_be_kept_whole_is_left(home: Path, target: str | bytes, why: str) -> None:
     file = home / ".new/settings.json"
