@@ -15,9 +15,10 @@ from policy_schema.engines.interface import Translated
 from tests.fakes.confined import run, true_program
 from tests.fakes.engines import SIGNED, whole
 from tests.fakes.policies import NOTIFY, ban
-from tests.fakes.zoo import package
+from tests.fakes.zoo import npm_global, package
 
 SCHEMA = Path(__file__).parents[1] / "samples" / "applocker" / "policy.xsd"
+PLIST = Path(__file__).parents[1] / "samples" / "plist" / "property-list.dtd"
 CLAUDE = "@anthropic-ai/claude-code-linux-x64@{}"
 OSQUERY = "@cdxgen/cdxgen-plugins-bin-linux-amd64@4.1.1"
 OFFLINE = ("API Error", "onnect")
@@ -72,16 +73,30 @@ def test_applockers_policy_is_of_the_documented_grammar(at: int | None, tmp_path
     assert (ran.returncode, ran.stderr.strip()) == (0, f"{policy} validates")
 
 
+@pytest.mark.managers
+@pytest.mark.parametrize("name", ["santa", "vendor-settings"])
+def test_profiles_for_macs_are_property_lists(name: str, tmp_path: Path) -> None:
+    """By a second reader, comments included; the unit tests read them back with Python's own."""
+    _written(whole(name, ban(reason={"en": 'It\'s <b>not</b> allowed & "so" -- \u2028 on'})), tmp_path)
+    (profile,) = tmp_path.rglob("*.mobileconfig")
+    ran = subprocess.run(
+        ["xmllint", "--noout", "--nonet", "--dtdvalid", str(PLIST), str(profile)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, "does not" in ran.stderr) == (0, False), ran.stderr
+
+
 @pytest.mark.root
 @pytest.mark.online
-def test_every_query_for_linux_runs_in_osquery_and_finds_what_was_planted(tmp_path: Path) -> None:
-    """In homes of its own; `users` has root, whose home it is."""
+@pytest.mark.managers
+def test_every_query_for_linux_runs_in_osquery_and_finds_what_is_installed(tmp_path: Path) -> None:
+    """In homes of its own, where npm has really installed it; `users` has root, whose home it is. A package of dpkg."""
     program = package(OSQUERY) / "plugins" / "osquery" / "osqueryi-linux-amd64"
     home, root = tmp_path / "homes" / "home" / "li", tmp_path / "homes" / "root"
-    installed = home / ".nvm/versions/node/v22.1.0/lib/node_modules/@anthropic-ai/claude-code"
+    npm_global(home / ".nvm/versions/node/v22.1.0", "@anthropic-ai/claude-code@2.1.90", scripts=False)
     (home / ".local/share/claude/versions/2.1.198").mkdir(parents=True)
-    installed.mkdir(parents=True)
-    (installed / "package.json").write_text(json.dumps({"name": "@anthropic-ai/claude-code", "version": "2.1.198"}))
     extension = root / ".vscode/extensions/anthropic.claude-code-2.1.198"
     extension.mkdir(parents=True)
     entry = {
@@ -94,14 +109,20 @@ def test_every_query_for_linux_runs_in_osquery_and_finds_what_was_planted(tmp_pa
     library = tmp_path / "osqueryi"
     shutil.copy(program, library)
     library.chmod(0o755)
-    pack = _written(whole("osquery"), tmp_path / "out") / "osquery" / "interdict.conf"
+    faces: Any = SIGNED["faces"]
+    packages = [*faces["packages"], "pkg:deb/coreutils"]
+    made = whole("osquery", tool={**SIGNED, "faces": {**faces, "packages": packages}})
+    pack = _written(made, tmp_path / "out") / "osquery" / "interdict.conf"
     rows: Any = run("osquery", str(library), str(pack), str(tmp_path / "homes"))
     found = {name.removeprefix("claude-code.claude-code."): [row["path"] for row in got] for name, got in rows.items()}
+    (installed,) = rows["claude-code.claude-code.deb"]
+    version = subprocess.run(["dpkg-query", "-Wf${Version}", "coreutils"], capture_output=True, text=True, check=True)
+    assert version.stdout.startswith(installed["version"])
     assert found == {
         "vscode": ["/root/.vscode/extensions/anthropic.claude-code-2.1.198"],
         "chromium": [],
         "firefox": [],
-        "deb": [],
+        "deb": [""],
         "npm": [],
         "npm-files-linux": [
             "/home/li/.nvm/versions/node/v22.1.0/lib/node_modules/@anthropic-ai/claude-code/package.json"

@@ -239,6 +239,23 @@ def test_a_check_notices_a_larger_change(check: str, text: str, says: str) -> No
     assert [line for line in shown if line.startswith(says)], shown
 
 
+EVERY = [*((row.case, row.check, BASE.replace(row.old, row.new, 1)) for row in ROWS)]
+EVERY += [(says[:60], check, text) for check, text, says in WHOLE]
+
+
+@pytest.mark.parametrize(("check", "text"), [row[1:] for row in EVERY], ids=[f"{row[1]}: {row[0]}" for row in EVERY])
+def test_every_message_has_a_line_a_field_a_reason_and_a_mend(check: str, text: str) -> None:
+    """Of every check. The mend is an order to the author, so it says something else than what is wrong."""
+    problems = found_by(check, text)
+    assert problems
+    for problem in problems:
+        assert 1 <= problem.line <= text.count("\n") + 1
+        assert problem.field
+        assert problem.message
+        assert problem.mend
+        assert problem.mend != problem.message
+
+
 @pytest.mark.parametrize("check", CHECKS)
 def test_no_check_complains_about_the_good_policy(check: str) -> None:
     assert found_by(check, BASE) == []
