@@ -7,8 +7,16 @@ locked to one major version, and each of its rules that we lean on has a test ov
 
 from __future__ import annotations
 
-from securesystemslib.signer import CryptoSigner, Key, SecretsHandler, Signature, Signer, SSlibKey  # type: ignore[attr-defined]
-from tuf.api.exceptions import (
+import sys
+
+# securesystemslib would load a library for tokens where one is installed; no verifying process needs it, and whoever
+# signs with a token loads it then (`policy_schema.authoring.pkcs11`).
+_HIDE = "pkcs11" not in sys.modules
+if _HIDE:
+    sys.modules["pkcs11"] = None  # type: ignore[assignment]
+
+from securesystemslib.signer import CryptoSigner, Key, SecretsHandler, Signature, Signer, SSlibKey  # type: ignore[attr-defined]  # noqa: E402
+from tuf.api.exceptions import (  # noqa: E402
     BadVersionNumberError,
     EqualVersionNumberError,
     ExpiredMetadataError,
@@ -16,7 +24,7 @@ from tuf.api.exceptions import (
     RepositoryError,
     UnsignedMetadataError,
 )
-from tuf.api.metadata import (  # type: ignore[attr-defined]
+from tuf.api.metadata import (  # type: ignore[attr-defined]  # noqa: E402
     DelegatedRole,
     Delegations,
     Metadata,
@@ -28,9 +36,12 @@ from tuf.api.metadata import (  # type: ignore[attr-defined]
     Targets,
     Timestamp,
 )
-from tuf.api.serialization.json import JSONSerializer
-from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet
-from tuf.ngclient.config import EnvelopeType
+from tuf.api.serialization.json import JSONSerializer  # noqa: E402
+from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet  # noqa: E402
+from tuf.ngclient.config import EnvelopeType  # noqa: E402
+
+if _HIDE:
+    del sys.modules["pkcs11"]
 
 __all__ = [
     "BadVersionNumberError",

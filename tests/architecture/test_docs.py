@@ -22,7 +22,7 @@ from tests.architecture.source import ROOT, project_files
 PAGES = tuple(name for name in project_files() if name.endswith(".md") and not name.startswith("tests/"))
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-OPTION = r"--[a-z][a-z-]*"
+OPTION = r"--[a-z][a-z0-9-]*"
 DURATIONS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
