@@ -109,8 +109,8 @@ def _carried(name: str, before: Row, after: Row) -> Iterator[Change]:
     """What `interdict move` runs, and where it writes: nobody signs a change of these unseen."""
     for field, what in (("install", "is installed with"), ("portable", "keeps settings in")):
         gone, come = apart(before.get(field), after.get(field))
-        yield from (Change(name, Way.NEITHER, f"{what} {said(one)}") for one in come)
-        yield from (Change(name, Way.NEITHER, f"no longer {what} {said(one)}") for one in gone)
+        yield from (Change(name, Way.NEITHER, f"{what} {one}") for one in come)
+        yield from (Change(name, Way.NEITHER, f"no longer {what} {one}") for one in gone)
 
 
 # --------------------------------------------------------------------------------------------------------- bans
