@@ -148,6 +148,11 @@ class PolicyInForce:
         level = privacy.get("person_level") if isinstance(privacy, Mapping) else None
         return isinstance(level, Mapping) and level.get("default") is True
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Bans that are gone from the policy without being lifted, and stay."""
+        return self._kept
+
     def not_understood(self) -> tuple[str, ...]:
         """Bans that need a newer agent."""
         return self._rules.book.not_understood if self._rules else ()

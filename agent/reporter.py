@@ -227,6 +227,7 @@ class Reporter:
             paused_until=format_instant(paused) if paused else None,
             left_out=tuple(sorted(s.decider.guarded))[:MAX_LINES],
             journals_lost=int(s.journal.meta(TIMES) or 0),
+            kept=s.policy.kept[:MAX_LINES],
         )
 
     # Views

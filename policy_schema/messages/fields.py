@@ -40,6 +40,7 @@ _HEARTBEAT: Final[dict[str, str]] = {
     "paused_until": "whether an administrator has paused the agent on the machine; not who",
     "left_out": "which bans the agent does not carry out because they would harm the machine",
     "journals_lost": "to see a disk that damages what the agent writes",
+    "kept": "which bans vanished from the policy without being lifted, and are still carried out",
 }
 _POLICY: Final[dict[str, str]] = {
     "id": "which policy is in force",

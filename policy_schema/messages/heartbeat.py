@@ -44,3 +44,5 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     """Bans that would hit what no policy can touch: not carried out on that machine."""
     journals_lost: Count = 0
     """How often its journal was damaged on that machine and begun anew: its disk is worth a look."""
+    kept: Annotated[tuple[Identifier, ...], Meta(max_length=MAX_LINES)] = ()
+    """Bans that are gone from the policy without being lifted: they stay in force on that machine."""

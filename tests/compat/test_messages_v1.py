@@ -41,6 +41,7 @@ FULL = msgspec.structs.replace(
         paused_until="2026-07-12T03:00:00Z",
         left_out=("everything",),
         journals_lost=1,
+        kept=("gone-without-a-word",),
     ),
     facts=facts(),
     coverage=(coverage(), coverage("pypi", unknown=2, reasons=("denied", "too-big"))),
