@@ -106,6 +106,15 @@ def test_a_mistake_is_named_with_file_and_line(checkout: Checkout) -> None:
     assert "**This must not go in as it is**: see lint, simulation, evidence." in said
 
 
+@pytest.mark.online
+def test_a_policy_that_was_wrong_can_be_mended(checkout: Checkout) -> None:
+    checkout.change(CODE, 'action: "remove"', 'action: "delete"')
+    assert checkout.run("git branch wrong").code == 0
+    checkout.change(CODE, 'action: "delete"', 'action: "remove"')
+    assert checkout.run("./review wrong").code == 0
+    assert "\nThere is no policy without errors to compare with.\n" in comment(checkout)
+
+
 @pytest.mark.managers
 def test_a_base_that_is_none_writes_no_comment(checkout: Checkout) -> None:
     (checkout.folder / "comment.md").write_text("old")
