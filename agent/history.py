@@ -24,6 +24,7 @@ def outcome_event(outcome: Outcome) -> dict[str, object]:
         "text": intent.body if intent.kind is Kind.NOTIFY else "",
         "where": outcome.where,
         "source": outcome.source,
+        "quarantine": outcome.quarantine_id,
     }
 
 

@@ -19,11 +19,11 @@ class Html(str):
     __slots__ = ()
 
 
-def visible(text: str, keep: str = "") -> str:
+def visible(text: str, keep: str = "", longest: int = _LONGEST) -> str:
     """Text in which controls, invisible marks and marks that turn the writing direction are written out: `\\u202e`."""
-    if text.isascii() and text.isprintable() and len(text) <= _LONGEST:
+    if text.isascii() and text.isprintable() and len(text) <= longest:
         return text
-    shown = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+    shown = text if len(text) <= longest else text[:longest] + "…"
     return "".join(_written_out(c) if c not in keep and unicodedata.category(c) in _HIDING else c for c in shown)
 
 
@@ -55,8 +55,8 @@ def code(text: str) -> Html:
 
 
 def block(text: str, label: str) -> Html:
-    """Text of many lines, as it is; scrolls by keyboard where it is wider than the page."""
-    shown = Html(html.escape(visible(text, keep="\n")))
+    """Text of many lines, whole and as it is; scrolls by keyboard where it is wider than the page."""
+    shown = Html(html.escape(visible(text, keep="\n", longest=len(text))))
     return Html(f'<pre tabindex="0" role="region" aria-label="{html.escape(visible(label))}">{shown}</pre>')
 
 
