@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from agent.cli.output import print_json, print_table, progress, say
 from agent.cli.shared import add_settings_argument, refuse_missing_folders, settings_or_default
+from agent.cli.unlooked import unlooked
 from agent.host.clock import wall
 from agent.host.files import printable
 from agent.inventory import SOURCES
@@ -147,9 +148,8 @@ def _show(found: Look) -> None:
     say()
     for row in found.coverage:
         say(f"{row.source}: {_count(row.items, 'item')} in {_count(len(row.roots), 'place')}, {row.ms} ms")
-    places = [(row.source, place) for row in found.coverage for place in row.unknown]
-    for source, place in places:
-        say(f"Could not look: {source}: {printable(place.where)}: {place.reason}")
+    for sentence in unlooked(found.coverage):
+        say(sentence)
 
 
 def _count(number: int, what: str) -> str:

@@ -9,6 +9,7 @@ from agent.cli.output import print_json, say
 from agent.cli.policy_option import add_policy_arguments, choose_policy
 from agent.cli.shared import add_settings_argument, settings_or_default
 from agent.cli.status import policy_sentence, show_findings
+from agent.cli.unlooked import unlooked
 from agent.host.clock import wall
 from agent.reporter import coverage_json
 from agent.settings import os_name
@@ -76,6 +77,5 @@ def _show(policy: dict[str, object], sight: Sight) -> None:
     if policy["trust"] == "unsigned":
         say("Nobody has signed this policy: good for looking, and for nothing else.")
     show_findings(list(sight.findings))
-    places = [(row.source, place) for row in sight.coverage for place in row.unknown]
-    for source, place in places:
-        say(f"Could not look: {source}: {place.where}: {place.reason}")
+    for sentence in unlooked(sight.coverage):
+        say(sentence)
