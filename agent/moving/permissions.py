@@ -76,6 +76,10 @@ def _plain_command(content: str) -> bool:
     if not words[0] or len(content) > 300 or not content.isprintable():
         return False
     plain = [word for word in words if word not in ("*", "")]
+    # `npm run test:unit`: only there a colon is part of a name.
+    plain = [
+        word.replace(":", "-") if before == "run" else word for before, word in zip(["", *plain], plain, strict=False)
+    ]
     return all(not shown.missing for shown in shown_words(plain, "RULE", (), launcher="npx"))
 
 

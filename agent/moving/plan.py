@@ -83,23 +83,25 @@ class Planner:
 
     def plan(self) -> Plan:
         """Reads both sides."""
-        servers = self._table_of(SettingKind.MCP_SERVERS)
-        self._hidden = self._secrets(servers)
+        sources = {kind: self._table_of(kind) for kind in (SettingKind.MCP_SERVERS, SettingKind.PERMISSIONS)}
+        self._hidden = self._secrets(sources[SettingKind.MCP_SERVERS])
+        for table in sources.values():
+            self._hidden |= hidden_values({"": table})
         for kind in SettingKind:
             if kind in self._source and kind in self._target:
-                self._try(kind, servers)
+                self._try(kind, sources.get(kind))
             elif kind in self._source:
                 self._left.append(f"{kind}: the new tool has no place for them that is known.")
         changes = [change for table in self._tables.values() if (change := table.change())]
         return Plan((*changes, *self._texts), self._carried, tuple(self._left), self._needs)
 
-    def _try(self, kind: SettingKind, servers: dict[str, object] | None) -> None:
+    def _try(self, kind: SettingKind, source: dict[str, object] | None) -> None:
         place = self._target[kind]
         try:
             if kind is SettingKind.MCP_SERVERS:
-                self._servers(place, servers)
+                self._servers(place, source)
             elif kind is SettingKind.PERMISSIONS:
-                self._permissions(place, self._table_of(kind))
+                self._permissions(place, source)
             else:
                 self._instructions(place)
         except json_settings.CannotKeep as error:

@@ -30,13 +30,13 @@ _NAMED = re.compile(
 _RUN = re.compile(r"[A-Za-z0-9+_=-]{8,}")
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _LONG_NUMBER = re.compile(r"[0-9]{10,}")
-_WORD = re.compile(r"[A-Za-z]{1,16}(?:[-_.:][A-Za-z]{1,16}){0,6}|\d{1,5}")
+_WORD = re.compile(r"[A-Za-z]{1,16}(?:[-_.][A-Za-z]{1,16}){0,6}|\d{1,5}")
 _PACKAGE = re.compile(
     r"@[a-z0-9][a-z0-9._-]*/[a-z0-9][a-z0-9._-]*(?:@[a-z0-9][a-z0-9._-]{0,30})?|[a-z0-9][a-z0-9._-]*@[a-z0-9.-]{1,20}"
 )
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,60}(?:\[[a-z,]+\])?")
 _PATH = re.compile(r"(?:~|\.{1,2})?/[\w ./@+~-]*|[A-Za-z]:\\[\w .\\@+~-]*|[\w-]{1,40}\.(?:js|mjs|cjs|ts|py|sh)")
-_IMAGE = re.compile(r"(?:[a-z][a-z.-]{0,40}/){1,3}[a-z][a-z0-9._-]{0,40}(?::[a-z0-9.]{1,12})?")
+_IMAGE = re.compile(r"(?:[a-z][a-z.-]{0,40}/){1,3}[a-z][a-z0-9._-]{0,40}(?::(?:latest|v?\d[\d.]{0,11}))?")
 _HOST = re.compile(r"(?:localhost|127\.0\.0\.1|0\.0\.0\.0)(?::\d{1,5})?")
 _OPTION = re.compile(r"--[A-Za-z][A-Za-z-]{0,40}|-[A-Za-z]{1,3}")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,63})=.*", re.DOTALL)
@@ -50,7 +50,8 @@ _PLAIN = frozenset(
     --name --image --network --browser --output --format --module -m --read-only -n --oneline""".split()
 )
 """Options whose value may be any plain word or number."""
-_LAUNCHERS = frozenset("npx npm bunx bun pnpx pnpm yarn uvx uv pipx node deno python python3 docker podman".split())
+_LAUNCHERS = frozenset("npx npm bunx pnpx pnpm yarn uvx uv pipx".split())
+"""Programs whose first word may be the name of a package."""
 SHORTEST = 5
 """Characters from which on a value that is known to be secret is looked for in other texts."""
 

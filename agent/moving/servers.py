@@ -35,7 +35,8 @@ class _Cannot(Exception):
 
 
 def hidden_values(table: object) -> frozenset[str]:
-    """Every value of an environment or header of a list of servers: looked for wherever else they may stand."""
+    """Every value of an environment or header in a table of servers, or of tables that have such: looked for wherever
+    else they may stand."""
     found: set[str] = set()
     for server in _tables(table):
         for part in ("env", "headers"):

@@ -143,6 +143,8 @@ def test_npm_installs_below_the_home_where_its_own_place_is_not_the_persons(
     [
         ("allow", "Bash(git log:*)", True),
         ("allow", "Bash(npm run test *)", True),
+        ("allow", "Bash(npm run test:unit)", True),
+        ("allow", "Bash(login admin:letmein)", False),
         ("allow", "Bash(ls -la)", True),
         ("deny", "Bash(rm -rf:*)", True),
         ("allow", "mcp__tracker__list_issues", True),

@@ -38,6 +38,7 @@ CANARIES = {
     "a password with signs": "p@55w0rd!x",
     "a long number": "4929123456781234",
     "a password of two words": "horse battery7",
+    "a user and a password": "admin:letmein",
 }
 """What is looked for afterwards; each is at least as long as what `SHORTEST` asks for."""
 
@@ -68,6 +69,10 @@ PLACES: dict[str, Plant] = {
     "behind an option nobody knows": lambda s: _args("--with-this", s),
     "joined to a short option": lambda s: _args(f"-p{s}"),
     "an assignment among the words": lambda s: _args("-e", f"TRACKER_PASS={s}"),
+    "a word behind the package": lambda s: _args(s),
+    "a word behind a module": lambda s: _server(command="python3", args=["-m", "tracker", s]),
+    "a word behind a script": lambda s: _server(command="/usr/bin/node", args=["tracker.js", s]),
+    "a word behind an image": lambda s: _server(command="docker", args=["run", "-i", "acme/tracker", s]),
     "a header among the words": lambda s: _args("mcp-remote", "https://mcp.example.com", "--header", f"X-Key: {s}"),
     "a whole script": lambda s: {"mcpServers": {"t": {"command": "sh", "args": ["-c", f"K={s} npx tracker"]}}},
     "the command itself": lambda s: {"mcpServers": {"t": {"command": f"npx tracker --key {s}"}}},
@@ -129,7 +134,7 @@ def test_no_secret_of_a_server_arrives(place: str, shape: str, tmp_path: Path) -
 @pytest.mark.parametrize("shape", [name for name in CANARIES if name != "a password of two words"])
 def test_no_secret_of_the_instructions_arrives(line: str, shape: str, tmp_path: Path) -> None:
     secret = CANARIES[shape]
-    if line.startswith("use") and shape in ("a short password", "a password with signs"):
+    if line.startswith("use") and shape in ("a short password", "a password with signs", "a user and a password"):
         # Looks like any other word: it is known from the settings beside.
         _put(tmp_path, "~/.claude.json", json.dumps(_server(env={"TRACKER_TOKEN": secret})))
     _put(tmp_path, "~/.claude/CLAUDE.md", f"# Me\nUse tabs.\n{line.format(secret)}\n")
@@ -151,6 +156,15 @@ def test_no_secret_of_a_rule_arrives(rule: str, shape: str, tmp_path: Path) -> N
     everything = _everything(tmp_path, _move(tmp_path))
     assert secret not in everything
     assert "Bash(git log:*)" in everything
+
+
+def test_what_the_old_tool_keeps_in_its_own_environment_is_secret_elsewhere(tmp_path: Path) -> None:
+    secret = CANARIES["a short password"]
+    _put(tmp_path, "~/.claude/settings.json", json.dumps({"env": {"DB_PASS": secret}}))
+    _put(tmp_path, "~/.claude/CLAUDE.md", f"Use tabs.\nIn tests use {secret} for it.\n")
+    plan = _move(tmp_path)
+    assert secret not in _everything(tmp_path, plan)
+    assert plan.left == ("~/.claude/CLAUDE.md: left out, since they look as if they held a secret: lines 2.",)
 
 
 def test_secrets_of_the_new_tool_are_kept_and_never_shown(tmp_path: Path) -> None:
