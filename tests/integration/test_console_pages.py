@@ -266,6 +266,10 @@ class TestCompliance:
         for text in ("only watches", "hold back", "two machines report with this device"):
             assert text in page
 
+    def test_a_ban_that_vanished_and_stays_is_shown(self, trial: RunningConsole, browser: httpx.Client) -> None:
+        device = told(trial, browser, "li-laptop", heartbeat=heartbeat(kept=("claude-code",)))
+        assert "claude-code: gone from the policy without being lifted" in browser.get(f"/devices/{device.id}").text
+
     def test_the_list_can_be_narrowed_and_the_export_follows(
         self, trial: RunningConsole, browser: httpx.Client
     ) -> None:
