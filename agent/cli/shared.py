@@ -35,8 +35,8 @@ def refuse_missing_folders(root: str, *folders: str) -> None:
     """
     for path in (root, *folders):
         inside = root.rstrip("/") + "/" + path.lstrip("/")
-        if not os.path.isdir(path) and not os.path.isdir(inside):
-            raise BadCommand(f"{printable(path)}: no such folder", "Name a folder that is there.")
+        if not path or (not os.path.isdir(path) and not os.path.isdir(inside)):
+            raise BadCommand(f"{printable(path) or 'an empty name'}: no such folder", "Name a folder that is there.")
 
 
 def settings_of(args: argparse.Namespace) -> Settings:

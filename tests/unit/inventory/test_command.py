@@ -94,6 +94,7 @@ def test_people_get_a_table_and_no_raw_bytes(machine: MachineFolder, capsys: pyt
     [
         (("--source", "nmp"), f"there is no source 'nmp'. The sources are {', '.join(SOURCES)}."),
         (("--home", "/home/nobody-here"), "/home/nobody-here: no such folder."),
+        (("--home", ""), "an empty name: no such folder."),
         (("--surprise",), "unrecognized arguments: --surprise"),
     ],
     ids=["an unknown source", "a home that is not there", "an unknown option"],
