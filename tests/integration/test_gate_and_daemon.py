@@ -34,7 +34,8 @@ def station() -> Iterator[Guarded]:
 
 def test_a_refused_start_tells_its_reason_once_on_the_terminal_it_came_from(station: Guarded) -> None:
     station.ban_now()
-    twice = [f"{station.claude} --version; echo {time}=$?" for time in ("first", "second")]
+    errors = station.home / "errors"
+    twice = [f"{station.claude} --version 2>{errors}; echo {time}=$?" for time in ("first", "second")]
     script = "; ".join([*twice, f"{station.echo} fine", "read x"])
     talk = converse(["/bin/sh", "-c", script], [(SECOND_LINE, "")], Path("/"), uid=UID)
     assert "first=126" in talk.shown and "second=126" in talk.shown and "\nfine\n" in talk.shown
@@ -42,6 +43,7 @@ def test_a_refused_start_tells_its_reason_once_on_the_terminal_it_came_from(stat
     told = station.wait_for(event="refused", told="terminal")
     assert (told["uid"], told["ban"], told["tool"]) == (UID, "claude-code", "claude-code")
     assert talk.shown.count(FIRST_LINE) == talk.shown.count(SECOND_LINE) == 1
+    assert SECOND_LINE not in errors.read_text(), "what the process writes to is its own business"
     station.wait_for_view(lambda rows: [row["outcome"] for row in rows if row["face"] == "package"] == ["refused"])
 
 
