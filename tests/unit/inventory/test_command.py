@@ -97,7 +97,7 @@ def test_people_get_a_table_and_no_raw_bytes(machine: MachineFolder, capsys: pyt
         (("--home", ""), "an empty name: no such folder."),
         (("--surprise",), "unrecognized arguments: --surprise"),
     ],
-    ids=["an unknown source", "a home that is not there", "an unknown option"],
+    ids=["an unknown source", "a home that is not there", "a home without a name", "an unknown option"],
 )
 def test_a_wrong_option_is_one_line_and_exit_code_2(
     options: tuple[str, ...], message: str, machine: MachineFolder, capsys: pytest.CaptureFixture[str]
