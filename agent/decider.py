@@ -217,8 +217,8 @@ class Decider:
 
     def as_json(self, row: Current) -> dict[str, object]:
         """One finding as the views and `scan --json` show it."""
-        text = self.ban_text(row.subject.ban)
-        return finding_json(row.subject, row.decision, row.standing, text, row.case.first_seen, row.case.outcome)
+        told = self.ban_text(row.subject.ban), row.case.first_seen, row.case.outcome
+        return finding_json(row.subject, row.decision, row.standing, *told) | shaping.ends_json(row.case)
 
     def ban_text(self, ban: str) -> Mapping[str, object]:
         """The closed policy's own words about a ban."""
@@ -273,7 +273,7 @@ class Decider:
         self.wake = soonest(self.wake, result.wake)
         row = Current(subject, decision, result.standing, result.case)
         # That this machine rests is no word of the policy's: nobody gets a notice of it.
-        after = result.person if decision is asked else result.person._replace(owed=person.owed)
+        after = result.person if decision is asked else result.person._replace(owed=person.owed, after=person.after)
         self._memory.keep_person(subject.ban, subject.tool, subject.uid, after)
         self.current[subject.finding] = self._keep(row)
         return [intent for wish in result.wishes for intent in self._intents(row, wish, now.instant)]

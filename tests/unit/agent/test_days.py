@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from agent import brake as braking
 from policy_schema.authoring.lifting import Entry, lifted
 from policy_schema.rules.identity import rollout_bucket
 from policy_schema.rules.rulebook import Device, Pause
@@ -48,6 +49,11 @@ def _clock(days: int) -> Callable[[Life], str]:
     return turn
 
 
+def _administrator(life: Life) -> str:
+    life.memory.keep_brake(braking.paused(life.memory.brake, "r-1", "root", life.now, 3 * 3600))
+    return "an administrator pauses the agent for 3 hours"
+
+
 def _request(life: Life) -> str:
     life.decider.requested("claude-code", 1000, life.now)
     return "asks for an exception"
@@ -79,6 +85,9 @@ LIVES: dict[str, Callable[[Path], Life]] = {
             Published(on("10 July 10:00"), pauses=[Pause("claude-code", on("13 July 10:00"))]),
         ],
         _device(),
+    ),
+    "paused-by-an-administrator": lambda folder: Life(
+        folder, [AT_FIRST], _device(), steps={on("10 July 10:00"): _administrator}
     ),
     "exception": lambda folder: Life(
         folder,
