@@ -228,6 +228,12 @@ def finding_json(
     }
 
 
+def ends_json(case: Case) -> dict[str, object]:
+    """Until when something that runs may finish, behind what `finding_json` says."""
+    finishing = case.outcome == "finishing" and case.finish_until is not None
+    return {"finish_until": format_instant(case.finish_until) if finishing and case.finish_until else None}
+
+
 def finding_line(subject: Subject, decision: Decision, case: Case, home: str = "", person: str = "") -> FindingLine:
     """A finding as it leaves the machine: no path, no command line, a process's time by the day."""
     stage, following = decision.stage, decision.next_stage

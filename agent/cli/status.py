@@ -206,6 +206,7 @@ def _deadline(finding: Mapping[str, object]) -> tuple[int, str]:
     moments = [
         (_instant(following.get("from")), str(following.get("action"))),
         (_instant(finding.get("exception_until")), "its exception ends"),
+        (_instant(finding.get("finish_until")), "it is ended"),
     ]
     return min((one for one in moments if one[0]), default=(0, ""))
 

@@ -154,6 +154,8 @@ def _steps_of(material: Material, row: Values) -> Iterator[tuple[int, str, str]]
     if instant(row.get("exception_until")):
         yield instant(row.get("exception_until")), tool, words("Your exception ends.")
         return
+    if instant(row.get("finish_until")):
+        yield instant(row.get("finish_until")), tool, words("What runs is ended. Please save your work in it before.")
     first = instant(following.get("from"))
     if not first:
         return

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from agent.report.device_page.found import asked_section, coming_section, findings, found_section, next_step
+from agent.report.device_page.found import asked_section, coming_section, findings, found_section, name, next_step
 from agent.report.device_page.html import Html, code, join, tag, visible
 from agent.report.device_page.kept import kept_section, remembered
 from agent.report.device_page.looked import looked_section
 from agent.report.device_page.material import Material, instant, rows, table, text
+from agent.report.device_page.names import action
 from agent.report.device_page.policy import policy_section
 from agent.report.device_page.sent import sent_section
 from agent.report.device_page.style import STYLE
@@ -64,7 +65,15 @@ def _banner(material: Material) -> Html:
     """The next deadline, as large as it is near."""
     words, step = material.words, next_step(material)
     if step is None:
-        return tag("p", tag("strong", words("Nothing is going to happen by itself.")), class_="banner calm")
+        strict = [row for row in findings(material) if text(row, "action") in ("block", "remove")]
+        told = any(text(row, "action") == "notify" for row in findings(material))
+        rest = tag("strong", words("Nothing more is going to happen by itself."))
+        if strict:
+            said = words(
+                "{tool}: {what}", tool=name(material, strict[0]), what=action(text(strict[0], "action"), words)
+            )
+            return tag("p", tag("strong", said), class_="banner strict")
+        return tag("p", rest, class_=f"banner {'soon' if told else 'calm'}")
     at, who, what = step
     left = words("in {span}", span=span(at - material.now, words))
     near = "strict" if at - material.now < 3 * 86_400 else "soon"
@@ -96,9 +105,9 @@ def _contents(material: Material) -> Html:
         ("sent", words("What was sent"), len(rows(material.own.get("reports"))) if material.server else None),
     ]
     items = []
-    for name, title, count in counts:
+    for anchor, title, count in counts:
         number = [" ", tag("span", str(count), class_="count")] if count else []
-        items.append(tag("li", tag("a", title, *number, href=f"#{name}")))
+        items.append(tag("li", tag("a", title, *number, href=f"#{anchor}")))
     return tag("nav", tag("ul", *items), aria_label=words("On this page"))
 
 

@@ -89,8 +89,8 @@ caption{position:absolute;left:-99rem}
 th,td{padding:.45rem .75rem .45rem 0;border-bottom:1px solid var(--line);text-align:start;vertical-align:top}
 td:first-child{min-width:12rem;width:34%}
 footer{padding-block:0 3rem;color:var(--quiet);font-size:.9rem}
-@media (min-width:40rem){.timeline li{grid-template-columns:13.5rem minmax(0,1fr)}.timeline span{grid-column:2}
-.stages li{display:grid;gap:0 1.25rem;grid-template-columns:13.5rem minmax(0,1fr)}}
+@media (min-width:40rem){.timeline li{grid-template-columns:15rem minmax(0,1fr)}.timeline span{grid-column:2}
+.stages li{display:grid;gap:0 1.25rem;grid-template-columns:15rem minmax(0,1fr)}}
 @media (min-width:64rem){.frame{grid-template-columns:14rem minmax(0,1fr);gap:2.5rem}
 nav{position:sticky;top:1.5rem;align-self:start}nav ul{display:grid;gap:.1rem}nav a{border-radius:.5rem;background:none}
 nav a:hover,nav a:focus-visible{background:var(--rest-bg)}}

@@ -167,6 +167,21 @@ def test_what_comes_first_stands_first() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("findings", "banner"),
+    [
+        ([a_finding(finish_until="2026-07-08T08:30:00Z")], "Wed 8 July 2026, 16:30 · in 30 minutes"),
+        ([a_finding(action="remove", state="active", next=None)], "Claude Code: it is removed"),
+        ([a_finding(next=None)], "Nothing more is going to happen by itself."),
+        ([], "Nothing more is going to happen by itself."),
+    ],
+    ids=["what runs is ended first", "what is in force without an end", "who was told and no more", "nothing here"],
+)
+def test_the_banner_says_the_most_urgent_thing(findings: list[object], banner: str) -> None:
+    page = device_page(material(own=own(findings=findings)))
+    assert banner in page.split('class="banner')[1].split("</p>")[0]
+
+
 def test_what_was_put_back_is_not_offered_again() -> None:
     history = [*own()["history"], {"event": "outcome", "result": "restored", "path": "/home/li/Downloads/claude"}]
     page = read(material(own=own(history=history))).text
