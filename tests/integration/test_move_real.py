@@ -48,10 +48,10 @@ def _set_up_claude_code(person: Mover) -> None:
     prefix = person.folder / "claude"
     zoo.npm_global(prefix, "@anthropic-ai/claude-code")
     claude = prefix / "bin" / "claude"
-    tell = str(person.file("tell.py", TELL))
+    person.file("tell.py", TELL)
     add = (claude, "mcp", "add", "--scope", "user")
     for words in (
-        ("tracker", "-e", f"TRACKER_TOKEN={TOKEN}", "--", "python3", tell, "--github-key", KEY, "--port", "3000"),
+        ("tracker", "-e", f"TRACKER_TOKEN={TOKEN}", "--", "python3", "tell.py", "--github-key", KEY, "--port", "3000"),
         (
             "--transport",
             "http",
