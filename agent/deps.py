@@ -144,7 +144,7 @@ def build_daemon(settings: Settings) -> Daemon:
         looker=watching.looker,
         examiner=watching.examiner,
         messenger=messenger,
-        desk=Desk(decider=decider, memory=base.memory, journal=base.journal, log=base.log, clock=base.clock.monotonic),
+        desk=_desk(base, decider, outbox),
         guardian=guardian,
         supervisor=supervisor,
         service=ServiceManager(),
@@ -271,6 +271,18 @@ def _sources(
     )
 
 
+def _desk(base: _Base, decider: Decider, outbox: Outbox) -> Desk:
+    return Desk(
+        decider=decider,
+        memory=base.memory,
+        journal=base.journal,
+        log=base.log,
+        clock=base.clock.monotonic,
+        queue=outbox.queue if base.settings.server else lambda lines: None,
+        pseudonym=functools.partial(_pseudonym, base),
+    )
+
+
 def _people(base: _Base) -> PeopleDoor:
     path = os.path.join(base.settings.state_dir, SOCKET)
     return PeopleDoor(listen=lambda: PersonListener(path), say=base.inbox.put, version=VERSION)
@@ -290,7 +302,7 @@ def _guardian(base: _Base, watching: _Watching, decider: Decider, actors: Actors
         act=actors.do,
         look_at=watching.examiner.look_at,
         looker=watching.looker,
-        people=lambda: owners(base.settings).values(),
+        homes=functools.partial(owners, base.settings),
     )
     return Guardian(
         doors=doors,

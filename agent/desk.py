@@ -7,7 +7,9 @@ concern everybody, so one person's wish is written down, and holds nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from agent.cases import held
 from agent.decider import Current, Decider
@@ -16,27 +18,52 @@ from agent.ipc.people import PersonSaid
 from agent.memory import Memory
 from agent.report.journal import Journal
 from policy_schema.messages import local
-from policy_schema.rules.decision import Action
+from policy_schema.messages.report import RequestLine
+from policy_schema.messages.wire import clean
 from policy_schema.rules.instant import Instant, format_instant
 
 _SYSTEM_UIDS = 1000
 _GREETED_EVERY = 60.0
 """Seconds: a notifier that comes and goes does not have notices tried again each time."""
 _MOST_REASON = 1000
+_DAY = 86_400.0
+_MOST_A_DAY = 20
+"""Requests and objections of one person."""
+_TOO_OFTEN = "You have asked for a lot today; ask again tomorrow, or ask your administrators directly."
+
+
+class _Asked(NamedTuple):
+    """What somebody asked for: `exception`, `wrong`, or `remove`, which concerns nobody else."""
+
+    kind: str
+    ban: str
+    finding: str
+    reason: str
+    held_until: Instant | None
 
 
 class Desk:
     """Owned by the deciding thread."""
 
     def __init__(
-        self, *, decider: Decider, memory: Memory, journal: Journal, log: EventLog, clock: Callable[[], float]
+        self,
+        *,
+        decider: Decider,
+        memory: Memory,
+        journal: Journal,
+        log: EventLog,
+        clock: Callable[[], float],
+        queue: Callable[[Iterable[RequestLine]], None],
+        pseudonym: Callable[[int], str],
     ) -> None:
-        """`clock` in monotonic seconds."""
+        """`clock` in monotonic seconds; `queue` takes what is reported."""
         self._decider, self._memory, self._journal, self._log, self._clock = decider, memory, journal, log, clock
+        self._queue, self._pseudonym = queue, pseudonym
         self._greeted: dict[int, float] = {}
+        self._asked: dict[int, list[float]] = {}
 
     def said(self, said: PersonSaid, now: Instant) -> bool:
-        """Takes what a person's program said; whether everything is to be judged anew."""
+        """Takes what a person's program said; whether everything is to be judged anew, and reported soon."""
         match said.message:
             case local.Hello(what="notifier"):
                 return self._came(said.uid)
@@ -76,35 +103,51 @@ class Desk:
         rows = [row for row in self._of_notice(uid, notice) if row.subject.uid == uid and row.subject.pid is None]
         for row in rows:
             self._memory.keep_case(row.case._replace(wished=True))
-            self._note(now, uid, "remove-wished", row.subject.ban, row.subject.finding, "")
+            self._note(now, uid, _Asked("remove", row.subject.ban, row.subject.finding, "", None))
         return bool(rows)
 
     def _ask(self, uid: int, ban: str, reason: str, now: Instant) -> tuple[bool, str]:
         rows = [row for row in self._decider.current.values() if row.subject.ban == ban and _concerns(row, uid)]
         if not rows:
             return False, ""
-        self._note(now, uid, "exception-asked", ban, "", reason)
-        own = [row for row in rows if row.subject.uid == uid]
-        before = {row.subject.tool: self._memory.person(ban, row.subject.tool, uid).held_until for row in own}
+        if not self._may_ask(uid):
+            return False, _TOO_OFTEN
+        tools = {row.subject.tool for row in rows if row.subject.uid == uid}
+        before = self._held_until(ban, tools, uid)
         self._decider.requested(ban, uid, now)
-        until = max((self._memory.person(ban, tool, uid).held_until for tool in before), default=Instant(0))
-        if until > now and until > max(before.values()):
+        until = self._held_until(ban, tools, uid)
+        self._note(now, uid, _Asked("exception", ban, "", reason, until if until > now else None))
+        if until > max(now, before):
             return True, f"Your request is written down. Until {format_instant(until)} nothing of yours is blocked."
         if until > now:
-            return False, f"You have asked before: nothing of yours is blocked until {format_instant(until)}."
-        return False, "Your request is written down. It came too late, or is too general, to hold anything meanwhile."
+            return True, f"You have asked before: nothing of yours is blocked until {format_instant(until)}."
+        return True, "Your request is written down. It came too late, or is too general, to hold anything meanwhile."
+
+    def _held_until(self, ban: str, tools: Iterable[str], uid: int) -> Instant:
+        return max((self._memory.person(ban, tool, uid).held_until for tool in tools), default=Instant(0))
 
     def _wrong(self, uid: int, finding: str, reason: str, now: Instant) -> tuple[bool, str]:
         row = self._decider.current.get(finding)
         if row is None or not _concerns(row, uid):
             return False, ""
-        self._note(now, uid, "reported-wrong", row.subject.ban, finding, reason)
+        if not self._may_ask(uid):
+            return False, _TOO_OFTEN
         hold = self._decider.pending_hold()
-        if row.subject.uid != uid or row.case.held_until or hold <= 0 or row.standing.action.rung < Action.NOTIFY.rung:
-            return False, "Thank you: it is written down for your administrators. Nothing is held for it."
-        until = Instant(now + hold)
+        once = row.subject.uid == uid and not row.case.held_until and hold > 0
+        until = Instant(now + hold) if once else None
+        self._note(now, uid, _Asked("wrong", row.subject.ban, finding, reason, until))
+        if until is None:
+            return True, "Thank you: it is written down for your administrators. Nothing is held for it."
         self._memory.keep_case(held(row.case, until))
         return True, f"Thank you: it is written down. Until {format_instant(until)} this one is left alone."
+
+    def _may_ask(self, uid: int) -> bool:
+        """Whether they have asked for little enough today: what is asked for is kept, and sent."""
+        now = self._clock()
+        recent = [at for at in self._asked.get(uid, []) if now - at < _DAY]
+        may = len(recent) < _MOST_A_DAY
+        self._asked[uid] = [*recent, now] if may else recent
+        return may
 
     def _of_notice(self, uid: int, notice: str) -> list[Current]:
         rows = self._decider.current.values()
@@ -114,10 +157,25 @@ class Desk:
             if _concerns(row, uid) and local.notice_id(uid, row.subject.ban, row.subject.tool) == notice
         ]
 
-    def _note(self, now: Instant, uid: int, event: str, ban: str, finding: str, reason: str) -> None:
-        body = {"event": event, "ban": ban, "finding": finding, "reason": reason}
+    def _note(self, now: Instant, uid: int, asked: _Asked) -> None:
+        """Writes it into the journal, and queues it for the administrators."""
+        until = format_instant(asked.held_until) if asked.held_until else None
+        body = {"event": "asked", **asked._asdict(), "held_until": until}
         self._journal.add_event(now, uid, body)
-        self._log.write(Event.ASKED, what=event, uid=uid, ban=ban, finding=finding or None)
+        self._log.write(Event.ASKED, what=asked.kind, uid=uid, ban=asked.ban, finding=asked.finding or None)
+        if asked.kind == "remove":
+            return
+        line = RequestLine(
+            id="r-" + secrets.token_hex(8),
+            kind=asked.kind,
+            ban=asked.ban,
+            finding=asked.finding,
+            at=format_instant(now)[:10],
+            reason=clean(asked.reason, _MOST_REASON),
+            held_until=until,
+            person=self._pseudonym(uid),
+        )
+        self._queue([line])
 
 
 def _concerns(row: Current, uid: int) -> bool:

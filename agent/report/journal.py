@@ -264,10 +264,14 @@ class Journal:
         return len(done)
 
     def forget_unsent(self) -> None:
-        """Drops reports and lines that were not stored: a new epoch's first report holds the whole state instead."""
+        """Drops reports and lines that were not stored: a new epoch's first report holds the whole state instead.
+
+        What a person asked for is no state, and is sent again.
+        """
         with self.together():
             self._db.execute("DELETE FROM outbox")
-            self._db.execute("DELETE FROM pending")
+            self._db.execute("DELETE FROM pending WHERE kind <> 'request'")
+            self._db.execute("UPDATE pending SET sequence = NULL")
 
     def sent(self, limit: int) -> list[tuple[int, bytes, int]]:
         """The newest reports that the console has stored, as (sequence, body, when), oldest first."""

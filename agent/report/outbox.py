@@ -18,13 +18,16 @@ from agent.report.journal import Journal
 from agent.settings import Settings, os_name
 from policy_schema.messages.enrol import DeviceFacts
 from policy_schema.messages.heartbeat import Heartbeat
-from policy_schema.messages.kinds import MAX_FINDINGS
-from policy_schema.messages.report import CoverageLine, FindingLine, MoveLine, PolicyLine, Report
+from policy_schema.messages.kinds import MAX_FINDINGS, MAX_LINES
+from policy_schema.messages.report import CoverageLine, FindingLine, MoveLine, PolicyLine, Report, RequestLine
 from policy_schema.messages.wire import clean, encode
 from policy_schema.rules.instant import Instant, format_instant
 
 _MOST_PENDING = 20_000
 """Unsent lines beyond which a new epoch with the whole state replaces them."""
+
+
+_KINDS = {FindingLine: "finding", MoveLine: "move", RequestLine: "request"}
 
 
 class Whole(NamedTuple):
@@ -69,13 +72,12 @@ class Outbox:
             self._journal.set_meta("epoch", fresh_epoch())
             self._journal.set_meta("sequence", "0")
 
-    def queue(self, lines: Iterable[FindingLine | MoveLine]) -> None:
-        """Takes lines for the next report. Before the first one nothing is queued: it holds the whole state."""
-        if self._sequence() == 0:
-            return
+    def queue(self, lines: Iterable[FindingLine | MoveLine | RequestLine]) -> None:
+        """Takes lines for the next report. Before the first one only requests are queued: it holds the whole state."""
+        first = self._sequence() == 0
         for line in lines:
-            kind = "move" if isinstance(line, MoveLine) else "finding"
-            self._journal.add_pending(kind, msgspec.to_builtins(line))
+            if isinstance(line, RequestLine) or not first:
+                self._journal.add_pending(_KINDS[type(line)], msgspec.to_builtins(line))
         if self._journal.pending_count() > _MOST_PENDING:
             self.new_epoch()
 
@@ -111,6 +113,8 @@ class Outbox:
         return self._journal.stored(up_to, now)
 
     def _report(self, moment: Moment, sequence: int) -> Report:
+        rows = self._journal.take_pending(sequence, MAX_LINES if sequence == 1 else MAX_FINDINGS)
+        requests = tuple(msgspec.convert(body, RequestLine) for kind, body in rows if kind == "request")
         if sequence == 1:
             findings, moves = self._whole()
             # What is gone comes last and only as far as there is room: the console ends what it is not told of.
@@ -119,7 +123,6 @@ class Outbox:
                 self._journal.add_pending(kind, msgspec.to_builtins(line))
             findings = findings[:MAX_FINDINGS]
         else:
-            rows = self._journal.take_pending(sequence, MAX_FINDINGS)
             findings = tuple(msgspec.convert(body, FindingLine) for kind, body in rows if kind == "finding")
             moves = tuple(msgspec.convert(body, MoveLine) for kind, body in rows if kind == "move")
         facts = self._facts_if_changed(moment.facts)
@@ -135,6 +138,7 @@ class Outbox:
             coverage=moment.coverage,
             findings=findings,
             moves=moves,
+            requests=requests,
             not_understood=moment.not_understood,
         )
 

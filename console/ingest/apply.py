@@ -27,6 +27,7 @@ REPORTS_KEPT = 30
 FINDINGS_KEPT = 20_000
 """Findings a device may have, present and gone."""
 EVENTS_KEPT = 50_000
+REQUESTS_KEPT = 500
 DAY = 86_400
 
 
@@ -116,6 +117,7 @@ def _apply(connection: Connection, report: Report, now: int) -> None:
     if report.coverage or report.sequence == 1:
         _put_coverage(connection, report)
     _put_moves(connection, report, now)
+    _put_requests(connection, report, now)
     if report.findings or report.sequence == 1:
         _put_findings(connection, report, now)
     states = connection.execute(ingest.present_states(report.device)).scalars().all()
@@ -177,6 +179,27 @@ def _put_moves(connection: Connection, report: Report, now: int) -> None:
     }
     if rows:
         connection.execute(ingest.put_move(connection.dialect.name), list(rows.values()))
+
+
+def _put_requests(connection: Connection, report: Report, now: int) -> None:
+    rows = {
+        line.id: {
+            "device_id": report.device,
+            "request_id": line.id,
+            "kind": line.kind,
+            "ban": line.ban,
+            "finding_id": line.finding,
+            "asked_on": line.at,
+            "reason": clean(line.reason, 1000),
+            "held_until": line.held_until,
+            "person": line.person,
+            "received_at": now,
+        }
+        for line in report.requests
+    }
+    if rows:
+        connection.execute(ingest.put_request(connection.dialect.name), list(rows.values()))
+        connection.execute(ingest.drop_requests(report.device, REQUESTS_KEPT))
 
 
 def _put_findings(connection: Connection, report: Report, now: int) -> None:

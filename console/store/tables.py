@@ -13,7 +13,7 @@ metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"},
 )
 
-FLEET_TABLES = ("coverage", "device", "device_epoch", "finding", "finding_event", "move", "report")
+FLEET_TABLES = ("coverage", "device", "device_epoch", "finding", "finding_event", "move", "report", "request")
 """Tables that grow with the number of devices; the others stay small."""
 
 
@@ -150,6 +150,22 @@ move = Table(
     Column("version", String(120), nullable=False),
     Column("seen_at", String(10), nullable=False),
     Column("gone_at", BigInteger),
+)
+
+request = Table(
+    "request",
+    metadata,
+    _device_id(),
+    Column("request_id", String(120), primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("ban", String(120), nullable=False),
+    Column("finding_id", String(120), nullable=False),
+    Column("asked_on", String(10), nullable=False),
+    Column("reason", String(1000), nullable=False),
+    Column("held_until", String(20)),
+    Column("person", String(64), nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Index(None, "received_at", "device_id"),
 )
 
 enrolment_secret = Table(

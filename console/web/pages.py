@@ -33,6 +33,9 @@ from policy_schema.messages.wire import MessageRefused, clean, inflate
 
 HISTORY_SHOWN: Final = 200
 REPORTS_SHOWN: Final = 30
+ASKED_SHOWN: Final = 10
+ASKED_WITHIN: Final = 30 * 86_400
+"""Seconds for which what people asked for stands on the page of all machines."""
 TRIAL: Final = Viewer(name="trial", csrf="")
 Handler = Callable[[Request, Viewer], Response]
 
@@ -118,12 +121,14 @@ class Pages:
         with self._database.read() as connection:
             overview = compliance.overview(connection, silence)
             lines, following = compliance.lines(connection, silence, wanted, _place(request))
+            asked = connection.execute(fleet.newest_requests(silence.now - ASKED_WITHIN, ASKED_SHOWN)).all()
         return self._page(
             "compliance.html",
             viewer,
             title="Compliance",
             overview=overview,
             lines=lines,
+            asked=asked,
             wanted=wanted,
             narrowed=wanted != Wanted(),
             later=_place(request) is not None,
@@ -149,6 +154,7 @@ class Pages:
                 history=connection.execute(fleet.history(name, HISTORY_SHOWN)).all(),
                 history_shown=HISTORY_SHOWN,
                 reports=connection.execute(fleet.reports(name, REPORTS_SHOWN)).all(),
+                asked=connection.execute(fleet.requests(name, REPORTS_SHOWN)).all(),
                 heartbeat=_heartbeat(connection, name),
             )
 
@@ -228,6 +234,7 @@ def _environment() -> Environment:
     environment.globals.update(
         ACTIONS=words.ACTIONS,
         OUTCOMES=words.OUTCOMES,
+        REQUESTS=words.REQUESTS,
         TRUST=words.TRUST,
         finding_state=words.finding_state,
         policy_troubles=words.policy_troubles,

@@ -28,6 +28,7 @@ OUTCOMES = {
     "refused-by-guard": "protected, not touched",
     "left-in-project": "left in a project",
 }
+REQUESTS = {"exception": "asks for an exception", "wrong": "says that a finding is wrong"}
 ACTIONS = {"report": "report only", "notify": "notify", "block": "block", "remove": "remove"}
 FINDING_STATES = {
     "announced": "announced",

@@ -89,6 +89,16 @@ _MOVE: Final[dict[str, str]] = {
     "seen_at": "the first day it was seen",
     "gone": "that it is no longer there",
 }
+_REQUEST: Final[dict[str, str]] = {
+    "id": "so that it is counted once",
+    "kind": "whether an exception is asked for, or a finding is said to be wrong",
+    "ban": "which ban it is about",
+    "finding": "which finding is said to be wrong",
+    "at": "the day it was asked",
+    "reason": "the person's own words for whoever decides; sent only because they asked",
+    "held_until": "until when the ban waits on the machine meanwhile",
+    "person": "a pseudonym, and only if the policy asks for person-level reports",
+}
 _REPORT: Final[dict[str, str]] = {
     "v": _VERSION_OF_MESSAGE,
     "device": "which machine reports: an id made from its key, not a serial number",
@@ -102,6 +112,7 @@ _REPORT: Final[dict[str, str]] = {
     "coverage": "what was looked at and what could not be",
     "findings": "what changed about banned software",
     "moves": "which offered alternatives are there",
+    "requests": "what a person at the machine asked for",
     "not_understood": "which bans need a newer agent",
 }
 
@@ -130,6 +141,7 @@ FIELDS: Final[dict[str, str]] = {
     **_under("Report.coverage[]", _COVERAGE),
     **_under("Report.findings[]", _FINDING),
     **_under("Report.moves[]", _MOVE),
+    **_under("Report.requests[]", _REQUEST),
 }
 """Path of the field as in the JSON, lists as `[]` → why it is sent."""
 
@@ -161,6 +173,11 @@ GROUPS: Final = (
         "Report.moves[]",
         "Moves: one line for each offered alternative on the machine",
         "the page of all machines, the machine's page, exports",
+    ),
+    Group(
+        "Report.requests[]",
+        "Requests: one line for each thing that a person at the machine asked for",
+        "the page of all machines, the machine's page",
     ),
 )
 """Where a field is shown to the organisation's admins. To the person at the machine every field is shown word for word,

@@ -114,6 +114,22 @@ class MoveLine(Struct, frozen=True, kw_only=True):
     gone: bool = False
 
 
+class RequestLine(Struct, frozen=True, kw_only=True):
+    """What a person at the machine asked for in their own words: an exception, or that a finding is looked at again."""
+
+    id: Identifier
+    kind: Code
+    """`exception` or `wrong`."""
+    ban: Identifier
+    finding: OptionalIdentifier = ""
+    at: Day
+    reason: Annotated[str, Meta(max_length=1_000)] = ""
+    """Written by the person for whoever decides; empty if they gave none."""
+    held_until: Moment | None = None
+    """Until when it holds what it is about on that machine; nothing if it holds nothing."""
+    person: Pseudonym = ""
+
+
 class Report(Struct, frozen=True, kw_only=True):
     """POST /api/v1/reports, gzip, signed; the next number each time."""
 
@@ -131,6 +147,7 @@ class Report(Struct, frozen=True, kw_only=True):
     """Every source of the last look; empty when there was none since the last report."""
     findings: Annotated[tuple[FindingLine, ...], Meta(max_length=MAX_FINDINGS)] = ()
     moves: Annotated[tuple[MoveLine, ...], Meta(max_length=MAX_LINES)] = ()
+    requests: Annotated[tuple[RequestLine, ...], Meta(max_length=MAX_LINES)] = ()
     not_understood: Annotated[tuple[Identifier, ...], Meta(max_length=MAX_LINES)] = ()
     """Bans that need a newer agent: adopted by nobody on this machine."""
 

@@ -105,6 +105,8 @@ def _check_moments(message: msgspec.Struct) -> None:
         return
     moments = [message.generated_at, message.heartbeat.started_at]
     moments += [f"{move.seen_at}T00:00:00Z" for move in message.moves]
+    moments += [f"{request.at}T00:00:00Z" for request in message.requests]
+    moments += [request.held_until for request in message.requests if request.held_until]
     for finding in message.findings:
         moments.append(finding.since if len(finding.since) > 10 else f"{finding.since}T00:00:00Z")
         moments += [finding.effective_from] if finding.effective_from else []

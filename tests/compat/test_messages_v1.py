@@ -12,7 +12,18 @@ import pytest
 from policy_schema.messages.enrol import EnrolAnswer, EnrolRequest
 from policy_schema.messages.report import Report, ReportAnswer
 from policy_schema.messages.wire import decode, encode
-from tests.fakes.reporting_device import EPOCH, GENERATED_AT, coverage, facts, finding, heartbeat, move, policy, process
+from tests.fakes.reporting_device import (
+    EPOCH,
+    GENERATED_AT,
+    coverage,
+    facts,
+    finding,
+    heartbeat,
+    move,
+    policy,
+    process,
+    request,
+)
 
 FOLDER = Path(__file__).parent / "v1"
 DEVICE = "d-0123456789abcdef01234567"
@@ -47,6 +58,7 @@ FULL = msgspec.structs.replace(
     coverage=(coverage(), coverage("pypi", unknown=2, reasons=("denied", "too-big"))),
     findings=(finding(), process(), finding(id="f-gone", exception="x-17", state="excepted", gone=True)),
     moves=(move(),),
+    requests=(request(), request(id="r-2", kind="wrong", finding="f-1", held_until=None, reason="", person="p-1")),
     not_understood=("only-approved",),
 )
 ENROL = EnrolRequest(

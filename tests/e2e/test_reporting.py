@@ -29,7 +29,7 @@ from console.settings import Settings
 from console.state import DeviceState
 from console.store.db import Database
 from console.store.queries.fleet import Silence, Wanted
-from console.store.tables import coverage, finding, finding_event, report
+from console.store.tables import coverage, finding, finding_event, report, request
 from policy_schema.messages.fields import undeclared
 from policy_schema.rules.instant import Instant
 from tests.fakes.console_door import ConsoleDoor
@@ -523,3 +523,20 @@ def _says(agent: Workstation, *commands: str) -> dict[str, str]:
             main([name, "--config", str(agent.settings_file), "--json"])
         said[name] = out.getvalue()
     return said
+
+
+def test_what_a_person_asks_for_reaches_the_console_once_with_their_words(place: Place) -> None:
+    place.install()
+    with place.console() as console:
+        place.agent.publish("notify")
+        place.agent.start()
+        place.until(lambda: bool(place.rows(finding)))
+        for _ in range(2):
+            command = ["request-exception", "claude-code", "--reason", "a customer <b>needs</b> it"]
+            assert main([*command, "--config", str(place.agent.settings_file)]) == 0
+        place.until(lambda: len(place.rows(request)) == 2)
+        row, _ = place.rows(request)
+        assert (row["kind"], row["ban"], row["reason"]) == ("exception", "claude-code", "a customer <b>needs</b> it")
+        with console.signed_in() as client:
+            page = client.get("/").text
+        assert "asks for an exception" in page and "&lt;b&gt;needs" in page

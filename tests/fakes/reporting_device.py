@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from policy_schema.messages import signature
 from policy_schema.messages.enrol import DeviceFacts, EnrolRequest, device_id
 from policy_schema.messages.heartbeat import Heartbeat
-from policy_schema.messages.report import CoverageLine, FindingLine, MoveLine, NextLine, PolicyLine, Report
+from policy_schema.messages.report import CoverageLine, FindingLine, MoveLine, NextLine, PolicyLine, Report, RequestLine
 from policy_schema.messages.request import Sealed, seal_enrolment, seal_report
 from policy_schema.rules.instant import format_instant, parse_instant
 
@@ -101,6 +101,19 @@ def process(**changes: object) -> FindingLine:
 def move(**changes: object) -> MoveLine:
     """Qoder in place of Claude Code."""
     line = MoveLine(tool="qoder", from_tool="claude-code", version="1.4.2", seen_at="2026-07-05")
+    return msgspec.structs.replace(line, **changes)
+
+
+def request(**changes: object) -> RequestLine:
+    """A person asks for an exception."""
+    line = RequestLine(
+        id="r-00c0ffee",
+        kind="exception",
+        ban="claude-code",
+        at="2026-07-08",
+        reason="the contract with a customer names it",
+        held_until="2026-07-12T01:00:00Z",
+    )
     return msgspec.structs.replace(line, **changes)
 
 

@@ -22,7 +22,17 @@ from sqlalchemy import (
 )
 
 from console.state import DOES_NOT_COUNT, NO_COPY, SHOWN_FIRST, DeviceState
-from console.store.tables import coverage, device, expected_device, finding, finding_event, host_key, move, report
+from console.store.tables import (
+    coverage,
+    device,
+    expected_device,
+    finding,
+    finding_event,
+    host_key,
+    move,
+    report,
+    request,
+)
 
 FINDINGS_SHOWN = 50
 """Findings a device in a list; its own page has more."""
@@ -150,6 +160,27 @@ def history(device_id: str, most: int) -> Select[Any]:
         select(finding_event)
         .where(finding_event.c.device_id == device_id)
         .order_by(finding_event.c.at.desc(), finding_event.c.sequence.desc(), finding_event.c.finding_id)
+        .limit(most)
+    )
+
+
+def requests(device_id: str, most: int) -> Select[Any]:
+    """The newest of what people at one device asked for."""
+    return (
+        select(request)
+        .where(request.c.device_id == device_id)
+        .order_by(request.c.received_at.desc(), request.c.request_id)
+        .limit(most)
+    )
+
+
+def newest_requests(since: int, most: int) -> Select[Any]:
+    """The newest of what people asked for anywhere, with the names of their devices."""
+    return (
+        select(request, device.c.host_name)
+        .join(device, device.c.device_id == request.c.device_id)
+        .where(request.c.received_at >= since)
+        .order_by(request.c.received_at.desc(), request.c.device_id, request.c.request_id)
         .limit(most)
     )
 

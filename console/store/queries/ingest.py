@@ -15,6 +15,7 @@ from console.store.tables import (
     finding_event,
     move,
     report,
+    request,
 )
 from console.store.upsert import upsert
 
@@ -160,6 +161,22 @@ def coverage_of(device_id: str) -> Select[str, int, str]:
         .where(coverage.c.device_id == device_id)
         .order_by(coverage.c.source)
     )
+
+
+def put_request(dialect: str) -> Insert:
+    """What a person asked for, by the id that the agent gave it; told again it stays as it came first."""
+    return upsert(dialect, request, keep=("received_at",))
+
+
+def drop_requests(device_id: str, most: int) -> Delete:
+    """All but the newest of one device."""
+    newest = (
+        select(request.c.request_id)
+        .where(request.c.device_id == device_id)
+        .order_by(request.c.received_at.desc(), request.c.request_id)
+        .limit(most)
+    )
+    return delete(request).where(request.c.device_id == device_id, request.c.request_id.not_in(newest))
 
 
 def drop_coverage(device_id: str) -> Delete:
