@@ -17,9 +17,12 @@ from tests.fakes.device_views import hostile, material
 pytestmark = pytest.mark.online
 
 SIZES = {"phone": (360, 740), "laptop": (1366, 768), "4K": (3840, 2160)}
-LANGUAGES = ("en", "zh-Hans")
+LOOKS = [
+    *(("en", size, scheme) for size in SIZES for scheme in ("light", "dark")),
+    *(("zh-Hans", size, scheme) for size, scheme in (("phone", "light"), ("laptop", "dark"), ("4K", "light"))),
+]
 NAMES = [
-    *(f"{language}, {size}, {scheme}" for language in LANGUAGES for size in SIZES for scheme in ("light", "dark")),
+    *(", ".join(one) for one in LOOKS),
     "en, laptop at 200 %",
     "en, on paper",
     "a hostile machine",
@@ -32,17 +35,17 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
     """Every view, by one browser."""
     folder = tmp_path_factory.mktemp("pages")
     shots = Path(os.environ.get("INTERDICT_SHOTS") or folder)
-    made = {language: device_page(material(language)) for language in LANGUAGES}
+    made = {language: device_page(material(language)) for language in ("en", "zh-Hans")}
     made |= {"hostile": device_page(hostile()), "empty": device_page(material(own={"findings": []}, rulebook={}))}
     for name, page in made.items():
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
     views = []
-    for language in LANGUAGES:
-        for size, (width, height) in SIZES.items():
-            for scheme in ("light", "dark"):
-                name = f"{language}, {size}, {scheme}"
-                shot = shots / (name.replace(", ", "-") + ".png")
-                views.append(View(name, folder / f"{language}.html", width, height, scheme, shot=shot))
+    for language, size, scheme in LOOKS:
+        shot = shots / f"{language}-{size}-{scheme}.png"
+        width, height = SIZES[size]
+        views.append(
+            View(f"{language}, {size}, {scheme}", folder / f"{language}.html", width, height, scheme, shot=shot)
+        )
     english = folder / "en.html"
     views.append(View("en, laptop at 200 %", english, 683, 384, scale=2, shot=shots / "en-200.png"))
     views.append(View("en, on paper", english, 794, 1123, media="print", shot=shots / "en-paper.png"))
