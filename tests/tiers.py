@@ -56,6 +56,12 @@ TIERS: tuple[Tier, ...] = (
         "apt-get install dbus dunst libglib2.0-bin libnotify-bin xdotool xfce4-notifyd xvfb",
     ),
     Tier(
+        "engines",
+        lambda: _missing("curl", "fapolicyd", "ip", "jq", "nginx", "rsync", "unshare", "xmllint"),
+        False,
+        "apt-get install curl fapolicyd iproute2 jq libxml2-utils nginx-light rsync util-linux",
+    ),
+    Tier(
         "managers",
         lambda: _missing("buildah", "cargo", "dpkg", "gem", "go", "nix", "pacman", "podman", "rpm", "rpmbuild"),
         False,

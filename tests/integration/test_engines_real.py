@@ -34,7 +34,7 @@ def _written(made: Translated, folder: Path) -> Path:
 
 
 @pytest.mark.root
-@pytest.mark.managers
+@pytest.mark.engines
 def test_fapolicyd_takes_the_rules_and_refuses_by_folder_and_hash_and_nothing_else(tmp_path: Path) -> None:
     """Debian's fapolicyd, watching a filesystem of its own in a mount namespace of its own."""
     banned, renamed, kept, other = (
@@ -59,7 +59,7 @@ def test_fapolicyd_takes_the_rules_and_refuses_by_folder_and_hash_and_nothing_el
     assert seen["readable"] == [True] * 4
 
 
-@pytest.mark.managers
+@pytest.mark.engines
 @pytest.mark.parametrize("at", [None, NOTIFY], ids=["enforced", "only audited"])
 def test_applockers_policy_is_of_the_documented_grammar(at: int | None, tmp_path: Path) -> None:
     made = whole("applocker") if at is None else whole("applocker", at=at)
@@ -73,7 +73,7 @@ def test_applockers_policy_is_of_the_documented_grammar(at: int | None, tmp_path
     assert (ran.returncode, ran.stderr.strip()) == (0, f"{policy} validates")
 
 
-@pytest.mark.managers
+@pytest.mark.engines
 @pytest.mark.parametrize("name", ["santa", "vendor-settings"])
 def test_profiles_for_macs_are_property_lists(name: str, tmp_path: Path) -> None:
     """By a second reader, comments included; the unit tests read them back with Python's own."""
@@ -90,7 +90,7 @@ def test_profiles_for_macs_are_property_lists(name: str, tmp_path: Path) -> None
 
 @pytest.mark.root
 @pytest.mark.online
-@pytest.mark.managers
+@pytest.mark.engines
 def test_every_query_for_linux_runs_in_osquery_and_finds_what_is_installed(tmp_path: Path) -> None:
     """In homes of its own, where npm has really installed it; `users` has root, whose home it is. A package of dpkg."""
     program = package(OSQUERY) / "plugins" / "osquery" / "osqueryi-linux-amd64"

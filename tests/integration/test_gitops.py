@@ -96,7 +96,7 @@ def test_a_claim_that_does_not_hold_and_words_that_would_be_markdown_hold_it_up(
     ]
 
 
-@pytest.mark.managers
+@pytest.mark.engines
 def test_a_mistake_is_named_with_file_and_line(checkout: Checkout) -> None:
     checkout.change(CODE, 'action: "remove"', 'action: "delete"')
     assert looked_at(checkout) == 1
@@ -115,7 +115,7 @@ def test_a_policy_that_was_wrong_can_be_mended(checkout: Checkout) -> None:
     assert "\nThere is no policy without errors to compare with.\n" in comment(checkout)
 
 
-@pytest.mark.managers
+@pytest.mark.engines
 def test_a_base_that_is_none_writes_no_comment(checkout: Checkout) -> None:
     (checkout.folder / "comment.md").write_text("old")
     assert checkout.run("./review nonsense").code == 2
@@ -150,7 +150,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Checko
         yield checkout, web, served
 
 
-@pytest.mark.managers
+@pytest.mark.engines
 def test_every_file_has_the_cache_header_of_its_name(published: tuple[Checkout, Path, Served]) -> None:
     checkout, web, served = published
     names = sorted(str(path.relative_to(web)) for path in web.rglob("*") if path.is_file())
@@ -179,7 +179,7 @@ ASKED = {
 }
 
 
-@pytest.mark.managers
+@pytest.mark.engines
 @pytest.mark.parametrize(("method", "path", "code", "cache"), ASKED.values(), ids=ASKED.keys())
 def test_what_is_not_there_is_not_remembered(
     method: str, path: str, code: int, cache: str, published: tuple[Checkout, Path, Served]
@@ -190,7 +190,7 @@ def test_what_is_not_there_is_not_remembered(
     assert (answer.status_code, answer.headers.get("Cache-Control")) == (code, cache)
 
 
-@pytest.mark.managers
+@pytest.mark.engines
 def test_an_unchanged_timestamp_costs_no_bytes(published: tuple[Checkout, Path, Served]) -> None:
     _, _, served = published
     with httpx.Client(verify=served.context(), trust_env=False) as client:
@@ -199,7 +199,7 @@ def test_an_unchanged_timestamp_costs_no_bytes(published: tuple[Checkout, Path, 
     assert (again.status_code, again.content, again.headers["Cache-Control"]) == (304, b"", "no-cache")
 
 
-@pytest.mark.managers
+@pytest.mark.engines
 def test_what_is_served_verifies(published: tuple[Checkout, Path, Served]) -> None:
     checkout, _, served = published
     command = f"interdict-policy verify {served.url} --trust-root root.json"
