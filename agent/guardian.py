@@ -58,8 +58,8 @@ class Doors(NamedTuple):
     look_at: Callable[[tuple[int, ...]], None]
     """Has processes looked at, wholly."""
     looker: Looker
-    people: Callable[[], Iterable[int]]
-    """Everybody with a home here."""
+    homes: Callable[[], Mapping[str, int]]
+    """Every home here, and whose it is."""
 
 
 class Reading(Protocol):
@@ -108,15 +108,17 @@ class Guardian:
         if rules is None or self._d.write is None:
             return
         self._ask_for_entries(rules)
-        orders = composing.compose(rules, self._remembered(now), now)
+        homes = self._d.homes()
+        orders = composing.compose(rules, self._remembered(homes.values(), now), now)
         # A floor under a clock that is right changes nothing for the gate, and moves with every signed timestamp.
         needed = floor if now <= floor else 0
-        key = (rules.book.data, rules.device, orders, needed, self._protected)
+        key = (rules.book.data, rules.device, orders, needed, self._protected, frozenset(homes))
         if key == self._written:
             return
         serial = int(self._journal.meta(_SERIAL) or 0) + 1
         self._journal.set_meta(_SERIAL, str(serial))
-        self._d.write(composing.document(orders, rules, serial=serial, floor=floor, protected=self._protected))
+        written = composing.document(orders, rules, serial=serial, floor=floor, protected=self._protected, homes=homes)
+        self._d.write(written)
         self._written = key
         self._d.keeper.orders(serial)
         self._log.write(
@@ -147,7 +149,7 @@ class Guardian:
             self._sought = wanted
             self._wanted.put(wanted)
 
-    def _remembered(self, now: Instant) -> composing.Remembered:
+    def _remembered(self, people: Iterable[int], now: Instant) -> composing.Remembered:
         decider, brake = self._decider, self._memory.brake
 
         def hold(ban: str, uid: int) -> str:
@@ -155,7 +157,7 @@ class Guardian:
 
         return composing.Remembered(
             persons=self._memory.persons,
-            known_uids=frozenset(self._d.people()) | {0},
+            known_uids=frozenset(people) | {0},
             spared=composing.spared_paths(self._memory.cases.values(), decider.restored),
             entries=self._entries,
             packages={one.path: one.tool for one in decider.installations},

@@ -174,7 +174,7 @@ class Answering:
         """A recognised file: the rules are asked anew, and whether its path still leads to it."""
         try:
             with epoch.names.around(path, status, cached=True) as where:
-                place = self._examiner.place(path if where else "", status)
+                place = self._examiner.place(epoch, path if where else "", status)
         except OSError:
             return False
         uid = process.uid_of(event.pid)

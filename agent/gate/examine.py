@@ -50,7 +50,7 @@ class Examiner:
         status = os.fstat(fd)
         path = epoch.names.path_of(fd)
         with epoch.names.around(path, status) as where:
-            place = self.place(path if where else "", status)
+            place = self.place(epoch, path if where else "", status)
             known = epoch.table.recall(status) or self._find_out(epoch, fd, status, where, place, stop)
             if not stop():
                 self._remember(epoch, fd, status, path, known, where, place)
@@ -68,7 +68,7 @@ class Examiner:
             with epoch.names.around(path, status, cached=True) as where:
                 if where is None or not epoch.names.cannot_be_packaged(where, path):
                     return False
-                place = self.place(path, status)
+                place = self.place(epoch, path, status)
                 if epoch.table.recall(status) is not None or concerns(rules, Known(), place):
                     return False
                 self._remember(epoch, fd, status, path, NOTHING, where, place)
@@ -77,9 +77,9 @@ class Examiner:
             # A disk would have to be asked, or the kernel knows no such lookup (before Linux 5.12): a worker does it.
             return False
 
-    def place(self, path: str, status: os.stat_result) -> Place:
+    def place(self, epoch: Epoch, path: str, status: os.stat_result) -> Place:
         """Where a file lies, by a path that was found to lead to it (or none)."""
-        return Place(path, home_of(path, self._homes) if path else "", status.st_uid)
+        return Place(path, home_of(path, (*self._homes, *epoch.orders.homes)) if path else "", status.st_uid)
 
     def _find_out(
         self, epoch: Epoch, fd: int, status: os.stat_result, where: Where | None, place: Place, stop: Stop

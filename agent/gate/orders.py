@@ -36,6 +36,8 @@ class Orders(NamedTuple):
     spare: tuple[str, ...]
     entries: tuple[str, ...]
     protected: tuple[str, ...]
+    homes: tuple[str, ...] = ()
+    """Homes that the daemon knows of, beside those of the accounts in /etc/passwd."""
 
 
 def parse_orders(data: bytes) -> Orders:
@@ -59,6 +61,7 @@ def parse_orders(data: bytes) -> Orders:
             spare=_paths(value, "spare"),
             entries=_paths(value, "entries"),
             protected=_paths(value, "protected"),
+            homes=tuple(home for home in _paths(value, "homes") if home != "/") if "homes" in value else (),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise OrdersRefused(str(error)) from None

@@ -64,7 +64,13 @@ def compose(rules: DeviceRules, remembered: Remembered, now: Instant) -> Orders:
 
 
 def document(
-    orders: Orders, rules: DeviceRules, *, serial: int, floor: Instant, protected: Iterable[str]
+    orders: Orders,
+    rules: DeviceRules,
+    *,
+    serial: int,
+    floor: Instant,
+    protected: Iterable[str],
+    homes: Iterable[str] = (),
 ) -> dict[str, object]:
     """The file that the gate reads."""
     return {
@@ -77,6 +83,7 @@ def document(
         "spare": list(orders.spare),
         "entries": list(orders.entries),
         "protected": sorted(protected),
+        "homes": sorted(home for home in homes if home.startswith("/")),
     }
 
 

@@ -49,6 +49,18 @@ def test_orders_of_the_daemon_are_read() -> None:
     assert made.rules is not None and made.rules.device.id == "device-1"
 
 
+@pytest.mark.parametrize(
+    ("written", "homes"),
+    [(["/srv/people/li/", "/"], ("/srv/people/li",)), (None, ())],
+    ids=["named; the root of the machine is nobody's home", "of a daemon that does not tell"],
+)
+def test_homes_that_no_local_account_has_come_with_the_orders(
+    written: list[str] | None, homes: tuple[str, ...]
+) -> None:
+    more = {} if written is None else {"homes": written}
+    assert parse_orders(json.dumps(orders(1) | more).encode()).homes == homes
+
+
 def test_exceptions_groups_and_pauses_come_with_the_device() -> None:
     device = {
         "id": "d",
