@@ -111,11 +111,24 @@ CONTENTS: dict[str, Callable[[], bytes]] = {
 }
 
 
+STORMS = {
+    "TOML of keys nested 100,000 deep",
+    "TOML with numbers of a million digits",
+    "a million blanks",
+    "a million of one letter",
+    "a million quotes",
+    "a million open brackets of XML",
+    "a million lines",
+    "half a million settings",
+}
+"""More of the same kind, and seconds each."""
 EMPTY = {"nothing", "a million blanks", "a million lines"}
 """A list in which nothing stands says that nothing is installed."""
 
 
-@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize(
+    "content", [pytest.param(one, marks=[pytest.mark.slow] if one in STORMS else []) for one in CONTENTS]
+)
 def test_in_every_file_stands(content: str, machine: MachineFolder, before: Before) -> None:
     source = machine.file("/content", CONTENTS[content](), 0o755)
     for path in before.hostile_files():
