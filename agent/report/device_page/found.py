@@ -6,7 +6,17 @@ from collections.abc import Iterator
 
 from agent.report.device_page import names
 from agent.report.device_page.html import Html, code, facts, folded, join, link, listing, section, tag
-from agent.report.device_page.material import Material, Values, in_language, instant, rows, table, text, texts
+from agent.report.device_page.material import (
+    Material,
+    Values,
+    in_language,
+    instant,
+    rows,
+    table,
+    text,
+    texts,
+    tool_name,
+)
 from policy_schema.notices.times import when, zone_name
 from policy_schema.rules.instant import format_instant
 
@@ -31,8 +41,7 @@ def findings(material: Material) -> list[Values]:
 
 def name(material: Material, row: Values) -> str:
     """The tool's name as people know it."""
-    tool = table(table(material.rulebook.get("tools")).get(text(row, "tool")))
-    return text(tool, "name") or text(row, "tool")
+    return tool_name(material, text(row, "tool"))
 
 
 def found_section(material: Material) -> Html:

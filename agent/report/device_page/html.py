@@ -64,7 +64,7 @@ def link(title: str, address: str) -> Html:
     """An address of the policy that a person may follow; what is none stays text."""
     if not _ADDRESS.match(address):
         return join([title])
-    return tag("a", title, href=address, rel="noreferrer noopener")
+    return tag("a", title, href=address, rel="noreferrer noopener", class_="address" if title == address else "")
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> Html:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.report.device_page import names
 from agent.report.device_page.html import Html, code, facts, join, listing, section, tag
-from agent.report.device_page.material import Material, Values, instant, rows, text
+from agent.report.device_page.material import Material, Values, instant, rows, text, tool_name
 from policy_schema.notices.times import when
 
 _TAKEN = ("quarantined", "uninstalled")
@@ -51,5 +51,5 @@ def _card(material: Material, thing: Values) -> Html:
             words("To put it back:") if material.everything else words("To put it back, ask your administrator to run:")
         )
         back = join([tag("p", ask), listing([command], class_="commands")])
-    heading = join([text(thing, "tool"), " ", tag("span", name, class_="version")])
+    heading = join([tool_name(material, text(thing, "tool")), " ", tag("span", name, class_="version")])
     return tag("article", tag("h3", heading), facts(pairs), back, class_="card rest")

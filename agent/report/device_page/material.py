@@ -61,6 +61,11 @@ def text(values: Values, key: str) -> str:
     return str(value) if value is not None else ""
 
 
+def tool_name(material: Material, tool: str) -> str:
+    """A tool's name as people know it."""
+    return text(table(table(material.rulebook.get("tools")).get(tool)), "name") or tool
+
+
 def instant(value: object) -> int:
     """Seconds of an instant, written as `2026-07-24T01:00:00Z` or as a number; 0 for anything else."""
     if isinstance(value, int):

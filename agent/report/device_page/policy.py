@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from agent.report.device_page import names
 from agent.report.device_page.html import Html, code, facts, folded, join, link, listing, section, tag
-from agent.report.device_page.material import Material, Values, in_language, instant, rows, table, text, texts
+from agent.report.device_page.material import (
+    Material,
+    Values,
+    in_language,
+    instant,
+    rows,
+    table,
+    text,
+    texts,
+    tool_name,
+)
 from policy_schema.notices.compose import claim_line
 from policy_schema.notices.facts import read_ban
 from policy_schema.notices.times import span, when
@@ -94,13 +104,8 @@ def _ban(material: Material, ban: Values, mine: bool) -> Html:
 
 def _targets(material: Material, ban: Values) -> str:
     """The names of what a ban forbids."""
-    tools = table(material.rulebook.get("tools"))
     found = [
-        " ".join(
-            part
-            for part in (text(table(tools.get(text(one, "tool"))), "name") or text(one, "tool"), text(one, "versions"))
-            if part
-        )
+        " ".join(part for part in (tool_name(material, text(one, "tool")), text(one, "versions")) if part)
         for one in rows(ban.get("targets"))
     ]
     return material.words(", ").join(found or texts(ban.get("families"))) or text(ban, "id")

@@ -99,5 +99,6 @@ nav a:hover,nav a:focus-visible{background:var(--rest-bg)}}
 @media print{:root{--paper:#fff;--card:#fff;--ink:#000;--quiet:#444;--line:#bbb;--link:#000;--code:#f4f4f4}
 nav,.skip{display:none}section,.card{break-inside:auto;border-color:#bbb}h2,h3,summary{break-after:avoid}
 .frame{display:block}section{margin-bottom:1rem;padding:.6rem}pre,.scrolls{max-height:none;overflow:visible;white-space:pre-wrap}
-a[href^="http"]::after{content:" (" attr(href) ")";font-size:.85em}}
+details::details-content{content-visibility:visible;display:block}
+a[href^="http"]:not(.address)::after{content:" (" attr(href) ")";font-size:.85em}}
 """
