@@ -9,6 +9,8 @@ import httpx
 import truststore
 
 from policy_schema.trust.collect import Have, collect
+from policy_schema.trust.exceptions import NAMES
+from policy_schema.trust.layout import POLICY
 from policy_schema.trust.refusal import Refusal, Refused
 
 TIMEOUT = 20.0
@@ -16,15 +18,16 @@ NO_SUCH_FILE = frozenset({403, 404, 410})
 
 
 def download(url: str, *, first: int) -> dict[str, bytes]:
-    """The files of the newest state, with all roots from number `first` on.
+    """The files of the newest state, with all roots from number `first` on, and all exceptions and pauses.
 
     Raises:
         Refused: nothing answers, or what answers is no repository.
     """
+    have = Have(root=first - 1, wanted=(POLICY, *sorted(NAMES)))
     base = url if url.endswith("/") else url + "/"
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with httpx.Client(verify=context, timeout=TIMEOUT, headers={"Accept-Encoding": "identity"}) as client:
-        return collect(lambda path, limit: _get(client, urljoin(base, path), limit), Have(root=first - 1))
+        return collect(lambda path, limit: _get(client, urljoin(base, path), limit), have)
 
 
 def _get(client: httpx.Client, url: str, limit: int) -> bytes | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import stat
 import sys
 from pathlib import Path
@@ -21,13 +22,19 @@ def from_file(path: Path) -> str:
         BadFile: it cannot be read, is empty, or others may read it.
     """
     content = read_document(path, 4096)
-    if sys.platform != "win32" and stat.S_IMODE(path.stat().st_mode) & 0o077:
+    if sys.platform != "win32" and not _from_systemd(path) and stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise BadFile(f"{path}: others may read this passphrase", f"chmod 600 {path}")
     try:
         line = content.decode().splitlines()[0]
     except (UnicodeDecodeError, IndexError):
         raise BadFile(f"{path}: holds no passphrase", "write it in the first line, as UTF-8") from None
     return line
+
+
+def _from_systemd(path: Path) -> bool:
+    """Whether systemd put the file there for us alone (`LoadCredential=`): its list of rights shows as group bits."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return folder is not None and path.absolute().parent == Path(folder)
 
 
 def ask_new(whose: str, file: Path | None) -> str:

@@ -68,6 +68,15 @@ def test_an_auditor_verifies_over_the_network(author: Author, server: PolicyServ
     good = author.run("verify", server.url, "--trust-root", str(author.dir / "root.json"), "--json")
     assert (good.code, json.loads(good.out)["signers"]) == (0, ["Li Wei", "Wang Fang"])
     assert author.run("verify", server.url).code == 0, "with the repository's own first root"
+    assert author.do("keys", "delegate", "console").code == 0
+    author.published()
+    assert author.do("pause", "claude-code", "--for", "24h", "--reason", "x", "--approved-by", "Wu Min").code == 0
+    weakened = json.loads(author.run("verify", server.url, "--trust-root", str(author.dir / "root.json"), "--json").out)
+    assert weakened["exceptions"] == {"version": 1, "documents": ["pauses.json"], "trouble": ""}
+    server.answer("1.exceptions.json", 404, b"")
+    broken = author.run("verify", server.url)
+    assert (broken.code, "NOT GOOD  exceptions and pauses" in broken.out) == (1, True)
+    server.behave()
     server.answer("timestamp.json", 200, b"<html>")
     assert author.run("verify", server.url).code == 1
     server.answer("timestamp.json", 503, b"")

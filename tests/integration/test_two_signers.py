@@ -19,10 +19,9 @@ from policy_schema.authoring.files import read_folders
 from policy_schema.authoring.options import clock
 from policy_schema.authoring.workspace import LIMIT, REPOSITORY
 from policy_schema.trust import keyfile
-from tests.fakes.author import PHRASE, POLICY, Author, Ran
+from tests.fakes.author import POLICY
+from tests.fakes.office import CHEN, LI, WANG, ZHAO, Office, Signer, two_of_three
 from tests.fakes.policy_server import PolicyServer
-
-LI, WANG, ZHAO, CHEN = "Li Wei", "Wang Fang", "Zhao Lei", "Chen Jie"
 
 
 @pytest.fixture(autouse=True)
@@ -31,102 +30,9 @@ def cheap_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keyfile, "ROUNDS", (1 << 10, 8, 1))
 
 
-def git(folder: Path, *arguments: str) -> None:
-    who = ("-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
-
-
-class Signer(Author):
-    """Somebody with a checkout and, elsewhere on the same machine, keys of their own."""
-
-    def __init__(self, machine: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-        super().__init__(machine, capsys)
-        self.name = name
-        self.dir, self.keys = machine / "checkout", machine / "keys"
-        machine.mkdir()
-        self.phrase.write_text(f"{PHRASE} of {name}\n")
-        self.phrase.chmod(0o600)
-        self.policy.write_text(POLICY)
-
-    def new_keys(self) -> Path:
-        """`keys new`; answers with the public file."""
-        ran = self.run("keys", "new", self.name, "--dir", str(self.base), *self._own())
-        assert ran.code == 0, ran.err
-        return next(self.base.glob("*.pub.json"))
-
-    def do(self, command: str, *arguments: str) -> Ran:
-        return self.run(command, *arguments, "--dir", str(self.dir), *self._own())
-
-    def pull(self) -> None:
-        git(self.dir, "pull", "-q", "--ff-only")
-
-    def push(self) -> None:
-        git(self.dir, "add", "-A")
-        git(self.dir, "commit", "-q", "-m", self.name)
-        git(self.dir, "push", "-q")
-
-    def signs(self, *arguments: str) -> Ran:
-        """Takes what colleagues did, signs, hands it on."""
-        self.pull()
-        ran = self.sign(*arguments)
-        assert ran.code == 0, ran.err
-        self.push()
-        return ran
-
-    def publishes(self) -> None:
-        self.pull()
-        ran = self.do("publish")
-        assert ran.code == 0, ran.err
-        self.push()
-
-    def _own(self) -> tuple[str, ...]:
-        return ("--keys", str(self.keys), "--passphrase-file", str(self.phrase))
-
-
-class Office:
-    """Several machines and the repository between them. The first one has the on-line key and publishes."""
-
-    def __init__(self, base: Path, capsys: pytest.CaptureFixture[str], *names: str) -> None:
-        self.base, self.capsys = base, capsys
-        self.origin = base / "origin.git"
-        git(base, "init", "-q", "--bare", "-b", "main", str(self.origin))
-        self.people = {name: Signer(base / name.split()[0], name, capsys) for name in names}
-
-    def __getitem__(self, name: str) -> Signer:
-        return self.people[name]
-
-    def joins(self, name: str) -> Signer:
-        """A new colleague with an empty machine."""
-        self.people[name] = Signer(self.base / name.split()[0], name, self.capsys)
-        self.clone(name)
-        return self.people[name]
-
-    def clone(self, *names: str) -> None:
-        for name in names:
-            git(self.base, "clone", "-q", str(self.origin), str(self[name].dir))
-
-    def begin(self, *options: str) -> None:
-        """The first one's folder becomes the repository that all clone."""
-        first, *others = self.people.values()
-        ran = first.run("init", str(first.dir), *options, *first._own())
-        assert ran.code == 0, ran.err
-        git(first.dir, "init", "-q", "-b", "main")
-        git(first.dir, "remote", "add", "origin", str(self.origin))
-        git(first.dir, "add", "-A")
-        git(first.dir, "commit", "-q", "-m", "begin")
-        git(first.dir, "push", "-q", "-u", "origin", "main")
-        self.clone(*(one.name for one in others))
-
-
 @pytest.fixture
 def office(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Office:
-    """2 of 3: each made their keys at home, all three signed the first root, Li published it."""
-    made = Office(tmp_path, capsys, LI, WANG, ZHAO)
-    made.begin(*(f"--signer-key={one.new_keys()}" for one in made.people.values()))
-    for name in (LI, WANG, ZHAO):
-        made[name].signs()
-    made[LI].publishes()
-    return made
+    return two_of_three(tmp_path, capsys)
 
 
 class Device:
@@ -202,15 +108,26 @@ def test_no_private_key_ever_travels(office: Office) -> None:
     assert "PRIVATE KEY" not in log
 
 
-def test_who_has_only_one_key_cannot_strengthen_anything(office: Office, device: Device) -> None:
-    """Zhao signs a stricter policy twice over and takes everything that travels; it is still one signature."""
+ALONE = {
+    "a stricter ban": POLICY.replace("block", "remove"),
+    "longer exceptions": POLICY + "exceptions: {max_days: 365}\n",
+    "longer pauses": POLICY + 'pause: {max: "30d"}\n',
+    "exceptions signed by a key of their own": POLICY,
+}
+
+
+@pytest.mark.parametrize("change", ALONE)
+def test_who_has_only_one_key_cannot_strengthen_anything(office: Office, device: Device, change: str) -> None:
+    """Zhao signs it twice over and takes everything that travels; it is still one signature. Nor does it weaken."""
     office[LI].signs(str(office[LI].policy))
     office[WANG].signs()
     office[LI].publishes()
     assert device.poll() == (Status.ADOPTED, 1, 1)
     zhao = office[ZHAO]
     zhao.pull()
-    zhao.policy.write_text(POLICY.replace("block", "remove"))
+    zhao.policy.write_text(ALONE[change])
+    if ALONE[change] == POLICY:
+        assert zhao.do("keys", "delegate", "Zhao again").code == 0
     assert zhao.sign(str(zhao.policy)).code == 0
     again = zhao.sign()
     assert (again.code, "no key here has anything left to sign" in again.err) == (2, True)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 
 from agent.host.child import GATE_RIGHTS
 from agent.ipc.gate_start import FOLDER, ORDERS, SOCKET
 from agent.settings import Settings
+from policy_schema.trust.layout import TIMESTAMP_PATH
+from policy_schema.trust.metadata import Lifetimes
 from tests.architecture.source import ROOT
+from tests.fakes.author import Author
 from tests.fakes.caged import read_unit
 
 UNITS = ROOT / "installers" / "systemd"
@@ -59,3 +64,38 @@ def test_a_session_starts_the_notifier_once() -> None:
     assert unit["ExecStart"] == "/usr/bin/interdict notifier"
     assert "Exec=/usr/bin/interdict notifier" in entry
     assert "X-systemd-skip=true" in entry, "systemd would start it a second time from its own generator"
+
+
+RENEW, TIMER = read_unit(UNITS / "interdict-policy-renew.service"), read_unit(UNITS / "interdict-policy-renew.timer")
+
+
+def test_the_timer_renews_long_before_the_signatures_end(tmp_path: Path) -> None:
+    """The unit's own command over a real repository, with the passphrase as systemd hands it over."""
+    author = Author(tmp_path, None)
+    assert author.init("--solo", "--signer", "Li Wei").code == 0
+    assert author.sign(str(author.policy)).code == 0
+    assert author.do("publish").code == 0
+    before = (author.dir / "repository" / TIMESTAMP_PATH).read_bytes()
+    given = tmp_path / "credentials"
+    given.mkdir()
+    shutil.copy(author.phrase, given / "phrase")
+    (given / "phrase").chmod(0o440)
+    places = {"/srv/policy": str(author.dir), "/etc/interdict-policy/keys": str(author.dir / "keys"), "%d": str(given)}
+    command = RENEW["ExecStart"]
+    for name, place in places.items():
+        command = command.replace(name, place)
+    program, *words = command.split()
+    assert program == "/usr/bin/interdict-policy"
+    assert author.run(*words).code == 2, "a passphrase that others may read"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CREDENTIALS_DIRECTORY", str(given))
+        assert author.run(*words).code == 0
+    assert (author.dir / "repository" / TIMESTAMP_PATH).read_bytes() != before
+    assert TIMER["OnCalendar"] == "daily" and Lifetimes().online >= 7 * 86_400
+    assert TIMER["Persistent"] == "yes", "a machine that was off renews when it is on again"
+
+
+def test_renewing_writes_the_policy_and_reaches_nobody() -> None:
+    assert RENEW["ReadWritePaths"] == "/srv/policy" and RENEW["PrivateNetwork"] == "yes"
+    users = (UNITS / "interdict-policy.sysusers.conf").read_text().splitlines()
+    assert f"u {RENEW['User']} " in " ".join(users)

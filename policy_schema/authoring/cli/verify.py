@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit code 0 when every role and the policy are good, 1 when not.
+    """Exit code 0 when every role and the policy are good, 1 when not: also when only the exceptions are not.
 
     Raises:
         BadFile, BadCommand: it cannot be read.
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
             raise
         return _not_good(error, as_json=args.json)
     _show(found, bans, own=own, as_json=args.json)
-    return 0
+    return 1 if found.granted.trouble else 0
 
 
 def read_repository(where: str, *, with_first_root: bool) -> dict[str, bytes]:
@@ -99,6 +99,11 @@ def _show(found: Verified, bans: list[str], *, own: bool, as_json: bool) -> None
             "signed_at": format_instant(found.signed_at),
             "expires": {role: format_instant(when) for role, when in found.expires},
             "bans": bans,
+            "exceptions": {
+                "version": found.granted.version,
+                "documents": sorted(found.granted.documents),
+                "trouble": found.granted.trouble,
+            },
         }
         print(json.dumps(document, ensure_ascii=False, indent=2))
         return
@@ -106,5 +111,10 @@ def _show(found: Verified, bans: list[str], *, own: bool, as_json: bool) -> None
     print(f"GOOD      version {found.version}, id {policy_id(found.policy)}, bans: {', '.join(bans) or 'none'}")
     print(f"Signed    {alone}{', '.join(found.signers)} ({found.threshold} needed), last at {day(found.signed_at)}")
     print("Ends      " + ", ".join(f"{role} {day(when)}" for role, when in found.expires))
+    if found.granted.trouble:
+        print(f"NOT GOOD  exceptions and pauses: {found.granted.trouble}")
+    elif found.granted.version:
+        count = len(found.granted.documents)
+        print(f"Weakened  exceptions and pauses, version {found.granted.version}: {count} documents")
     if own:
         print("The first root came from the repository itself: compare it with a device's, or give --trust-root.")
