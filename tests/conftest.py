@@ -11,12 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from tests import tiers
 
 HERE = Path(__file__).parent
 THREAD_PATIENCE = 5.0
+# A busy machine is no finding: no example has a time limit, as in CI, where Hypothesis sets this by itself.
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], parent=hypothesis.settings.default
+)
+hypothesis.settings.load_profile("busy")
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 CHOSEN = pytest.StashKey[frozenset[str]]()
 
