@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from agent.cases import Kind
@@ -56,7 +57,7 @@ class Actors:
         self._log = log
         self._now = now
         self._policy_version = policy_version
-        self._queues: dict[Kind, queue.SimpleQueue[Intent]] = {kind: queue.SimpleQueue() for kind in make}
+        self._queues: dict[Kind, queue.SimpleQueue[Intent | None]] = {kind: queue.SimpleQueue() for kind in make}
 
     def do(self, intent: Intent) -> None:
         """Queues one act."""
@@ -64,7 +65,10 @@ class Actors:
 
     def parts(self) -> tuple[Part, ...]:
         """One thread a kind."""
-        return tuple(Part(f"actor-{kind.value}", self._runner(kind)) for kind in self._queues)
+        rows = self._queues.items()
+        return tuple(
+            Part(f"actor-{kind.value}", self._runner(kind), partial(waiting.put, None)) for kind, waiting in rows
+        )
 
     def _runner(self, kind: Kind) -> Callable[[threading.Event], None]:
         def run(stop: threading.Event) -> None:
@@ -75,6 +79,8 @@ class Actors:
                 except queue.Empty:
                     self._tick(actor)
                     continue
+                if intent is None:
+                    continue  # woken, to stop
                 if kind in _BY_POLICY and intent.policy_version != self._policy_version():
                     # Waited in the queue while another policy came into force, which may have lifted it: asked anew.
                     stale = Outcome(intent, OutcomeCode.FAILED, Detail.POLICY_CHANGED, self._now())

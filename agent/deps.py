@@ -319,10 +319,10 @@ def _threads(settings: Settings, watching: _Watching, messenger: Messenger, acto
     seen, changed = watching.examiner.event, watching.looker.event
     starts, folders = watching.processes, watching.folders
     return (
-        Part("examiner", watching.examiner.run),
+        Part("examiner", watching.examiner.run, watching.examiner.wake),
         Part("examiner-through", watching.examiner.look_through),
-        Part("looker", watching.looker.run),
-        Part("policy", messenger.poll),
+        Part("looker", watching.looker.run, watching.looker.wake),
+        Part("policy", messenger.poll, messenger.wake),
         *((Part("console", messenger.carry),) if settings.server else ()),
         Part("processes", lambda stop: _keep_watching(starts.start, starts.stop, seen, stop)),
         Part("folders", lambda stop: _keep_watching(folders.start, folders.stop, changed, stop)),

@@ -40,6 +40,8 @@ _SETTLE = 0.05
 """Seconds until a process that is about to become another program is looked at again, once."""
 _MOST_WAITING = 8192
 """Starts that wait to be looked at. A storm that is faster than we are becomes one look at what still runs."""
+_NOBODY = (0, 0.0)
+"""No process: wakes whoever waits for one."""
 _SYSTEM = ("/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/", "/usr/lib/systemd/", "/lib/systemd/", "/usr/libexec/")
 
 Container = Callable[[str], tuple[str, str]]
@@ -120,6 +122,11 @@ class Examiner:
         self._missed = True
         self._pids.put(None)
 
+    def wake(self) -> None:
+        """Ends the wait of both threads, for somebody who has told them to stop."""
+        self._pids.put(None)
+        self._unknown.put(_NOBODY)
+
     def run(self, stop: threading.Event) -> None:
         """The thread's body."""
         while not stop.is_set():
@@ -138,6 +145,8 @@ class Examiner:
             try:
                 pid, started = self._unknown.get(timeout=1.0)
             except queue.Empty:
+                continue
+            if (pid, started) == _NOBODY:
                 continue
             with contextlib.suppress(InterdictError):
                 self._look_through(pid, started, stop)

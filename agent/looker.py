@@ -112,6 +112,10 @@ class Looker:
         """Every folder in which an install would appear."""
         return frozenset().union(*self._folders.values())
 
+    def wake(self) -> None:
+        """Ends the wait of the thread, for somebody who has told it to stop."""
+        self._wake.set()
+
     def run(self, stop: threading.Event) -> None:
         """The thread's body."""
         self._stop = stop

@@ -60,7 +60,7 @@ class Messenger:
         self._now = now
         self._in_force: Adopted | None = None
         self._wake = threading.Event()
-        self._jobs: queue.SimpleQueue[_Send | _Enrol] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Send | _Enrol | None] = queue.SimpleQueue()
 
     @property
     def device(self) -> str:
@@ -99,6 +99,11 @@ class Messenger:
             wait = self._settings.poll_interval * (1 - _JITTER / 2 + _JITTER * random.random())
             self._wait(stop, wait)
 
+    def wake(self) -> None:
+        """Ends the waits of both threads, for somebody who has told them to stop."""
+        self._wake.set()
+        self._jobs.put(None)
+
     def carry(self, stop: threading.Event) -> None:
         """The thread that talks to the console."""
         while not stop.is_set():
@@ -106,7 +111,8 @@ class Messenger:
                 job = self._jobs.get(timeout=1.0)
             except queue.Empty:
                 continue
-            self._inbox.put(self._done(job))
+            if job is not None:
+                self._inbox.put(self._done(job))
 
     def _done(self, job: _Send | _Enrol) -> Answered | Enrolled:
         """Every job gets its answer: the reporter sends nothing while it waits for one."""

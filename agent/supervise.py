@@ -25,6 +25,8 @@ class Part(NamedTuple):
 
     name: str
     run: Callable[[threading.Event], None]
+    wake: Callable[[], None] | None = None
+    """Called once the event is set, where the function waits for something else."""
 
 
 class Supervisor:
@@ -34,6 +36,7 @@ class Supervisor:
         self._log = log
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._wakes: list[Callable[[], None]] = []
         self.restarts = 0
         self._failed: dict[str, tuple[float, str]] = {}
 
@@ -45,11 +48,15 @@ class Supervisor:
         """Starts one part on a thread of its own."""
         thread = threading.Thread(target=self._keep, args=(part,), name=part.name, daemon=True)
         self._threads.append(thread)
+        if part.wake is not None:
+            self._wakes.append(part.wake)
         thread.start()
 
     def stop(self, patience: float = 5.0) -> list[str]:
         """Asks all parts to end and waits. Returns the names of those that did not in time."""
         self._stop.set()
+        for wake in self._wakes:
+            wake()
         for thread in self._threads:
             thread.join(patience)
         return [thread.name for thread in self._threads if thread.is_alive()]

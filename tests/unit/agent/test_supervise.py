@@ -32,6 +32,21 @@ def test_a_part_that_fails_is_started_again_and_shown() -> None:
     assert [json.loads(line)["event"] for line in log.getvalue().splitlines()] == ["part-failed"]
 
 
+def test_a_part_that_waits_for_something_else_is_woken_to_stop() -> None:
+    wish, up = threading.Event(), threading.Event()
+
+    def run(stop: threading.Event) -> None:
+        up.set()
+        assert wish.wait(PATIENCE)
+        assert stop.is_set(), "it is told to stop before it is woken"
+
+    log = io.StringIO()
+    supervisor = Supervisor(EventLog(log))
+    supervisor.start(Part("examiner", run, wish.set))
+    assert up.wait(PATIENCE)
+    assert (supervisor.stop(PATIENCE), log.getvalue()) == ([], "")
+
+
 def test_a_part_that_ends_is_not_started_again() -> None:
     tries, ended = [0], threading.Event()
 
