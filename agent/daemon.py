@@ -6,6 +6,7 @@ keeps them running) and know nothing of each other. Whatever does not fit into t
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -120,6 +121,7 @@ class Daemon:
         self._unhandled: box.Message | None = None
         """What could not be handled to its end: it is the next thing to be handled."""
         self._stuck = False
+        self._asked_to_stop = False
 
     def run(self) -> int:
         """The loop. Returns the exit code."""
@@ -133,12 +135,16 @@ class Daemon:
 
     def stop(self) -> None:
         """Asks the loop to end; any thread, any signal handler."""
+        self._asked_to_stop = True
         self._p.inbox.put(box.Stop())
 
     def _turn_or_wait(self) -> None:
         """A turn. When the journal or a view cannot be written (a full disk), nothing is done until it can: what is not
         remembered would be done twice, or never reported. Nobody can make the agent end by filling a disk."""
         try:
+            if self._stuck:
+                # What is remembered is what the journal says, and everything is judged anew.
+                self._p.decider.remember_again()
             self._turn()
         except StateDamaged as error:
             # Set aside and begun anew at the next start, which is now.
@@ -146,18 +152,25 @@ class Daemon:
             self._start_over()
             threading.Event().wait(_STUCK_WAIT)
         except InterdictError as error:
-            if not self._stuck:
-                self._stuck = True
-                self._p.log.write(Event.HEALTH, what=str(error), advice=error.advice())
-            self._p.decider.remember_again()
-            self._p.reporter.changed()
-            self._dirty = True
-            self._p.service.status(f"waiting: {error}")
-            threading.Event().wait(_STUCK_WAIT)
-            return
-        if self._stuck:
-            self._stuck = False
-            self._p.log.write(Event.HEALTH, what="the state folder can be written again", advice="")
+            self._hold(str(error), error.advice())
+        except (OSError, MemoryError) as error:
+            self._hold(f"the machine gives no more: {error!r}", "See what uses up its memory or open files.")
+        else:
+            if self._stuck:
+                self._stuck = False
+                self._p.log.write(Event.HEALTH, what="the agent can go on", advice="")
+
+    def _hold(self, what: str, advice: str) -> None:
+        """Nothing is done for a moment; then it is tried again."""
+        if not self._stuck:
+            self._stuck = True
+            self._p.log.write(Event.HEALTH, what=what, advice=advice)
+        self._p.service.status(f"waiting: {what}")
+        # What cannot be handled stands before the wish to end.
+        self._going = self._going and not self._asked_to_stop
+        threading.Event().wait(_STUCK_WAIT)
+        self._dirty = True
+        self._p.reporter.views_due = True
 
     def _turn(self) -> None:
         """One turn: everything that waits in the inbox, then whatever is due."""
@@ -338,8 +351,10 @@ class Daemon:
             self._not_given_back = True
 
     def _refreshed(self, message: box.Refreshed) -> None:
-        rules = self._p.policy.take(message.refresh, self._now(), restored=message.restored)
-        if rules is not None:
+        self._p.policy.take(message.refresh, self._now(), restored=message.restored)
+        rules = self._p.policy.rules
+        # Also one that was taken and could not be taken up, since the disk was full just then.
+        if rules is not None and rules is not self._p.decider.rules:
             self._want(rules)
             self._p.examiner.know(rules, tuple(self._p.decider.installations))
             self._p.looker.ask_everything()
@@ -426,6 +441,7 @@ class Daemon:
             p.reporter.write_views(self._now())
             p.journal.set_meta(_CLEAN, "yes")
             p.journal.set_meta(FLOOR, str(p.clock.floor))
+            p.second_copy.keep(math.inf)
         except InterdictError as error:
             p.log.write(Event.HEALTH, what=str(error), advice=error.advice())
         p.log.write(Event.STOPPED, late=late)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from agent.errors import StateBroken
 from agent.events import Event, EventLog
 from agent.host.clock import Clock
 from agent.host.users import own_uid
@@ -74,7 +75,11 @@ class PolicyInForce:
 
     def last_good(self, now: Instant) -> DeviceRules | None:
         """The policy that was in force when the agent ended: it holds until a newer one is verified."""
-        view = read_view(self._settings.state_dir, "rules.json")
+        try:
+            view = read_view(self._settings.state_dir, "rules.json")
+        except StateBroken as error:
+            self._log.write(Event.POLICY_KEPT, problem=str(error))
+            return None
         if view is None or not isinstance(view.get("rulebook"), dict) or not isinstance(view.get("policy"), dict):
             return None
         policy = view["policy"]

@@ -2,9 +2,9 @@
 
 That is: the highest versions ever seen (an older policy must not come back), what people were told and since when
 (nobody is told twice, and nobody gets the time to object twice), the brake, and the floor under the clock. It is read
-from what SQLite still reads of the damaged file, and from a second copy, `remembered.json`, which the daemon writes a
-few seconds after each change: where the first page of a database is gone, nothing of it can be read. Findings are found
-anew, and reports begin a new epoch with the whole state.
+from what SQLite still reads of the damaged file, and from a second copy, `remembered.json`, which the daemon writes
+within a second of each change: where the first page of a database is gone, nothing of it can be read. Findings are
+found anew, and reports begin a new epoch with the whole state.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ TIMES = "journals-set-aside"
 KEPT = 3
 """Damaged journals that are kept for whoever wants to know why."""
 _COPY = "remembered.json"
-_EVERY = 5.0
-"""Seconds between two writings of the copy at the most."""
+_EVERY = 1.0
+"""Seconds between two writings of the copy at the least."""
 _MOST_ROWS = 20_000
 _MOST_BYTES = 32 << 20
 _QUERIES = {
@@ -51,7 +51,7 @@ class SecondCopy:
         return 60.0 if self._journal.essential_changes == self._written else max(0.0, self._at - at)
 
     def keep(self, at: float) -> None:
-        """Writes the copy if something has changed and the last writing is some seconds ago (`at`: monotonic).
+        """Writes the copy if something has changed and the last writing is long enough ago (`at`: monotonic).
 
         Raises:
             InterdictError: it cannot be written.
@@ -70,6 +70,8 @@ def open_journal(path: str, tell: Callable[[str], None]) -> Journal:
     Raises:
         StateBroken: it cannot be made or opened, and it is not its content that is wrong.
     """
+    if not _is_there(path) and _is_there(os.path.join(os.path.dirname(path), _COPY)):
+        return _instead_of(path, f"{path}: it was gone or empty", tell)
     try:
         journal = Journal(path)
     except StateDamaged as error:
@@ -82,11 +84,18 @@ def open_journal(path: str, tell: Callable[[str], None]) -> Journal:
     return journal
 
 
+def _is_there(path: str) -> bool:
+    try:
+        return os.stat(path).st_size > 0
+    except OSError:
+        return False
+
+
 def _instead_of(path: str, why: str, tell: Callable[[str], None]) -> Journal:
     aside = _move_aside(path)
     journal = Journal(path)
     with journal.together():
-        # The copy is a few seconds older: what the damaged file still says comes after it, and counts.
+        # The copy may be a second older: what the damaged file still says comes after it, and counts.
         for rows in (_of_copy(os.path.dirname(path)), _of_database(aside)):
             _take_over(journal, rows)
         journal.set_meta(TIMES, str(int(journal.meta(TIMES) or 0) + 1))

@@ -69,7 +69,7 @@ def read_view(state_dir: str, name: str) -> dict[str, object] | None:
         raise StateBroken(str(error), "Only the person themselves and root can read this file.") from error
     try:
         value = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StateBroken(f"{path}: {error}") from error
     if not isinstance(value, dict):
         raise StateBroken(f"{path}: not an object")

@@ -173,6 +173,17 @@ class Workstation:
         with self._new:
             return len(self._events)
 
+    def wait_for_number(self, number: int) -> None:
+        """Waits until so many events were written, whatever they say."""
+        with self._new:
+            if not self._new.wait_for(lambda: len(self._events) >= number, PATIENCE):
+                raise AgentStopped(f"the agent wrote {len(self._events)} events, and not {number}")
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the agent still runs."""
+        return self._process is not None and self._process.poll() is None
+
     def since(self, mark: int) -> list[dict[str, object]]:
         """Every event behind a mark."""
         with self._new:
