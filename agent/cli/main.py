@@ -6,6 +6,7 @@ is wrong, what to do); 3 could not look everywhere, with `--require-complete`.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -69,12 +70,22 @@ def _finish_output() -> None:
 
 def _run(arguments: list[str]) -> int:
     if arguments[:1] == ["status"]:
-        # Asked by prompts and panels all day, so its plain forms start without argparse.
-        from agent.cli.status import plain_form, show
-
-        form = plain_form(arguments[1:])
-        if form is not None:
-            return show(*form)
+        code = _quick_status(arguments[1:])
+        if code is not None:
+            return code
     from agent.cli.parser import run_command
 
     return run_command(arguments, COMMANDS)
+
+
+def _quick_status(words: list[str]) -> int | None:
+    """The plain forms of `status`, asked by prompts and panels all day: without argparse, and without looking for
+    garbage in the few milliseconds that they live. None for every other form."""
+    gc.disable()
+    try:
+        from agent.cli.status import plain_form, show
+
+        form = plain_form(words)
+        return None if form is None else show(*form)
+    finally:
+        gc.enable()
