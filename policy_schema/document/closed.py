@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from policy_schema.document.base import Part
 from policy_schema.document.canonical import Json, canonical_bytes, encode, policy_id
@@ -129,6 +129,9 @@ class ClosedDocument(Part):
     privacy: Privacy
 
 
+_TOOL_IDS = TypeAdapter(list[ToolId])
+
+
 class ClosedPolicy(NamedTuple):
     """A closed policy that was checked. `document` is plain JSON, the form that `compile_policy` takes."""
 
@@ -163,7 +166,7 @@ def checked(document: dict[str, Json]) -> ClosedPolicy:
     """
     readable = {key: _understood(value) if key == "bans" else value for key, value in document.items()}
     try:
-        ClosedDocument.model_validate(readable)
+        _validate(readable)
     except ValidationError as error:
         serious = [detail for detail in error.errors() if detail["type"] != "extra_forbidden"]
         if serious:
@@ -171,6 +174,27 @@ def checked(document: dict[str, Json]) -> ClosedPolicy:
             raise BadDocument([p for p in problems if p.message != "is not known here"] or problems) from error
     _check_tools(readable)
     return ClosedPolicy(document)
+
+
+def _validate(document: dict[str, Json]) -> None:
+    """Checks bans and tools one by one, so that a large policy is never held as models; as a whole if one is wrong.
+
+    Raises:
+        ValidationError: it is not a closed policy; the places in it are those in the whole.
+    """
+    bans, tools = document.get("bans"), document.get("tools")
+    try:
+        if isinstance(bans, list) and isinstance(tools, dict):
+            for ban in bans:
+                ClosedBan.model_validate(ban)
+            for tool in tools.values():
+                Tool.model_validate(tool)
+            _TOOL_IDS.validate_python(list(tools))
+            ClosedDocument.model_validate({**document, "bans": [], "tools": {}})
+            return
+    except ValidationError:
+        pass
+    ClosedDocument.model_validate(document)
 
 
 def _check_tools(document: dict[str, Json]) -> None:
