@@ -64,9 +64,12 @@ class Machine:
         self.closing = closing
         versions = agent.home / ".nvm" / "versions" / "node"
         self.prefixes = {NATIVE: agent.prefix, SCRIPT: versions / "v22.1.0", BEFORE: versions / "v20.1.0"}
-        zoo.npm_global(self.prefixes[NATIVE], f"{CODE}@{NATIVE}")
-        zoo.npm_global(self.prefixes[SCRIPT], f"{CODE}@{SCRIPT}", CODEX)
-        zoo.npm_global(self.prefixes[BEFORE], f"{CODE}@{BEFORE}", SDK, QODER)
+        # Only the native one needs its script, which puts the program in place.
+        zoo.together(
+            lambda: zoo.npm_global(self.prefixes[NATIVE], f"{CODE}@{NATIVE}"),
+            lambda: zoo.npm_global(self.prefixes[SCRIPT], f"{CODE}@{SCRIPT}", CODEX, scripts=False),
+            lambda: zoo.npm_global(self.prefixes[BEFORE], f"{CODE}@{BEFORE}", SDK, QODER, scripts=False),
+        )
         asked = {"hasCompletedOnboarding": True, "projects": {str(agent.home): {"hasTrustDialogAccepted": True}}}
         (agent.home / ".claude.json").write_text(json.dumps(asked))
 
