@@ -39,6 +39,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         code = _run(arguments)
         sys.stdout.flush()
+        if argv is None and arguments[:1] == ["status"]:
+            # The interpreter's own end would only free what goes with the process, in a tenth of the whole time.
+            os._exit(code)
         return code
     except InterdictError as error:
         print(f"interdict: {plain(str(error))}. {error.advice()}", file=sys.stderr)

@@ -15,7 +15,9 @@ from collections.abc import Sequence
 def print_json(value: object) -> None:
     """One JSON document on stdout and nothing else."""
     text = json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace").decode()
-    sys.stdout.write("".join(_escape(c) if c != "\n" and _obeyed(c) else c for c in text) + "\n")
+    if not (text.isascii() and text.replace("\n", "").isprintable()):
+        text = "".join(_escape(c) if c != "\n" and _obeyed(c) else c for c in text)
+    sys.stdout.write(text + "\n")
 
 
 STYLES = {"bold": "1", "faint": "2", "red": "31", "green": "32", "yellow": "33"}

@@ -3,7 +3,8 @@
     python benchmarks/start/run.py [--rounds N]
 
 A real agent has written what is shown. Each round starts the bare interpreter (`python -c pass`) and each form of the
-command, one after the other, so that a busy machine slows all of them alike. Prints a table, then one JSON document;
+command, one after the other. What counts is the processor time of the process, which is its whole start on an idle
+machine: on a busy one, waiting for a processor says nothing about the program. Prints a table, then one JSON document;
 ends with 1 if the goal is missed.
 """
 
@@ -12,10 +13,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def main() -> int:
 
 
 def measure(place: Workplace, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each start, by name.
+    """Processor seconds of each start, by name.
 
     Raises:
         CannotMeasure: the agent does not write, or the command fails.
@@ -69,9 +70,10 @@ def measure(place: Workplace, rounds: int) -> dict[str, list[float]]:
 
 
 def _start(name: str, command: Sequence[str], environment: Mapping[str, str]) -> float:
-    began = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    took = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     if done.returncode not in (0, 1) or done.stderr:
         raise CannotMeasure(f"{name} ended with {done.returncode}: {done.stderr.strip()[-300:]}")
     return took
