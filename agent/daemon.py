@@ -50,7 +50,7 @@ from agent.settings import Settings
 from agent.supervise import Part, Supervisor
 from agent.version import VERSION
 from policy_schema.rules.instant import Instant
-from policy_schema.rules.observation import Face, Observation
+from policy_schema.rules.observation import Confidence, Face, Observation
 from policy_schema.rules.rulebook import DeviceRules
 
 _VIEW_EVERY = 1.0
@@ -323,8 +323,11 @@ class Daemon:
 
     def _recognised(self, message: box.Recognised) -> None:
         """A process outside of every known installation shows a place that nobody looked at: it is looked at now."""
+        seen, weak = message.process.seen.path, message.process.identity.confidence is Confidence.WEAK
+        if weak and self._p.ledger.ours(seen) is Ours.SIGNPOST:
+            return  # known by the command's name alone, and it is our own
         self._p.decider.running(message.key, message.process)
-        if not message.process.installation and self._p.looker.hint(message.process.seen.path):
+        if not message.process.installation and self._p.looker.hint(seen):
             self._p.looker.ask_everything()
         self._dirty = True
 
@@ -345,6 +348,9 @@ class Daemon:
         """What was taken just as a policy came that lifts its ban is put back all the same."""
         rules, intent = self._p.policy.rules, outcome.intent
         taken = outcome.result in (OutcomeCode.QUARANTINED, OutcomeCode.UNINSTALLED)
+        if taken:
+            # Whoever starts the command now starts a signpost.
+            self._look_at_vaults()
         if taken and rules is not None and intent.policy_version != rules.book.version:
             self._given_back_under = None
         if intent.kind is Kind.RESTORE and outcome.result is OutcomeCode.FAILED:
