@@ -108,7 +108,7 @@ def install(root: Path, newest: str) -> None:
     zoo.together(
         lambda: zoo.pip_wheels(zoo.pip_venv(agents), "claude-agent-sdk", "anthropic", "httpx"),
         lambda: zoo.npm_global(root / "home/wang/tools/npm", SDK, scripts=False),
-        lambda: zoo.npm_global(root / "usr" / "local", QODER, CODEX, scripts=False),
+        lambda: zoo.npm_global(root / "usr" / "local", QODER, CODEX, scripts=False, parts=False),
         *(
             lambda version=version: zoo.npm_global(root / NODE / f"v{version}", f"{CODE}@{version}")  # type: ignore[misc]
             for version in (*VERSIONS, newest)
