@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 
 from policy_schema.rules.instant import parse_instant
 from policy_schema.rules.rulebook import FORMAT, Rulebook, needs_more
+
+_instant = lru_cache(maxsize=1024)(parse_instant)
+"""Bans of one policy mostly begin together; `strptime` takes a sixth of a large policy's time."""
 
 
 def compile_policy(closed: Mapping[str, object], version: int, name: str = "") -> dict[str, object]:
@@ -45,10 +49,10 @@ def _ban(ban: Mapping[str, object]) -> dict[str, object]:
         # A later agent's ban may have another form: named, and left unread.
         return {"id": ban["id"], "needs": ban["needs"]}
     made = dict(ban)
-    made["stages"] = [{**stage, "from": parse_instant(stage["from"])} for stage in _rows(ban["stages"])]
-    made["rollout"] = [{**step, "from": parse_instant(step["from"])} for step in _rows(ban.get("rollout") or [])]
+    made["stages"] = [{**stage, "from": _instant(stage["from"])} for stage in _rows(ban["stages"])]
+    made["rollout"] = [{**step, "from": _instant(step["from"])} for step in _rows(ban.get("rollout") or [])]
     limit = ban.get("no_later_than")
-    made["no_later_than"] = parse_instant(str(limit)) if limit else None
+    made["no_later_than"] = _instant(str(limit)) if limit else None
     return made
 
 
