@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 from policy_schema.authoring.simulation.reach import reached
-from policy_schema.authoring.simulation.records import Record, observation
+from policy_schema.authoring.simulation.records import Record, observation, recognised
 from policy_schema.document.diff import Change, Way
-from policy_schema.rules.decision import Action
+from policy_schema.rules.decision import Action, Identity
 from policy_schema.rules.instant import Instant
 from policy_schema.rules.observation import Observation
 from policy_schema.rules.rulebook import DeviceRules, Rulebook
 
 RUNGS = (Action.NOTIFY, Action.BLOCK, Action.REMOVE)
+Known = Sequence[tuple[Observation, Identity | None]]
 Key = tuple[str, Action]
 """A ban and a rung of it."""
 
@@ -48,11 +49,12 @@ class Comparison:
         """Counts one device: once for each rung of each ban, for the first thing on it that comes to this rung."""
         self.devices += 1
         seen = [observation(item) for item in record.items]
-        if not any(one.setting or book.tables.identify(one) for one in seen for book in (self._old, self._new)):
+        known = [list(recognised(book, record.items, seen)) for book in (self._old, self._new)]
+        if not any(known):
             return
         device = record.rules_device(self.devices)
-        before = _arrivals(self._old.for_device(device), seen)
-        after = _arrivals(self._new.for_device(device), seen)
+        before = _arrivals(self._old.for_device(device), known[0])
+        after = _arrivals(self._new.for_device(device), known[1])
         for key in before.keys() | after.keys():
             effect = _effect(before.get(key), after.get(key))
             if effect is not None:
@@ -77,7 +79,7 @@ class Comparison:
         return change._replace(text=f"{change.text}, {', '.join(said) or 'for no recorded device'}")
 
 
-def _arrivals(rules: DeviceRules, seen: Sequence[Observation]) -> dict[Key, Instant]:
+def _arrivals(rules: DeviceRules, seen: Known) -> dict[Key, Instant]:
     """When each ban first comes to each rung, or further."""
     first: dict[Key, Instant] = {}
     for ban, start, action in _steps(rules, seen):
@@ -87,9 +89,9 @@ def _arrivals(rules: DeviceRules, seen: Sequence[Observation]) -> dict[Key, Inst
     return first
 
 
-def _steps(rules: DeviceRules, seen: Sequence[Observation]) -> Iterator[tuple[str, Instant, Action]]:
-    for one in seen:
-        for row in reached(rules, one):
+def _steps(rules: DeviceRules, seen: Known) -> Iterator[tuple[str, Instant, Action]]:
+    for one, identity in seen:
+        for row in reached(rules, one, identity):
             yield from ((row.ban, start, action) for start, action in row.steps)
 
 
