@@ -72,9 +72,7 @@ def run(args: argparse.Namespace) -> int:
     if args.do != "replace" and (args.by or args.public):
         raise BadCommand("--by and --with belong to keys replace", "see --help")
     if args.pkcs11 and not (args.do in ("new", "delegate") or (args.do == "replace" and args.what == [ONLINE_OWNER])):
-        raise BadCommand(
-            "--pkcs11 belongs to keys new, delegate, replace on-line", "a person: keys new, then --with"
-        )
+        raise BadCommand("--pkcs11 belongs to keys new, delegate, replace on-line", "a person: keys new, then --with")
     if args.do == "list":
         return _list(workspace(args), as_json=args.json)
     return DO[args.do](args)
