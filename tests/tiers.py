@@ -63,7 +63,9 @@ TIERS: tuple[Tier, ...] = (
     ),
     Tier(
         "managers",
-        lambda: _missing("buildah", "cargo", "dpkg", "gem", "go", "nix", "pacman", "podman", "rpm", "rpmbuild"),
+        lambda: _missing(
+            "buildah", "cargo", "dpkg", "gem", "go", "nix", "pacman", "podman", "rpm", "rpmbuild", "softhsm2-util"
+        ),
         False,
         "apt-get install buildah cargo golang-go nix-bin pacman-package-manager podman rpm ruby softhsm2",
     ),
