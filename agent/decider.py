@@ -16,11 +16,13 @@ from agent.cases import NOTICE_RETRY, Case, Conditions, Kind, Standing, Subject,
 from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode, Words
 from agent.events import Event, EventLog
 from agent.findings import (
+    covered,
     finding_json,
     finding_line,
     gone_line,
     identity_of,
     intent_of,
+    notice_key,
     primary,
     process_subject,
     subject_of,
@@ -86,6 +88,7 @@ class Decider:
         queue: Callable[[Iterable[FindingLine | MoveLine]], None],
         observe: bool,
         pseudonym: Callable[[int], str] = lambda uid: "",
+        cover: Callable[[str], str] = lambda name: name,
     ) -> None:
         self._journal = journal
         self._memory = memory
@@ -93,6 +96,8 @@ class Decider:
         self._compose = compose
         self._queue = queue
         self._pseudonym = pseudonym
+        self._cover = cover
+        """Makes an id that is a hash of a path into one that nobody without the device's key can try paths against."""
         self.observe = observe
         self.counters = Counters()
         self.rules: DeviceRules | None = None
@@ -243,7 +248,8 @@ class Decider:
             return
         everything = [seen for rows in self._observations.values() for seen in rows if not self.is_ours(seen.path)]
         embeds = {tool.id: tool.embeds for tool in self.rules.book.tools.values()}
-        self.installations = group(everything, self.rules.identify, embeds)
+        found = group(everything, self.rules.identify, embeds)
+        self.installations = [one._replace(id=self._cover(one.id)) for one in found]
         self.signs = [seen for seen in everything if shaping.is_sign(seen)]
 
     def _candidates(self, now: Instant) -> list[tuple[Subject, Decision]]:
@@ -251,16 +257,16 @@ class Decider:
         made: list[tuple[Subject, Decision]] = []
         for installation in self.installations:
             decision = self.rules.decide(primary(installation), now, identity_of(installation))
-            subject = subject_of(installation, decision.ban) if decision else None
+            subject = covered(subject_of(installation, decision.ban), self._cover) if decision else None
             if decision and subject and not self._being_taken(subject):
                 made.append((subject, decision))
         for process in self.processes.values():
             decision = self.rules.decide(process.seen, now, process.identity)
             if decision:
-                made.append(
-                    (process_subject(process.seen, process.identity, decision.ban, process.installation), decision)
-                )
-        made += shaping.sign_findings(self.rules, self.signs, now)
+                subject = process_subject(process.seen, process.identity, decision.ban, process.installation)
+                made.append((covered(subject, self._cover, process.installation), decision))
+        signs = shaping.sign_findings(self.rules, self.signs, now)
+        made += [(covered(subject, self._cover), decision) for subject, decision in signs]
         self.counters.decisions += len(self.installations) + len(self.processes) + len(self.signs)
         return made
 
@@ -356,7 +362,7 @@ class Decider:
 
     def _admit(self, intents: list[Intent], now: Instant) -> list[Intent]:
         """The brake's share: notices always, acts up to its measure; what is left waits for the next minute."""
-        unique = {_notice_key(i) if i.kind is Kind.NOTIFY else _key(i): i for i in intents}
+        unique = {notice_key(i) if i.kind is Kind.NOTIFY else _key(i): i for i in intents}
         notices = [i for i in unique.values() if i.kind is Kind.NOTIFY]
         acts = [i for i in unique.values() if i.kind is not Kind.NOTIFY]
         wanted = [braking.Wanted(i.uid, i.installation_id if i.kind is Kind.STOP else "") for i in acts]
@@ -481,13 +487,6 @@ class Decider:
 def _key(intent: Intent) -> _Key:
     """What may be under way once only."""
     return intent.finding_id, intent.kind, intent.path
-
-
-def _notice_key(intent: Intent) -> str:
-    """One notice a person, ban, tool and stage, however many installations there are."""
-    of_one_process = intent.pid if intent.countdown else ""
-    parts = (intent.ban, intent.tool, intent.uid, intent.action, intent.countdown, of_one_process, intent.about)
-    return "\0".join(str(part) for part in parts)
 
 
 def _told(person: Person, intent: Intent, now: Instant) -> Person:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -107,6 +107,13 @@ def intent_of(wish: Wish, words: Words, path: str, inode: tuple[int, int] | None
     )
 
 
+def notice_key(intent: Intent) -> str:
+    """One notice a person, ban, tool and stage, however many installations there are."""
+    of_one_process = intent.pid if intent.countdown else ""
+    parts = (intent.ban, intent.tool, intent.uid, intent.action, intent.countdown, of_one_process, intent.about)
+    return "\0".join(str(part) for part in parts)
+
+
 def is_still_taken(rules: DeviceRules, ban: str, tool: str, seen: Observation, now: Instant) -> bool:
     """Whether what was taken for a ban would be taken today: the ban was neither lifted nor narrowed to others since.
 
@@ -140,6 +147,14 @@ def process_subject(seen: Observation, identity: Identity, ban: str, installatio
         pid=seen.pid,
         started=seen.started,
         parts=((seen.path, seen.inode),),
+    )
+
+
+def covered(subject: Subject, cover: Callable[[str], str], installation: str = "") -> Subject:
+    """The subject with its own id covered, and that of its installation unless it is known (and covered) already."""
+    known = installation or subject.pid is None
+    return subject._replace(
+        finding=cover(subject.finding), installation=subject.installation if known else cover(subject.installation)
     )
 
 

@@ -31,6 +31,7 @@ from console.store.db import Database
 from console.store.queries.fleet import Silence, Wanted
 from console.store.tables import coverage, finding, finding_event, report, request
 from policy_schema.messages.fields import undeclared
+from policy_schema.rules.identity import finding_id, installation_id
 from policy_schema.rules.instant import Instant
 from tests.fakes.console_door import ConsoleDoor
 from tests.fakes.other_person import give_to, person
@@ -540,3 +541,18 @@ def test_what_a_person_asks_for_reaches_the_console_once_with_their_words(place:
         with console.signed_in() as client:
             page = client.get("/").text
         assert "asks for an exception" in page and "&lt;b&gt;needs" in page
+
+
+def test_nobody_can_find_out_from_an_id_under_which_path_something_lies(place: Place) -> None:
+    """The ids of the inventory are hashes of paths; with them a guessed name of a person could be confirmed."""
+    package = place.install()
+    with place.console():
+        place.agent.publish("notify")
+        place.agent.start()
+        place.until(lambda: bool(place.rows(finding)))
+    row, *_ = place.rows(finding)
+    assert row["installation"] != installation_id("claude-code", str(package))
+    assert row["finding_id"] != finding_id("claude-code", "claude-code", str(row["face"]), str(package), None, None)
+    shown = place.agent.view("0.json")["findings"]
+    assert isinstance(shown, list)
+    assert row["finding_id"] in {one["id"] for one in shown}, "the person sees the same id"
