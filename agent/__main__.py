@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import gc
 import importlib
-import json
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -33,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def serve(verb: str, arguments: Sequence[str]) -> int:
     """One question on stdin, one answer on stdout, after the rights that are not needed were given away."""
     from agent.host.confine import Cage, confine
+    from agent.policy import frames
 
     try:
         cage = Cage.from_argument(arguments[0])
@@ -45,8 +45,8 @@ def serve(verb: str, arguments: Sequence[str]) -> int:
         codecs.lookup(codec)  # loaded when first used otherwise, which may be too late
     gc.disable()  # one question, then the end: nothing is worth collecting, and a large policy is read twice as fast
     confine(cage)
-    answer = module.answer(json.loads(sys.stdin.buffer.read()))
-    sys.stdout.buffer.write(json.dumps(answer, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+    for piece in frames.write(module.answer(frames.read(sys.stdin.buffer))):
+        sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
     return 0
 

@@ -9,17 +9,17 @@ a fault in the daemon. It holds no key; what it answers is data that the daemon 
         → {"result": "unchanged"}
         → {"result": "refused", "code", "detail"}
 
-`now` is null for files that were verified before: no date refuses then, and an expired policy stays in force.
+`trust`, `stored` and `fetched` hold bytes (`agent.policy.frames`), and so is the rulebook, which is written ban by ban
+while it is sent: a large policy is here as its bytes and never as a tree. `now` is null for files that were verified before: no date refuses then, and an expired policy stays in force.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from agent.policy.frames import Parts
 from agent.policy.wire import BadAnswer, number, refusal, text, together, unpack, unpack_bytes
-from policy_schema.document.canonical import policy_id
-from policy_schema.document.closed import parse_closed
-from policy_schema.document.compile import compile_policy
+from policy_schema.document.pieces import Compiled, compile_bytes
 from policy_schema.errors import BadDocument
 from policy_schema.rules.instant import Instant
 from policy_schema.rules.relief import DAY, Limits, relief_for
@@ -62,15 +62,14 @@ def adopt(question: Mapping[str, object]) -> Mapping[str, object]:
         seen=read_highest(question.get("seen")),
         before=stored,
     )
-    rulebook = _compiled(found)
-    device = text(question.get("device"), "")
-    return {"result": "adopted", "rulebook": rulebook, "relief": _relief(found, rulebook, device), **_facts(found)}
+    made = _compiled(found)
+    relief = _relief(found, made.head, text(question.get("device"), ""))
+    return {"result": "adopted", "rulebook": Parts(made.parts), "relief": relief, **_facts(found)}
 
 
-def _compiled(found: Verified) -> dict[str, object]:
+def _compiled(found: Verified) -> Compiled:
     try:
-        closed = parse_closed(found.policy)
-        return compile_policy(closed.document, found.version, policy_id(found.policy))
+        return compile_bytes(found.policy, found.version)
     except BadDocument as error:
         raise Refused(Refusal.BAD_DOCUMENT, str(error)) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:

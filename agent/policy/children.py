@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import io
 from collections.abc import Callable, Mapping
 from functools import partial
 
 from agent.errors import ToolFailed
 from agent.host.child import run_child
 from agent.host.confine import Limits
+from agent.policy import frames
 
 Ask = Callable[[Mapping[str, object]], Mapping[str, object]]
 
@@ -36,12 +37,9 @@ def signer(user: str | None) -> Ask:
 def _ask(
     verb: str, user: str | None, limits: Limits, deadline: float, network: bool, question: Mapping[str, object]
 ) -> Mapping[str, object]:
-    payload = json.dumps(question, separators=(",", ":")).encode()
+    payload = b"".join(frames.write(question))
     raw = run_child(verb, payload, limits=limits, user=user, deadline=deadline, network=network)
     try:
-        answer = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise ToolFailed(f"{verb} did not answer with JSON") from error
-    if not isinstance(answer, dict):
-        raise ToolFailed(f"{verb} did not answer with a JSON object")
-    return answer
+        return frames.read(io.BytesIO(raw))
+    except frames.BadFrames as error:
+        raise ToolFailed(f"{verb} did not answer as agreed: {error}") from error

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from agent.errors import InterdictError
 from agent.policy.store import Store, Stored
-from agent.policy.wire import BadAnswer, mapping, number, pack, raise_refusal, text, together, unpack
+from agent.policy.wire import BadAnswer, mapping, number, pack, parsed, raise_refusal, text, together, unpack
 from policy_schema.rules.relief import bin_of
 from policy_schema.trust.highest import Highest, Versions, merged, read_highest
 from policy_schema.trust.layout import POLICY, Files
@@ -177,9 +177,9 @@ def _adopt(
     answer = adopter(
         {
             "op": "adopt",
-            "trust": pack({"it": place.trust})["it"],
-            "stored": pack(_beside(stored, fetched)),
-            "fetched": pack(fetched),
+            "trust": place.trust,
+            "stored": _beside(stored, fetched),
+            "fetched": fetched,
             "seen": merged(stored.seen, seen),
             "now": now,
             "device": place.device,
@@ -216,7 +216,7 @@ def _read(answer: Mapping[str, object], files: Files) -> tuple[Adopted, list[str
         raise BadAnswer("the adopter names files that it was not given")
     versions, expires = mapping(answer.get("versions")), mapping(answer.get("expires"))
     adopted = Adopted(
-        rulebook=mapping(answer.get("rulebook")),
+        rulebook=parsed(answer.get("rulebook")),
         policy=files[text(answer.get("policy"))],
         versions=Versions(*(number(versions.get(role)) for role in Versions._fields)),
         signers=tuple(map(text, signers)),

@@ -1,11 +1,16 @@
-"""The documents between the daemon and its children, both ways: JSON, with bytes in base64. Standard library only."""
+"""The documents between the daemon and its children, both ways: JSON, and bytes in base64. Standard library only.
+
+What may be large goes as it is: `agent.policy.frames` takes bytes, and whoever reads bytes here takes them too.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping
 
+from agent.policy.frames import Parts
 from policy_schema.trust.layout import Files, root_number
 from policy_schema.trust.refusal import Refusal, Refused
 
@@ -31,15 +36,31 @@ def unpack(value: object) -> dict[str, bytes]:
 
 
 def unpack_bytes(value: object) -> bytes:
-    """Bytes from base64.
+    """Bytes, as they are or from base64.
 
     Raises:
-        BadAnswer: it is not base64.
+        BadAnswer: it is neither.
     """
+    if isinstance(value, bytes):
+        return value
     try:
         return base64.b64decode(text(value), validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadAnswer("not base64") from error
+
+
+def parsed(value: object) -> Mapping[str, object]:
+    """A mapping that came as the bytes of its JSON.
+
+    Raises:
+        BadAnswer: something else.
+    """
+    if not isinstance(value, bytes | Parts):
+        raise BadAnswer("the bytes of a document are expected")
+    try:
+        return mapping(json.loads(bytes(value)))
+    except (ValueError, RecursionError) as error:
+        raise BadAnswer("not JSON") from error
 
 
 def text(value: object, otherwise: str | None = None) -> str:

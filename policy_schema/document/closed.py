@@ -150,7 +150,8 @@ def parse_closed(data: bytes) -> ClosedPolicy:
         BadDocument: these are not the bytes of a closed policy.
     """
     document = _parse_json(data)
-    _check_depth(document)
+    if deeper_than(MAX_DEPTH, document):
+        raise _bad((), "is too deep", "publish it again with `interdict-policy publish`")
     if may_hide(data.decode("utf-8")):
         _check_texts(document, ())
     if encode(document) != data:
@@ -216,10 +217,11 @@ def _check_tools(document: dict[str, Json]) -> None:
 def _understood(bans: Json) -> Json:
     if not isinstance(bans, list):
         return bans
-    return [ban for ban in bans if not (isinstance(ban, dict) and _unmet(ban.get("needs")))]
+    return [ban for ban in bans if not (isinstance(ban, dict) and unmet(ban.get("needs")))]
 
 
-def _unmet(needs: Json | None) -> bool:
+def unmet(needs: Json | None) -> bool:
+    """Whether a ban's `needs` name what this release does not know."""
     return isinstance(needs, list) and any(isinstance(need, str) and need not in FEATURES for need in needs)
 
 
@@ -246,14 +248,13 @@ def _no_constant(name: str) -> Json:
     raise ValueError(f"{name} is not JSON")
 
 
-def _check_depth(document: dict[str, Json]) -> None:
+def deeper_than(levels: int, document: dict[str, Json]) -> bool:
     """Level by level: a policy has many thousand parts, and few levels."""
     level: list[dict[str, Json] | list[Json]] = [document]
-    for _ in range(MAX_DEPTH):
+    for _ in range(levels):
         inside = [value for part in level for value in (part.values() if isinstance(part, dict) else part)]
         level = [value for value in inside if isinstance(value, dict | list)]
-    if level:
-        raise _bad((), "is too deep", "publish it again with `interdict-policy publish`")
+    return bool(level)
 
 
 def _check_texts(value: Json, path: Path) -> None:

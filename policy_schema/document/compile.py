@@ -30,7 +30,7 @@ def compile_policy(closed: Mapping[str, object], version: int, name: str = "") -
         bans = closed[kind]
         if not isinstance(bans, list):
             raise ValueError(f"{kind}: a list is expected")
-        book[kind] = [_ban(ban) for ban in bans]
+        book[kind] = [compile_ban(ban) for ban in bans]
     try:
         Rulebook(book)
     except (KeyError, TypeError, AttributeError) as error:
@@ -44,7 +44,12 @@ def policy_id(closed: Mapping[str, object]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _ban(ban: Mapping[str, object]) -> dict[str, object]:
+def compile_ban(ban: Mapping[str, object]) -> dict[str, object]:
+    """One ban of a closed policy: its instants as numbers.
+
+    Raises:
+        ValueError: an instant, or a list of stages or steps, is none.
+    """
     if needs_more(ban):
         # A later agent's ban may have another form: named, and left unread.
         return {"id": ban["id"], "needs": ban["needs"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import lru_cache
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -23,6 +24,10 @@ _TOOL_ID = re.compile(r"(?:[a-z0-9]+(?:-[a-z0-9]+)*/)?[a-z0-9]+(?:[._-][a-z0-9]+
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}", re.ASCII)
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_~:-]{0,63}", re.ASCII)
+
+
+_instant = lru_cache(maxsize=1024)(parse_instant)
+"""Bans of one policy mostly begin together."""
 
 
 class Wrong(ValueError):
@@ -190,6 +195,10 @@ def _language(value: object) -> str:
 
 
 def _purl(value: object) -> str:
+    return _package(value)[0]
+
+
+def _package(value: object) -> tuple[str, PackageURL]:
     text = _text(value)
     try:
         package = PackageURL.from_string(text)
@@ -198,12 +207,12 @@ def _purl(value: object) -> str:
     canonical: str = package.to_string()
     if canonical != text:
         raise Wrong(f"{text[:80]!r} is not in its usual form", f"write {canonical[:200]}")
-    return text
+    return text, package
 
 
 def _purl_without_version(value: object) -> str:
-    text = _purl(value)
-    if PackageURL.from_string(text).version:
+    text, package = _package(value)
+    if package.version:
         raise Wrong(f"{text[:80]!r} has a version", "leave the version out here")
     return text
 
@@ -231,7 +240,7 @@ def _scheme(value: object) -> str:
 
 def _utc(value: object) -> str:
     try:
-        parse_instant(_text(value))
+        _instant(_text(value))
     except Wrong:
         raise
     except ValueError as error:

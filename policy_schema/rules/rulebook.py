@@ -95,7 +95,7 @@ class Rulebook:
         texts = [_map(ban) for ban in _list(data["bans"])]
         self.not_understood = tuple(str(b["id"]) for b in texts if needs_more(b))
         model_bans = [_map(ban) for ban in _list(data.get("model_bans"))]
-        self.bans = tuple(_ban(b, self.tools) for b in (*texts, *model_bans) if not needs_more(b))
+        self.bans = tuple(parse_ban(b, self.tools) for b in (*texts, *model_bans) if not needs_more(b))
         self.lifted: dict[str, Mapping[str, object]] = {str(_map(x)["id"]): _map(x) for x in _list(data.get("lifted"))}
 
     def for_device(
@@ -388,7 +388,12 @@ def _strength(decision: Decision) -> tuple[int, int, list[int]]:
     return decision.action.rung, decision.identity.confidence.rank, [-ord(char) for char in decision.ban]
 
 
-def _ban(text: Mapping[str, object], tools: Mapping[str, ToolFaces]) -> Ban:
+def parse_ban(text: Mapping[str, object], tools: Mapping[str, ToolFaces]) -> Ban:
+    """Reads one ban of a compiled policy; of its tools, the packages and the scheme of versions are looked at.
+
+    Raises:
+        ValueError, TypeError, KeyError, AttributeError: it is not as `policy_schema.document.compile` writes it.
+    """
     scope = _map(text.get("scope"))
     limit = text.get("no_later_than")
     return Ban(

@@ -38,7 +38,7 @@ NETWORK = frozenset({"asyncio", "http.client", "ssl", "urllib.request"})
 SLOW_TO_LOAD = frozenset("_strptime argparse dataclasses inspect random secrets shutil sqlite3 subprocess".split())
 DAEMON_PARTS = ("agent.enforce", "agent.inventory", "agent.report", "agent.watch")
 PYDANTIC = frozenset({"annotated_types", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection"})
-TUF = frozenset({"cryptography", "securesystemslib", "tuf", "urllib3"})
+TUF = frozenset({"cryptography", "securesystemslib", "tuf"})
 
 PROCESSES = (
     Process("the rules, which the gate will share", _all_of("policy_schema.rules"), never=NETWORK | {"dataclasses"}),
@@ -59,10 +59,10 @@ PROCESSES = (
         frozenset({"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "truststore"}),
     ),
     Process(
-        "the adopter: trust and documents, no HTTP client of ours",
+        "the adopter: trust and documents, no HTTP client",
         ("agent.policy.adopter",),
         PYDANTIC | TUF | {"packageurl"},
-        frozenset({"agent.policy.courier", "agent.policy.fetcher"}),
+        frozenset({"agent.policy.courier", "agent.policy.fetcher", "http.client", "ssl", "urllib.request"}),
     ),
     Process(
         "the signer: the device's key, nothing that parses policies or talks to anybody",

@@ -17,6 +17,7 @@ from policy_schema.document.close import close_policy
 from policy_schema.document.closed import MAX_BYTES, ClosedPolicy, parse_closed
 from policy_schema.document.compile import compile_policy, policy_id
 from policy_schema.document.load import parse_policy
+from policy_schema.document.pieces import compile_bytes
 from policy_schema.errors import BadDocument
 from policy_schema.rules.decision import Action
 from policy_schema.rules.instant import Instant, parse_instant
@@ -263,10 +264,11 @@ TAMPERED: dict[str, tuple[bytes, str]] = {
 }
 
 
+@pytest.mark.parametrize("read", [parse_closed, lambda data: compile_bytes(data, 1)], ids=["whole", "piece by piece"])
 @pytest.mark.parametrize(("data", "says"), TAMPERED.values(), ids=TAMPERED)
-def test_bytes_that_are_no_closed_policy_are_refused(data: bytes, says: str) -> None:
+def test_bytes_that_are_no_closed_policy_are_refused(data: bytes, says: str, read: Callable[[bytes], object]) -> None:
     with pytest.raises(BadDocument) as caught:
-        parse_closed(data)
+        read(data)
     line = caught.value.lines()[0]
     assert says in line
     assert line.isprintable()
