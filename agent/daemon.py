@@ -7,10 +7,8 @@ keeps them running) and know nothing of each other. Whatever does not fit into t
 from __future__ import annotations
 
 import math
-import signal
 import threading
-from collections.abc import Callable, Mapping
-from types import FrameType
+from collections.abc import Callable
 from typing import NamedTuple, assert_never
 
 from agent import brake as braking
@@ -30,6 +28,7 @@ from agent.file_content import FileContent
 from agent.findings import is_still_taken
 from agent.guardian import Guardian
 from agent.host import processes
+from agent.host.asked_to import tell_signals
 from agent.host.clock import Clock
 from agent.host.essentials import find_essentials, own_folders
 from agent.host.service_manager import ServiceManager
@@ -122,6 +121,8 @@ class Daemon:
         """What could not be handled to its end: it is the next thing to be handled."""
         self._stuck = False
         self._asked_to_stop = False
+        self._deaf: Callable[[], None] = lambda: None
+        """Ends listening to signals."""
 
     def run(self) -> int:
         """The loop. Returns the exit code."""
@@ -451,21 +452,22 @@ class Daemon:
         except InterdictError as error:
             p.log.write(Event.HEALTH, what=str(error), advice=error.advice())
         p.log.write(Event.STOPPED, late=late)
+        self._deaf()
         p.journal.close()
         p.unlock()
 
     def _handle_signals(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             return
-        handlers: Mapping[str, Callable[[int, FrameType | None], None]] = {
-            "SIGTERM": lambda *_: self.stop(),
-            "SIGINT": lambda *_: self.stop(),
-            "SIGHUP": lambda *_: self._p.inbox.put(box.SettingsChanged()),
-            "SIGUSR1": lambda *_: self._p.inbox.put(box.PolicyWanted()),
-        }
-        for name, handler in handlers.items():
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), handler)
+        settings_changed, policy_wanted = box.SettingsChanged(), box.PolicyWanted()
+        self._deaf = tell_signals(
+            {
+                "SIGTERM": self.stop,
+                "SIGINT": self.stop,
+                "SIGHUP": lambda: self._p.inbox.put(settings_changed),
+                "SIGUSR1": lambda: self._p.inbox.put(policy_wanted),
+            }
+        )
 
     def _now(self) -> Instant:
         return self._p.clock.now().instant

@@ -16,7 +16,6 @@ from agent.cases import NOTICE_RETRY, Case, Conditions, Kind, Standing, Subject,
 from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode, Words
 from agent.events import Event, EventLog
 from agent.findings import (
-    covered,
     finding_json,
     finding_line,
     gone_line,
@@ -95,9 +94,7 @@ class Decider:
         self._log = log
         self._compose = compose
         self._queue = queue
-        self._pseudonym = pseudonym
-        self._cover = cover
-        """Makes an id that is a hash of a path into one that nobody without the device's key can try paths against."""
+        self._pseudonym, self._cover = pseudonym, cover
         self.observe = observe
         self.counters = Counters()
         self.rules: DeviceRules | None = None
@@ -248,8 +245,7 @@ class Decider:
             return
         everything = [seen for rows in self._observations.values() for seen in rows if not self.is_ours(seen.path)]
         embeds = {tool.id: tool.embeds for tool in self.rules.book.tools.values()}
-        found = group(everything, self.rules.identify, embeds)
-        self.installations = [one._replace(id=self._cover(one.id)) for one in found]
+        self.installations = group(everything, self.rules.identify, embeds)
         self.signs = [seen for seen in everything if shaping.is_sign(seen)]
 
     def _candidates(self, now: Instant) -> list[tuple[Subject, Decision]]:
@@ -257,16 +253,16 @@ class Decider:
         made: list[tuple[Subject, Decision]] = []
         for installation in self.installations:
             decision = self.rules.decide(primary(installation), now, identity_of(installation))
-            subject = covered(subject_of(installation, decision.ban), self._cover) if decision else None
+            subject = subject_of(installation, decision.ban) if decision else None
             if decision and subject and not self._being_taken(subject):
                 made.append((subject, decision))
         for process in self.processes.values():
             decision = self.rules.decide(process.seen, now, process.identity)
             if decision:
-                subject = process_subject(process.seen, process.identity, decision.ban, process.installation)
-                made.append((covered(subject, self._cover, process.installation), decision))
-        signs = shaping.sign_findings(self.rules, self.signs, now)
-        made += [(covered(subject, self._cover), decision) for subject, decision in signs]
+                made.append(
+                    (process_subject(process.seen, process.identity, decision.ban, process.installation), decision)
+                )
+        made += shaping.sign_findings(self.rules, self.signs, now)
         self.counters.decisions += len(self.installations) + len(self.processes) + len(self.signs)
         return made
 
@@ -348,7 +344,8 @@ class Decider:
         return row
 
     def _line(self, row: Current) -> FindingLine:
-        return finding_line(row.subject, row.decision, row.case, person=self._pseudonym(row.subject.uid))
+        person = self._pseudonym(row.subject.uid)
+        return finding_line(row.subject, row.decision, row.case, person=person, cover=self._cover)
 
     def _intents(self, row: Current, wish: Wish, now: Instant) -> list[Intent]:
         """What an actor shall do for one wish: for a quarantine one intent for each part of the installation."""

@@ -213,7 +213,7 @@ def _deciding(base: _Base) -> tuple[Decider, Outbox]:
 
 
 def _cover(key: bytes, name: str) -> str:
-    """An id under the device's own key: else whoever holds reports could try which path it is the hash of."""
+    """An id as it is reported, under the device's own key."""
     return name[:2] + blake2b(name.encode(), key=key, digest_size=5).hexdigest()
 
 
@@ -286,6 +286,7 @@ def _desk(base: _Base, decider: Decider, outbox: Outbox) -> Desk:
         clock=base.clock.monotonic,
         queue=outbox.queue if base.settings.server else lambda lines: None,
         pseudonym=functools.partial(_pseudonym, base),
+        cover=functools.partial(_cover, base.key.private.encode()[:64]),
     )
 
 

@@ -55,10 +55,11 @@ class Desk:
         clock: Callable[[], float],
         queue: Callable[[Iterable[RequestLine]], None],
         pseudonym: Callable[[int], str],
+        cover: Callable[[str], str],
     ) -> None:
         """`clock` in monotonic seconds; `queue` takes what is reported."""
         self._decider, self._memory, self._journal, self._log, self._clock = decider, memory, journal, log, clock
-        self._queue, self._pseudonym = queue, pseudonym
+        self._queue, self._pseudonym, self._cover = queue, pseudonym, cover
         self._greeted: dict[int, float] = {}
         self._asked: dict[int, list[float]] = {}
 
@@ -160,16 +161,17 @@ class Desk:
     def _note(self, now: Instant, uid: int, asked: _Asked) -> None:
         """Writes it into the journal, and queues it for the administrators."""
         until = format_instant(asked.held_until) if asked.held_until else None
-        body = {"event": "asked", **asked._asdict(), "held_until": until}
+        request = "r-" + secrets.token_hex(8)
+        body = {"event": "asked", "request": request, **asked._asdict(), "held_until": until}
         self._journal.add_event(now, uid, body)
         self._log.write(Event.ASKED, what=asked.kind, uid=uid, ban=asked.ban, finding=asked.finding or None)
         if asked.kind == "remove":
             return
         line = RequestLine(
-            id="r-" + secrets.token_hex(8),
+            id=request,
             kind=asked.kind,
             ban=asked.ban,
-            finding=asked.finding,
+            finding=self._cover(asked.finding) if asked.finding else "",
             at=format_instant(now)[:10],
             reason=clean(asked.reason, _MOST_REASON),
             held_until=until,

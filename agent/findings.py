@@ -150,14 +150,6 @@ def process_subject(seen: Observation, identity: Identity, ban: str, installatio
     )
 
 
-def covered(subject: Subject, cover: Callable[[str], str], installation: str = "") -> Subject:
-    """The subject with its own id covered, and that of its installation unless it is known (and covered) already."""
-    known = installation or subject.pid is None
-    return subject._replace(
-        finding=cover(subject.finding), installation=subject.installation if known else cover(subject.installation)
-    )
-
-
 def is_sign(seen: Observation) -> bool:
     """Whether something seen is no software but speaks of some: a setting, or what a program left behind."""
     return seen.face in (Face.SETTING, Face.RESIDUE)
@@ -249,13 +241,23 @@ def ends_json(case: Case) -> dict[str, object]:
     return {"finish_until": format_instant(case.finish_until) if finishing and case.finish_until else None}
 
 
-def finding_line(subject: Subject, decision: Decision, case: Case, home: str = "", person: str = "") -> FindingLine:
-    """A finding as it leaves the machine: no path, no command line, a process's time by the day."""
+def finding_line(
+    subject: Subject,
+    decision: Decision,
+    case: Case,
+    home: str = "",
+    person: str = "",
+    cover: Callable[[str], str] = lambda name: name,
+) -> FindingLine:
+    """A finding as it leaves the machine: no path, no command line, a process's time by the day.
+
+    `cover` makes an id of another: ours are hashes of paths, and whoever holds a report could try paths against them.
+    """
     stage, following = decision.stage, decision.next_stage
     since = format_instant(case.first_seen)
     return FindingLine(
-        id=subject.finding,
-        installation=subject.installation,
+        id=cover(subject.finding),
+        installation=cover(subject.installation) if subject.installation else "",
         ban=subject.ban,
         tool=subject.tool,
         face=subject.face.value,

@@ -246,7 +246,8 @@ class Reporter:
         rows = s.decider.findings()
         history = [(row.uid, {"at": format_instant(row.at), **_shown_values(row.body)}) for row in s.journal.events()]
         reports = [(format_instant(at), json.loads(body)) for _, body, at in s.journal.sent(100)]
-        mine = {key: case.subject.uid for key, case in s.memory.cases.items()}
+        mine = {case.line.id: case.subject.uid for case in s.memory.cases.values() if case.line is not None}
+        mine |= {str(row.body["request"]): row.uid for row in s.journal.events() if "request" in row.body}
         everyone = s.policy.reader_of_everything()
         persons = {uid for uid, _ in rows} | {uid for uid, _ in history if uid >= 0} | {everyone}
         persons |= owners_of_places(self._coverage.values(), self._homes)
@@ -367,9 +368,11 @@ def _coverage_line(row: Coverage) -> CoverageLine:
 
 def _only(report: Mapping[str, object], uid: int, mine: Mapping[str, int]) -> dict[str, object]:
     """A report without the lines that concern others."""
-    lines = report.get("findings")
-    kept = [row for row in lines if mine.get(str(row.get("id"))) == uid] if isinstance(lines, list) else []
-    return {**report, "findings": kept}
+    kept: dict[str, object] = {}
+    for name in ("findings", "requests"):
+        lines = report.get(name)
+        kept[name] = [row for row in lines if mine.get(str(row.get("id"))) == uid] if isinstance(lines, list) else []
+    return {**report, **kept}
 
 
 def _shown_values(body: Mapping[str, object]) -> dict[str, object]:

@@ -224,7 +224,6 @@ AGENT: dict[str, Case] = {
     "a state folder below a file": Case(
         with_settings("run", text='state_dir = "/dev/null/state"\n'), ("/dev/null/state", "Set state_dir")
     ),
-    "a journal that is none": Case(with_state(in_state("journal.db", b"no" * 9999), "run"), ("journal.db", "Move")),
     "a journal of a newer agent": Case(
         with_state(newer_journal, "run"), ("journal.db: written by a newer", "format 99")
     ),
@@ -251,7 +250,7 @@ AGENT: dict[str, Case] = {
         lambda f: (sparse(f / "policy.yaml"), policy(None, *SCAN)(f))[1], ("FOLDER/policy.yaml",)
     ),
     "a policy that is no YAML": Case(
-        policy(changed("approved: [", "approved: [[{"), *SCAN), ("policy.yaml:13: is not YAML", "quotes")
+        policy(changed("approved: [", "approved: [[{"), *SCAN), ("policy.yaml:14: is not YAML", "quotes")
     ),
     "a policy with an unknown key": Case(
         policy(changed("min_notice:", "min_notise:"), *SCAN), ("min_notise", "policy.yaml")

@@ -72,7 +72,7 @@ def test_a_notice_stands_on_the_screen_with_its_buttons_and_each_does_what_it_sa
         screen.photograph(Path(folder) / "notice-xfce4.png")
     mark = workstation.mark()
     _press(screen, "remove")
-    workstation.wait_for(mark, event="asked", what="remove-wished")
+    workstation.wait_for(mark, event="asked", what="remove")
     workstation.wait_for(mark, event="outcome", result=TAKEN)
     assert not (workstation.prefix / "lib/node_modules/@anthropic-ai/claude-code").exists()
 
@@ -102,7 +102,7 @@ def test_an_exception_is_asked_for_with_one_click_and_holds_what_was_to_come(
     screen.wait_for_notice()
     mark = workstation.mark()
     _press(screen, "ask")
-    workstation.wait_for(mark, event="asked", what="exception-asked", ban="claude-code")
+    workstation.wait_for(mark, event="asked", what="exception", ban="claude-code")
 
 
 def test_without_a_notifier_the_notice_still_comes_and_with_one_it_is_shown_once(

@@ -7,9 +7,11 @@ is a folder of the test's. Waiting is for events of the agent's log, never for a
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 
+from agent.host.vault import mount_vault
 from tests.fakes.policies import CLAUDE_CODE, ban, closed
 from tests.fakes.policy_server import PolicyRepository, PolicyServer, encode
 
@@ -66,6 +69,12 @@ class Workstation:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
         self.server.__exit__(kind, error, at)
+        if os.geteuid() == 0:
+            # Root's vault lies at the top of the filesystem, outside of the test's folder.
+            for vault in glob.glob(f"/{mount_vault(str(self.state))}") + glob.glob(
+                f"/*/{mount_vault(str(self.state))}"
+            ):
+                shutil.rmtree(vault, ignore_errors=True)
 
     # The author's side
 
