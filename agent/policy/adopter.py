@@ -9,8 +9,10 @@ a fault in the daemon. It holds no key; what it answers is data that the daemon 
         → {"result": "unchanged"}
         → {"result": "refused", "code", "detail"}
 
-`trust`, `stored` and `fetched` hold bytes (`agent.policy.frames`), and so is the rulebook, which is written ban by ban
-while it is sent: a large policy is here as its bytes and never as a tree. `now` is null for files that were verified before: no date refuses then, and an expired policy stays in force.
+`trust`, `stored` and `fetched` hold bytes (`agent.policy.frames`), as does the answer's `rulebook`, which is written
+ban by ban while it is sent: a large policy is here as its bytes and never as a tree.
+
+`now` is null for files that were verified before: no date refuses then, and an expired policy stays in force.
 """
 
 from __future__ import annotations

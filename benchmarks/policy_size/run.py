@@ -4,14 +4,15 @@
 
 The commands of an author run as an author runs them (lint, sign, publish), then a device polls that repository with
 its own two children: adoption is the adopter's whole life, from its start to its last byte, and its memory is what
-the kernel saw at most. Prints a table, then one JSON document; ends with 1 if a goal is missed.
+the kernel saw at most of it: resident pages, those of shared libraries counted in full although other processes use
+them too, since that is what a list of processes shows. An interpreter that does nothing stands beside it. Prints a
+table, then one JSON document; ends with 1 if a goal is missed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ from typing import NamedTuple
 
 from agent.host.child import own_command
 from agent.host.confine import Cage, Limits
-from agent.policy import children
+from agent.policy import children, frames
 from agent.policy.refresh import Place, Status, refresh
 from agent.policy.store import Store
 
@@ -55,6 +56,20 @@ TOOL = """\
     version_scheme: "semver"
     faces: {packages: ["pkg:npm/%%40acme/tool-%d"], executables: {names: ["tool-%d"]}}
 """
+
+
+LAUNCHER = """
+import os, subprocess, sys, time
+begin = time.monotonic()
+with open(sys.argv[1], "rb") as question, open(sys.argv[2], "wb") as answer:
+    process = subprocess.Popen(sys.argv[3:], stdin=question, stdout=subprocess.PIPE)
+    while piece := os.read(process.stdout.fileno(), 65536):
+        answer.write(piece)
+_, status, usage = os.wait4(process.pid, 0)
+print(time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+sys.exit(status != 0)
+"""
+"""A process counts what its parent had when it was forked, so the parent of the one that is measured must be small."""
 
 
 class Row(NamedTuple):
@@ -135,33 +150,30 @@ def _device(folder: Path) -> Iterator[Row]:
     if looked.status is not Status.ADOPTED:
         raise SystemExit(f"the policy was not adopted: {looked.message}")
     yield Row("a poll of the daemon: fetch, adopt, keep", whole, "s", None)
-    asked = json.dumps(questions[0], separators=(",", ":")).encode()
-    seconds, processor, megabytes = _alone(asked)
+    yield from _alone(folder, b"".join(frames.write(questions[0])))
+
+
+def _alone(folder: Path, asked: bytes) -> Iterator[Row]:
+    """One adopter by itself, and an interpreter that does nothing, each started by a launcher that is small itself."""
+    question, answer = folder / "question", folder / "answer"
+    question.write_bytes(asked)
+    cage = Cage(0, 0, True, Limits(cpu=60)).to_argument()
+    seconds, processor, megabytes = _launched(question, answer, [*own_command("_adopter"), cage])
+    with answer.open("rb") as file:
+        if frames.read(file).get("result") != "adopted":
+            raise SystemExit(f"the adopter answers {answer.read_bytes()[:300]!r}")
     yield Row("adoption in its child", seconds, "s", ADOPTION_GOAL_S)
     yield Row("  its processor time", processor, "s", None)
     yield Row("memory of that child at most", megabytes, "MB", ADOPTION_GOAL_MB)
+    *_, bare = _launched(question, answer, [sys.executable, "-I", "-c", "pass"])
+    yield Row("  of an interpreter that does nothing", bare, "MB", None)
 
 
-def _alone(asked: bytes) -> tuple[float, float, float]:
-    """Seconds, those of a processor, and megabytes of one adopter, as the kernel counts them for that process alone."""
-    cage = Cage(0, 0, True, Limits(cpu=60)).to_argument()
-    begin = time.monotonic()
-    process = subprocess.Popen([*own_command("_adopter"), cage], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdin is not None and process.stdout is not None
-    writer = Thread(target=_write, args=(process, asked))
-    writer.start()
-    answer = process.stdout.read()
-    writer.join()
-    _, _, usage = os.wait4(process.pid, 0)
-    if json.loads(answer).get("result") != "adopted":
-        raise SystemExit(f"the adopter answers {answer[:300]!r}")
-    return time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
-def _write(process: subprocess.Popen[bytes], asked: bytes) -> None:
-    assert process.stdin is not None
-    process.stdin.write(asked)
-    process.stdin.close()
+def _launched(question: Path, answer: Path, command: list[str]) -> tuple[float, float, float]:
+    """Seconds, those of a processor, and megabytes (of a million bytes) of one process, as the kernel counts them."""
+    launcher = [sys.executable, "-I", "-S", "-c", LAUNCHER, str(question), str(answer), *command]
+    seconds, processor, kilobytes = map(float, subprocess.check_output(launcher, text=True).split())
+    return seconds, processor, kilobytes * 1024 / 1e6
 
 
 @contextmanager
