@@ -81,7 +81,7 @@ PROCESSES = (
     Process(
         "interdict-policy lint: no TUF",
         ("policy_schema.authoring.cli.lint",),
-        PYDANTIC | {"packageurl", "ruamel"},
+        PYDANTIC | {"cython_runtime", "packageurl", "ruamel"},  # the first: of the parser in C
         NETWORK,
     ),
     Process("interdict-console without its extra", ("console.cli",), never=NETWORK),

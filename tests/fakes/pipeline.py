@@ -127,5 +127,5 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def _yaml(path: Path) -> dict[str, dict[str, dict[str, list[dict[str, str]]]]]:
-    loaded: dict[str, dict[str, dict[str, list[dict[str, str]]]]] = YAML(typ="safe").load(path.read_text())
+    loaded: dict[str, dict[str, dict[str, list[dict[str, str]]]]] = YAML(typ="safe", pure=True).load(path.read_text())
     return loaded
