@@ -32,7 +32,7 @@ from agent.policy.refresh import Place, Status, refresh
 from agent.policy.store import Store
 
 PROGRAM = [sys.executable, "-m", "policy_schema.authoring.cli.main"]
-AUTHOR_GOAL_S, ADOPTION_GOAL_S, ADOPTION_GOAL_MB = 30.0, 2.0, 60.0
+AUTHOR_GOAL_S, ADOPTION_GOAL_S, ADOPTION_GOAL_MB = 10.0, 2.0, 60.0
 HEAD = """\
 schema: 1
 organisation: {name: "Example", time_zone: "UTC", default_language: "en", contacts: {help: "https://help.example.com"}}

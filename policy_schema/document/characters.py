@@ -32,6 +32,8 @@ def may_hide(json: str) -> bool:
 
 def hidden_character(text: str) -> str | None:
     """The name of the first character that is refused, or None. A line feed is allowed: reasons may have lines."""
+    if text.isascii() and text.isprintable():
+        return None
     for char in text:
         if char == "\n":
             continue

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from policy_schema.rules.instant import Instant
 
 FORM = "%Y-%m-%d %H:%M"
+
+
+@lru_cache(maxsize=1024)
+def _moment(text: str) -> datetime:
+    """Bans of one policy mostly begin together, and each of their times is looked at a dozen times."""
+    return datetime.strptime(text, FORM)
 
 
 class LocalTime(NamedTuple):
@@ -19,7 +26,7 @@ class LocalTime(NamedTuple):
     @property
     def moment(self) -> datetime:
         """The time without a zone."""
-        return datetime.strptime(self.text, FORM)
+        return _moment(self.text)
 
     def at(self, zone: ZoneInfo) -> Instant:
         """The instant of this time in `zone`.
@@ -41,7 +48,7 @@ def parse_local_time(text: str) -> LocalTime:
     Raises:
         ValueError: another form, a day that does not exist, or a year outside 2000 to 2999.
     """
-    moment = datetime.strptime(text, FORM)
+    moment = _moment(text)
     if moment.strftime(FORM) != text or not 2000 <= moment.year <= 2999:
         raise ValueError(f"{text!r} is not a time such as 2026-07-10 09:00")
     return LocalTime(text)

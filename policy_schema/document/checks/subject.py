@@ -33,7 +33,7 @@ class Lint:
         """The tools that the closed policy will hold."""
         return included_tools(self.policy, self.catalogue)
 
-    @property
+    @cached_property
     def bans(self) -> Sequence[tuple[Path, Ban]]:
         """The bans with where they stand."""
         return [(("bans", number), ban) for number, ban in enumerate(self.policy.bans)]

@@ -64,7 +64,8 @@ def complaints(text: str, capsys: pytest.CaptureFixture[str], name: str = "polic
     """Where an editor that reads JSON Schema draws its lines."""
     schema = printed(name, capsys)
     Draft202012Validator.check_schema(schema)
-    return [error.json_path for error in Draft202012Validator(schema).iter_errors(YAML(typ="safe", pure=True).load(text))]
+    document = YAML(typ="safe", pure=True).load(text)
+    return [error.json_path for error in Draft202012Validator(schema).iter_errors(document)]
 
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.name)
