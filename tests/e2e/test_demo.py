@@ -118,6 +118,7 @@ def test_ended_early_it_ends_all_that_it_started(person: Person, moment: str, nu
     assert list(person.temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_ended_at_its_end_it_says_where_everything_is(person: Person) -> None:
     folder = person.temporary / "kept"
     demo = person.start("--dir", str(folder))
