@@ -160,7 +160,7 @@ class Answering:
         status = os.fstat(fd)
         path = epoch.names.path_of(fd)
         known = epoch.table.get(file_key(status, path))
-        if known is NOTHING or (status.st_dev, status.st_ino) in epoch.protected:
+        if known is NOTHING or self._examiner.is_protected(epoch, fd, status):
             group.answer(fd, ALLOW)
             return True
         if known is not None:

@@ -161,11 +161,12 @@ def _wanted_distributions(orders: Orders) -> frozenset[str]:
     return frozenset(key.partition("/")[2] for tool in tools for key in tool.packages if key.startswith("pypi/"))
 
 
-def _inodes(paths: Iterable[str]) -> frozenset[tuple[int, int]]:
+def _inodes(paths: Iterable[str]) -> frozenset[tuple[int, int, int]]:
+    """Device, inode and owner of each: a number that is free again may become a file of somebody else."""
     found = set()
     for path in paths:
         with contextlib.suppress(OSError):
             status = os.stat(path)
             if stat.S_ISREG(status.st_mode):
-                found.add((status.st_dev, status.st_ino))
+                found.add((status.st_dev, status.st_ino, status.st_uid))
     return frozenset(found)

@@ -77,6 +77,17 @@ class Examiner:
             # A disk would have to be asked, or the kernel knows no such lookup (before Linux 5.12): a worker does it.
             return False
 
+    def is_protected(self, epoch: Epoch, fd: int, status: os.stat_result) -> bool:
+        """Whether it starts whatever the policy says.
+
+        The loader of every program is among these: where only root writes, the kernel remembers the answer itself.
+        """
+        if (status.st_dev, status.st_ino, status.st_uid) not in epoch.protected:
+            return False
+        if self._evictable and _only_root_writes(status):
+            epoch.starts.ignore(OPEN_EXEC_PERM, fd)
+        return True
+
     def place(self, epoch: Epoch, path: str, status: os.stat_result) -> Place:
         """Where a file lies, by a path that was found to lead to it (or none)."""
         return Place(path, home_of(path, (*self._homes, *epoch.orders.homes)) if path else "", status.st_uid)
