@@ -9,9 +9,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from console.errors import StoreUnusable
+from console.store.all_tables import metadata
 from console.store.db import Database, open_database
 from console.store.migrate import SCRIPTS, migrate, newest
-from console.store.tables import metadata
 
 
 def test_the_steps_lead_to_the_tables_as_they_are_described(database: Database) -> None:

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
+from console.store.all_tables import FLEET_TABLES, metadata
 from console.store.queries import access, fleet, ingest
 from console.store.queries.fleet import Place, Silence, Wanted
-from console.store.tables import FLEET_TABLES, metadata
 
 SILENCE = Silence(0, 1)
 NARROWED = Wanted(state=None, ban="b", search="s", moved=True)
