@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.fakes.door_site import wait_until_settled
@@ -259,6 +260,25 @@ def test_what_is_protected_is_never_refused(gate: Gate, place: Path) -> None:
     program = synthetic_native(place / "m" / "native", "2.1.200")
     gate.order(orders(2, protected=[os.fspath(program)]))
     assert start(program, "--version") == "2.1.200 (Claude Code)\n"
+
+
+def test_what_is_protected_belongs_to_whom_it_belonged(gate: Gate, place: Path) -> None:
+    """The number of a removed file can come back as a file of somebody else's."""
+    program = synthetic_native(place / "m" / "native", "2.1.200")
+    gate.order(orders(2, protected=[os.fspath(program)]))
+    os.chown(program, UID, UID)
+    assert start(program.rename(place / "m" / "another"), "--version") == "refused"
+
+
+def test_the_kernel_remembers_what_is_protected(gate: Gate, place: Path) -> None:
+    """The loader of every program is protected: a question at each of its starts would slow down everything."""
+    program = synthetic_native(place / "m" / "native", "2.1.200")
+    gate.order(orders(2, protected=[os.fspath(program)]))
+    assert start(program, "--version") == "2.1.200 (Claude Code)\n"
+    (pid,) = psutil.Process(gate.process.pid).children(recursive=True) or [psutil.Process(gate.process.pid)]
+    numbers = Path(f"/proc/{pid.pid}/fdinfo").iterdir()
+    marks = "".join(number.read_text() for number in numbers)
+    assert f"ino:{program.stat().st_ino:x} " in marks
 
 
 def test_new_orders_under_load_lose_no_refusal_and_refuse_nobody_innocent(gate: Gate, place: Path) -> None:
