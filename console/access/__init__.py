@@ -1,0 +1,10 @@
+"""Who may look, and at what: sign-in, sessions, roles, tokens, limits."""
+
+from __future__ import annotations
+
+from console.access.guesses import Guesses
+from console.access.passwords import hash_password, same
+from console.access.roles import Role, Viewer
+from console.access.sessions import SESSION_LASTS, Access
+
+__all__ = ["SESSION_LASTS", "Access", "Guesses", "Role", "Viewer", "hash_password", "same"]
