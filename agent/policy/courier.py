@@ -15,8 +15,8 @@ from __future__ import annotations
 import codecs
 from collections.abc import Mapping
 
-from agent.policy.fetcher import Access, Fetcher
 from agent.policy.wire import BadAnswer, mapping, number, pack, refusal, text, unpack, unpack_bytes
+from policy_schema.network.fetcher import Access, Fetcher
 from policy_schema.rules.relief import PAUSES, bin_name
 from policy_schema.trust.collect import Have, collect
 from policy_schema.trust.layout import POLICY

@@ -62,7 +62,7 @@ PROCESSES = (
         "the adopter: trust and documents, no HTTP client",
         ("agent.policy.adopter",),
         PYDANTIC | TUF | {"packageurl"},
-        frozenset({"agent.policy.courier", "agent.policy.fetcher", "http.client", "ssl", "urllib.request"}),
+        frozenset({"agent.policy.courier", "policy_schema.network.fetcher", "http.client", "ssl", "urllib.request"}),
     ),
     Process(
         "the signer: the device's key, nothing that parses policies or talks to anybody",

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The client under test of the TUF conformance suite: the agent's fetcher, collector and verifier, by three verbs.
 
-The suite speaks to any client through `init`, `refresh` and `download`. Here they run `agent.policy.fetcher`,
+The suite speaks to any client through `init`, `refresh` and `download`. Here they run `policy_schema.network.fetcher`,
 `policy_schema.trust.collect`, `verify` and `search`, the code that courier and adopter run; this file only keeps what
 was accepted, under the names that the suite looks for. Two things differ from the agent, and both are the suite's:
 it wants to see each file that was accepted before a later one failed (the agent keeps all of a state or nothing), and
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from agent.policy.fetcher import Access, Fetcher
+from policy_schema.network.fetcher import Access, Fetcher
 from policy_schema.trust.collect import Have, collect
 from policy_schema.trust.layout import RELIEF_LIMIT, TIMESTAMP_PATH, Role, target_path
 from policy_schema.trust.library import TrustedMetadataSet

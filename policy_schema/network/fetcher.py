@@ -1,7 +1,7 @@
-"""HTTP for the courier: bounded in bytes and time, to one host, with the company's own certificates.
+"""HTTP for the courier and the console: bounded in bytes and time, to one host, with the company's own certificates.
 
-Loaded in the courier only. `httpx` would load its command line (click, rich) where those are installed; that costs
-more than the rest of it, so it is told beforehand that there is none.
+Loaded in the courier, and in the console once it follows an address. `httpx` would load its command line (click,
+rich) where those are installed; that costs more than the rest of it, so it is told beforehand that there is none.
 """
 
 from __future__ import annotations
