@@ -1,18 +1,15 @@
-"""Builds the console: database, writer, routes. Every part gets what it needs, and the clock, from here."""
+"""Builds the console of its parts; its routes stand in `console/web/routes.py`."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from console.access import Access
 from console.clock import Clock, wall_clock
@@ -20,12 +17,11 @@ from console.ingest.agents import AgentRoutes
 from console.ingest.writer import Writer
 from console.settings import Settings
 from console.store.db import Database
+from console.web.context import Context
+from console.web.guard import Guard
 from console.web.headers import Headers, LocalOnly
-from console.web.pages import Pages
-from policy_schema.messages.enrol import ENROL_PATH
-from policy_schema.messages.report import REPORTS_PATH
-
-STATIC = Path(__file__).parent / "web" / "static"
+from console.web.routes import RULES
+from console.web.templating import Templates
 
 
 def build(
@@ -33,9 +29,15 @@ def build(
 ) -> Starlette:
     """The application. It starts and stops the writer; the database stays the caller's."""
     writer = writer or Writer(database)
-    access = Access(database=database, clock=clock)
-    pages = Pages(database=database, access=access, settings=settings, clock=clock)
-    agents = AgentRoutes(database=database, writer=writer, clock=clock, report_every=settings.report_every)
+    context = Context(
+        database=database,
+        settings=settings,
+        clock=clock,
+        access=Access(database=database, clock=clock),
+        agents=AgentRoutes(database=database, writer=writer, clock=clock, report_every=settings.report_every),
+        templates=Templates(),
+    )
+    guard = Guard(context)
 
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
@@ -47,31 +49,13 @@ def build(
     if settings.trial:
         middleware.append(Middleware(LocalOnly))
     return Starlette(
-        routes=_routes(pages, agents),
+        routes=[guard.route(rule) for rule in RULES],
         middleware=middleware,
         lifespan=life,
-        exception_handlers={404: pages.not_found},
+        exception_handlers={404: _not_found},
     )
 
 
-def _routes(pages: Pages, agents: AgentRoutes) -> list[Route | Mount]:
-    """The page of contents."""
-    return [
-        Route(ENROL_PATH, agents.enrol, methods=["POST"]),
-        Route(REPORTS_PATH, agents.reports, methods=["POST"]),
-        Route("/healthz", _healthz),
-        Route("/login", pages.login),
-        Route("/login", pages.sign_in, methods=["POST"]),
-        Route("/logout", pages.sign_out, methods=["POST"]),
-        Route("/", pages.guarded(pages.compliance)),
-        Route("/devices/{device}", pages.guarded(pages.device)),
-        Route("/devices/{device}/reports/{epoch}/{sequence:int}", pages.guarded(pages.report)),
-        Route("/export/compliance.csv", pages.guarded(pages.export_csv)),
-        Route("/export/compliance.json", pages.guarded(pages.export_json)),
-        Mount("/static", StaticFiles(directory=STATIC)),
-    ]
-
-
-async def _healthz(request: Request) -> PlainTextResponse:
-    """For whatever restarts servers."""
-    return PlainTextResponse("ok\n")
+async def _not_found(request: Request, error: Exception) -> PlainTextResponse:
+    """Any address that is none."""
+    return PlainTextResponse("Nothing here.\n", 404)

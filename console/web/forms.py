@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-LONGEST_FORM: Final = 10_000
+LONGEST_FORM: Final = 64_000
+"""Bytes: the ids of a page of ticked boxes, and a reason."""
+MOST_FIELDS: Final = 300
 SESSION: Final = "interdict_session"
 LOGIN_FORM: Final = "interdict_form"
 
 
-async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form, the first value of each. What is too long or no form is empty."""
+class Form:
+    """The fields of a form. A name may stand in it several times, as boxes that are ticked do."""
+
+    def __init__(self, fields: Mapping[str, Sequence[str]] | None = None) -> None:
+        self._fields = fields or {}
+
+    def get(self, name: str) -> str:
+        """The first value; empty when the field is not there."""
+        values = self._fields.get(name, ())
+        return values[0] if values else ""
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Every value of the field."""
+        return tuple(self._fields.get(name, ()))
+
+
+async def read_form(request: Request) -> Form:
+    """The fields of a form. What is too long or no form is empty."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > LONGEST_FORM:
-            return {}
+            return Form()
     try:
-        fields = parse_qs(body.decode("ascii"), max_num_fields=20, keep_blank_values=True)
+        return Form(parse_qs(body.decode("ascii"), max_num_fields=MOST_FIELDS, keep_blank_values=True))
     except ValueError:
-        return {}
-    return {name: values[0] for name, values in fields.items()}
+        return Form()
 
 
 def cookie_name(name: str, behind_tls: bool) -> str:

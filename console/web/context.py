@@ -1,0 +1,100 @@
+"""What every page gets: the parts of the console, who is looking, and how a page is made of a template."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from console import audit
+from console.access import Access, Role, Viewer
+from console.clock import Clock
+from console.ingest.agents import AgentRoutes
+from console.reports.interface import NO_PROOF
+from console.settings import Settings
+from console.store.db import Database
+from console.store.queries.fleet import Silence
+from console.web import forms
+from console.web.forms import Form
+from console.web.templating import Templates
+
+NOBODY: Final = Viewer(name="", csrf="", role=Role.VIEWER, groups=frozenset())
+"""Somebody who is not signed in: they see no device at all."""
+
+
+class Visit(NamedTuple):
+    """One request of somebody whom the guard has let through."""
+
+    request: Request
+    viewer: Viewer
+    """`NOBODY` on what anybody may ask for."""
+    form: Form
+    """The fields of a form that was sent, its token checked; empty otherwise, and on what anybody may ask for."""
+
+    def asked(self, name: str) -> str:
+        """A value from the address; empty when it is not there."""
+        return self.request.query_params.get(name, "")
+
+    def part(self, name: str) -> str:
+        """A part of the path, such as the `device` of `/devices/{device}`."""
+        return str(self.request.path_params[name])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """The parts of the console. Built once, in `console/app.py`."""
+
+    database: Database
+    settings: Settings
+    clock: Clock
+    access: Access
+    agents: AgentRoutes
+    templates: Templates
+
+    def silence(self) -> Silence:
+        """Now, and after how many seconds a device counts as silent."""
+        return Silence(self.clock(), self.settings.silent_after)
+
+    def page(self, visit: Visit, template: str, *, status: int = 200, **values: object) -> Response:
+        """A page in the viewer's language. Every template has `viewer`, `trial`, `now`, `path` and `no_proof`."""
+        text = self.templates.render(
+            template,
+            language=self.templates.language(visit.request),
+            viewer=visit.viewer,
+            trial=self.settings.trial,
+            now=self.clock(),
+            path=visit.request.url.path,
+            no_proof=NO_PROOF,
+            **values,
+        )
+        return HTMLResponse(text, status)
+
+    def nothing(self, visit: Visit, sentence: str) -> Response:
+        """There is no such thing: 404 with a sentence that says what."""
+        return self.page(visit, "nothing.html", status=404, title="Not found", sentence=sentence)
+
+    def record(self, visit: Visit, what: str, detail: str = "") -> None:
+        """One line of the audit record about the viewer."""
+        with self.database.write() as connection:
+            audit.record(connection, self.clock(), who=visit.viewer.name, what=what, detail=detail)
+
+    def cookie(self, request: Request, name: str) -> str:
+        """The value of one of our cookies, or nothing."""
+        return request.cookies.get(forms.cookie_name(name, self.settings.behind_tls), "")
+
+
+Handler = Callable[[Context, Visit], Response] | Callable[[Context, Visit], Awaitable[Response]]
+"""What answers a request. A plain function runs in a thread of its own; an `async` one must never wait for a disk."""
+
+
+def go(path: str) -> Response:
+    """Onwards after a form: the browser asks for `path`, and a reload sends nothing twice."""
+    return RedirectResponse(path, 303)
+
+
+def download(content: str | bytes, kind: str, name: str) -> Response:
+    """A file to keep."""
+    return Response(content, headers={"Content-Disposition": f'attachment; filename="{name}"'}, media_type=kind)

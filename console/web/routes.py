@@ -1,0 +1,29 @@
+"""Every route of the console, in one table. `console/app.py` builds the application from it and from nothing else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from console.web.guard import Rule, Who
+from console.web.pages import device, exports, login, machines, overview, static
+from policy_schema.messages.enrol import ENROL_PATH
+from policy_schema.messages.report import REPORTS_PATH
+
+RULES: Final[tuple[Rule, ...]] = (
+    # machines
+    Rule("POST", ENROL_PATH, Who.AGENT, machines.enrol),
+    Rule("POST", REPORTS_PATH, Who.AGENT, machines.reports),
+    # before signing in
+    Rule("GET", "/healthz", Who.ANYBODY, machines.healthz),
+    Rule("GET", "/static/{file:path}", Who.ANYBODY, static.file),
+    Rule("GET", "/login", Who.ANYBODY, login.form),
+    Rule("POST", "/login", Who.ANYBODY, login.sign_in),
+    Rule("POST", "/logout", Who.VIEWER, login.sign_out),
+    # pages
+    Rule("GET", "/", Who.VIEWER, overview.show),
+    Rule("GET", "/devices/{device}", Who.VIEWER, device.show),
+    Rule("GET", "/devices/{device}/reports/{epoch}/{sequence:int}", Who.VIEWER, device.report),
+    # files
+    Rule("GET", "/export/compliance.csv", Who.VIEWER, exports.compliance_csv),
+    Rule("GET", "/export/compliance.json", Who.VIEWER, exports.compliance_json),
+)
