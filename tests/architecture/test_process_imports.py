@@ -56,7 +56,8 @@ PROCESSES = (
     Process(
         "the courier: network, no key, nothing that parses policies",
         ("agent.policy.courier",),
-        frozenset({"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "truststore"}),
+        # brotli: httpx takes it where the PDF extra has brought it
+        frozenset({"anyio", "brotli", "certifi", "h11", "httpcore", "httpx", "idna", "truststore"}),
     ),
     Process(
         "the adopter: trust and documents, no HTTP client",
