@@ -42,7 +42,7 @@ _ANYBODY = -2
 """Nobody's user id."""
 _UNKNOWN_KEY = "signature-unknown-key"
 _WHY = ("reason", "claims", "decision")
-_ORGANISATION = ("name", "default_language", "contacts")
+_ORGANISATION = ("name", "default_language", "contacts", "time_zone")
 
 
 class Health(NamedTuple):
@@ -271,7 +271,9 @@ class Reporter:
         texts = [(ban, self._s.decider.ban_text(ban)) for ban in bans]
         rows = [{"id": ban, **{key: text[key] for key in _WHY if key in text}} for ban, text in texts]
         organisation = rules.book.organisation if rules else {}
-        return {"bans": rows, "organisation": {key: organisation.get(key) for key in _ORGANISATION}}
+        tools = {str(row["tool"]) for row in findings} & set(rules.book.tools if rules else ())
+        names = {tool: rules.book.tools[tool].name for tool in sorted(tools)} if rules else {}
+        return {"bans": rows, "tools": names, "organisation": {key: organisation.get(key) for key in _ORGANISATION}}
 
     def _machine_view(self, now: Instant) -> dict[str, object]:
         s = self._s

@@ -86,6 +86,10 @@ def _quick_status(words: list[str]) -> int | None:
     garbage in the few milliseconds that they live. None for every other form."""
     gc.disable()
     try:
+        if words[:1] == ["--login"] and (len(words) == 1 or (words[1:2] == ["--config"] and len(words) == 3)):
+            from agent.cli.login_line import show_login
+
+            return show_login(words[2] if len(words) == 3 else "")
         from agent.cli.status import plain_form, show
 
         form = plain_form(words)

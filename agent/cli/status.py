@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings_argument(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON document")
+    form.add_argument("--login", action="store_true", help="a few lines for a login, or nothing; always ends with 0")
     form.add_argument(
         "--html",
         metavar="FILE",
@@ -47,6 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Shows what the daemon last wrote; 1 when something banned is here."""
+    if args.login:
+        from agent.cli.login_line import show_login
+
+        return show_login(args.config)
     if args.html is None:
         return show(args.config, args.json)
     from agent.cli.own_page import show_page
