@@ -26,6 +26,7 @@ from console.ingest.enrol import secret_digest
 from console.reports import compliance
 from console.settings import DATABASE, Settings, check
 from console.store import migrate as migrations
+from console.store import past
 from console.store.db import Database, open_database
 from console.store.queries import access, fleet, ingest
 from console.store.queries.fleet import Silence, Wanted
@@ -148,6 +149,7 @@ def device_remove(arguments: argparse.Namespace) -> int:
             which = "no device is" if not found else f"{len(found)} devices are"
             raise BadCommand(f"{which} called {arguments.device}", "Use the device's id from its page.")
         connection.execute(ingest.set_device(found[0].device_id, {"removed_at": now}))
+        past.note_removed(connection, found[0].device_id, now)
         audit.record(connection, now, who=_who(), what="device-removed", detail=found[0].device_id)
     print(f"{found[0].host_name} ({found[0].device_id}) is removed")
     return 0

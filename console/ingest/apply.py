@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
@@ -12,6 +12,7 @@ from console import audit
 from console.ingest.enrol import facts_columns
 from console.ingest.verify import Accepted, Refused
 from console.state import Looked, standing_of, why_partial
+from console.store import past
 from console.store.queries import ingest
 from policy_schema.messages.report import FindingLine, Report
 from policy_schema.messages.wire import clean
@@ -20,7 +21,7 @@ from policy_schema.rules.observation import Face
 if TYPE_CHECKING:
     from sqlalchemy import Row
 
-    Known = Row[str, int, int | None, str, str, str, str, str, str, str]
+    Known = Row[Any]
 
 REPORTS_KEPT = 30
 """Reports as received, a device."""
@@ -67,7 +68,7 @@ def store_report(connection: Connection, accepted: Accepted, now: int) -> Result
     if connection.execute(ingest.advance(report.device, report.epoch, report.sequence, now)).rowcount == 0:
         return _not_next(connection, accepted, now)
     _keep(connection, accepted, now)
-    _apply(connection, report, now)
+    _apply(connection, device, report, now)
     return Result(Verdict.STORED, report.sequence)
 
 
@@ -112,7 +113,7 @@ def _keep(connection: Connection, accepted: Accepted, now: int) -> None:
     connection.execute(ingest.drop_reports(report.device, report.epoch, report.sequence - REPORTS_KEPT))
 
 
-def _apply(connection: Connection, report: Report, now: int) -> None:
+def _apply(connection: Connection, device: Row[Any], report: Report, now: int) -> None:
     """State and history; then what all of it amounts to."""
     if report.coverage or report.sequence == 1:
         _put_coverage(connection, report)
@@ -122,17 +123,13 @@ def _apply(connection: Connection, report: Report, now: int) -> None:
         _put_findings(connection, report, now)
     states = connection.execute(ingest.present_states(report.device)).scalars().all()
     looked = _looked(connection, report)
-    connection.execute(
-        ingest.set_device(
-            report.device,
-            {
-                **_device_columns(report, now),
-                **(facts_columns(report.facts) if report.facts else {}),
-                "standing": standing_of(states, looked).value,
-                "why": _as_json(why_partial(looked)),
-            },
-        )
-    )
+    facts = facts_columns(report.facts) if report.facts else {}
+    columns = {**_device_columns(report, now), **facts}
+    shown = {**device._mapping, **columns, "device_id": report.device}
+    moves = bool(report.moves) or report.sequence == 1
+    digest = past.note(connection, device, shown, looked, now, moves=moves)
+    standing = {"standing": standing_of(states, looked).value, "why": _as_json(why_partial(looked))}
+    connection.execute(ingest.set_device(report.device, {**columns, **standing, **digest}))
 
 
 def _looked(connection: Connection, report: Report) -> Looked:
@@ -240,6 +237,9 @@ def _end_the_unmentioned(
             "state": row.state,
             "action": row.action,
             "outcome": row.outcome,
+            "installation": row.installation,
+            "exception": row.exception,
+            "since": row.since,
         }
         for row in ended
     ]
@@ -270,8 +270,8 @@ def _is_known(line: FindingLine, known: Known | None) -> bool:
     """A whole state repeats what was told under an earlier epoch: that is no change, and is not counted as one."""
     if known is None or line.gone != (known.gone_at is not None):
         return False
-    said = (line.state, line.action, line.outcome, clean(line.version))
-    return said == (known.state, known.action, known.outcome, known.version)
+    said = (line.state, line.action, line.outcome, clean(line.version), line.exception)
+    return said == (known.state, known.action, known.outcome, known.version, known.exception)
 
 
 def _event(report: Report, line: FindingLine, change: str, now: int) -> dict[str, object]:
@@ -283,6 +283,9 @@ def _event(report: Report, line: FindingLine, change: str, now: int) -> dict[str
         "state": line.state,
         "action": line.action,
         "outcome": line.outcome,
+        "installation": line.installation,
+        "exception": line.exception,
+        "since": line.since,
     }
 
 

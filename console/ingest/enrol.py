@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from console import audit
 from console.ingest.verify import AcceptedEnrolment, Refused
 from console.state import Looked, standing_of, why_partial
+from console.store import past
 from console.store.queries import ingest
 from console.store.tables import host_key
 from policy_schema.messages.enrol import DeviceFacts
@@ -29,11 +30,13 @@ def store_enrolment(connection: Connection, accepted: AcceptedEnrolment, now: in
     facts = facts_columns(accepted.request.facts)
     if enrolled is not None:
         connection.execute(ingest.set_device(accepted.device, {**facts, "removed_at": None}))
+        past.note_enrolled(connection, accepted.device, facts, now)
         return
     if connection.execute(ingest.use_secret(secret_id)).rowcount == 0:
         raise _refused("used up")
     connection.execute(ingest.add_device({**_new_device(accepted, secret_id, now), **facts}))
     connection.execute(ingest.begin_epoch(accepted.device, accepted.request.epoch, now))
+    past.note_enrolled(connection, accepted.device, facts, now)
     audit.record(connection, now, who=accepted.device, what="enrolled", detail=f"with secret {secret_id}")
 
 

@@ -13,7 +13,21 @@ metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"},
 )
 
-FLEET_TABLES = ("coverage", "device", "device_epoch", "finding", "finding_event", "move", "report", "request")
+FLEET_TABLES = (
+    "coverage",
+    "device",
+    "device_epoch",
+    "device_gap",
+    "device_past",
+    "device_person",
+    "exception_device",
+    "finding",
+    "finding_event",
+    "move",
+    "report",
+    "request",
+    "request_decision",
+)
 """Tables that grow with the number of devices; the others stay small."""
 
 
@@ -58,6 +72,7 @@ device = Table(
     Column("heartbeat", Text, nullable=False, server_default="{}"),
     Column("mode", String(40), nullable=False, server_default="enforce"),
     Column("brake", Boolean, nullable=False, server_default=false()),
+    Column("past", String(16), nullable=False, server_default=""),
     Index(None, "host_key", "device_id"),
 )
 
@@ -127,6 +142,9 @@ finding_event = Table(
     Column("state", String(40), nullable=False),
     Column("action", String(40), nullable=False),
     Column("outcome", String(40), nullable=False),
+    Column("installation", String(120), nullable=False, server_default=""),
+    Column("exception", String(120)),
+    Column("since", String(20), nullable=False, server_default=""),
 )
 
 coverage = Table(
@@ -185,6 +203,7 @@ expected_device = Table(
     Column("host_key", String(120), primary_key=True),
     Column("host_name", String(120), nullable=False),
     Column("imported_at", BigInteger, nullable=False),
+    Column("groups", Text),
 )
 
 user = Table(
@@ -192,6 +211,8 @@ user = Table(
     metadata,
     Column("name", String(120), primary_key=True),
     Column("password", String(200), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("groups", Text),
     Column("created_at", BigInteger, nullable=False),
 )
 
@@ -201,7 +222,14 @@ session = Table(
     Column("digest", String(64), primary_key=True),
     Column("name", String(120), nullable=False),
     Column("csrf", String(64), nullable=False),
+    Column("source", String(10), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("groups", Text),
+    Column("address", String(64), nullable=False),
+    Column("begun_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
+    Index(None, "name"),
 )
 
 audit = Table(
@@ -211,7 +239,14 @@ audit = Table(
     Column("at", BigInteger, nullable=False),
     Column("who", String(120), nullable=False),
     Column("what", String(40), nullable=False),
+    Column("about", String(120), nullable=False),
     Column("detail", String(500), nullable=False),
+    Column("place", BigInteger),
+    Column("digest", String(64)),
+    Index(None, "place", unique=True),
+    Index(None, "who", "audit_id"),
+    Index(None, "what", "audit_id"),
+    Index(None, "about", "audit_id"),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import Delete, Insert, Select, Update, delete, func, insert, select, update
 
@@ -25,9 +26,21 @@ def key_of(device_id: str) -> Select[bytes]:
     return select(device.c.public_key).where(device.c.device_id == device_id)
 
 
-def enrolled(device_id: str) -> Select[str, int | None]:
-    """The device's present epoch and when it was removed, if it is enrolled."""
-    return select(device.c.epoch, device.c.removed_at).where(device.c.device_id == device_id)
+def enrolled(device_id: str) -> Select[Any]:
+    """What is compared with the next report of a device, if it is enrolled: its epoch, when it was heard of, its facts."""
+    return select(
+        device.c.epoch,
+        device.c.removed_at,
+        device.c.enrolled_at,
+        device.c.last_report_at,
+        device.c.past,
+        device.c.host_name,
+        device.c.host_key,
+        device.c.groups,
+        device.c.os,
+        device.c.kind,
+        device.c.region,
+    ).where(device.c.device_id == device_id)
 
 
 def secret(digest: str) -> Select[int, int, int]:
@@ -99,7 +112,7 @@ def drop_reports(device_id: str, epoch: str, up_to: int) -> Delete:
     return delete(report).where(report.c.device_id == device_id, old)
 
 
-def known_findings(device_id: str) -> Select[str, int, int | None, str, str, str, str, str, str, str]:
+def known_findings(device_id: str) -> Select[Any]:
     """What is known of a device's findings, present and gone."""
     return select(
         finding.c.finding_id,
@@ -112,6 +125,9 @@ def known_findings(device_id: str) -> Select[str, int, int | None, str, str, str
         finding.c.state,
         finding.c.action,
         finding.c.outcome,
+        finding.c.installation,
+        finding.c.exception,
+        finding.c.since,
     ).where(finding.c.device_id == device_id)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
 from console.store.all_tables import FLEET_TABLES, metadata
-from console.store.queries import access, fleet, ingest
+from console.store.queries import access, fleet, ingest, past
 from console.store.queries.fleet import Place, Silence, Wanted
 
 SILENCE = Silence(0, 1)
@@ -76,6 +76,11 @@ STATEMENTS: dict[Callable[..., Any], tuple[Any, ...]] = {
     ingest.secret: ("x",),
     ingest.set_device: ("d", {"epoch": "e"}),
     ingest.use_secret: (1,),
+    past.add_gap: ("d", 0, 1),
+    past.forget_digest: ("d",),
+    past.newest: ("d",),
+    past.present_moves: ("d",),
+    past.put_past: ("dialect",),
 }
 KEYWORDS: dict[Callable[..., Any], dict[str, Any]] = {
     access.add_audit: {"at": 0, "who": "", "what": "", "detail": ""},
@@ -105,7 +110,7 @@ def sql(statement: Callable[..., Any], dialect: str) -> str:
 def test_no_statement_is_forgotten_here() -> None:
     written = {
         function
-        for module in (access, fleet, ingest)
+        for module in (access, fleet, ingest, past)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }
