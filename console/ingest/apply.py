@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from console import audit
-from console.ingest.enrol import facts_columns
+from console.ingest.enrol import facts_columns, put_groups
 from console.ingest.verify import Accepted, Refused
 from console.state import Looked, standing_of, why_partial
 from console.store import past
@@ -124,6 +124,8 @@ def _apply(connection: Connection, device: Row[Any], report: Report, now: int) -
     states = connection.execute(ingest.present_states(report.device)).scalars().all()
     looked = _looked(connection, report)
     facts = facts_columns(report.facts) if report.facts else {}
+    if report.facts:
+        put_groups(connection, report.device, report.facts)
     columns = {**_device_columns(report, now), **facts}
     shown = {**device._mapping, **columns, "device_id": report.device}
     moves = bool(report.moves) or report.sequence == 1

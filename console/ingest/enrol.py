@@ -28,6 +28,7 @@ def store_enrolment(connection: Connection, accepted: AcceptedEnrolment, now: in
     secret_id = _good_secret(connection, accepted.request.secret, now)
     enrolled = connection.execute(ingest.enrolled(accepted.device)).one_or_none()
     facts = facts_columns(accepted.request.facts)
+    put_groups(connection, accepted.device, accepted.request.facts)
     if enrolled is not None:
         connection.execute(ingest.set_device(accepted.device, {**facts, "removed_at": None}))
         past.note_enrolled(connection, accepted.device, facts, now)
@@ -56,6 +57,14 @@ def facts_columns(facts: DeviceFacts) -> dict[str, object]:
         else msgspec.json.encode([clean(group) for group in facts.groups]).decode(),
         "agent": clean(facts.agent),
     }
+
+
+def put_groups(connection: Connection, device: str, facts: DeviceFacts) -> None:
+    """The device's groups as rows, for lists and for the scopes of viewers."""
+    connection.execute(ingest.drop_groups(device))
+    rows = [{"device_id": device, "group": name} for name in sorted({clean(group) for group in facts.groups or ()})]
+    if rows:
+        connection.execute(ingest.add_groups(), rows)
 
 
 def secret_digest(secret: str) -> str:

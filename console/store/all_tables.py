@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import console.store.tables_access
 import console.store.tables_decisions
+import console.store.tables_fleet
 import console.store.tables_schedules  # noqa: F401 - as above
 from console.store.tables import FLEET_TABLES, metadata
 

@@ -18,6 +18,7 @@ FLEET_TABLES = (
     "device",
     "device_epoch",
     "device_gap",
+    "device_group",
     "device_past",
     "device_person",
     "exception_device",

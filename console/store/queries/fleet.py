@@ -33,6 +33,7 @@ from console.store.tables import (
     report,
     request,
 )
+from console.store.tables_fleet import device_group
 
 FINDINGS_SHOWN = 50
 """Findings a device in a list; its own page has more."""
@@ -60,6 +61,13 @@ class Wanted(NamedTuple):
     ban: str = ""
     search: str = ""
     moved: bool = False
+    groups: frozenset[str] | None = None
+    """The groups that a viewer may see; None: everything. A device without groups is in none of them."""
+
+
+def in_groups(device_id: ColumnElement[str], groups: frozenset[str]) -> ColumnElement[bool]:
+    """True for devices that are in at least one of the groups."""
+    return device_id.in_(select(device_group.c.device_id).where(device_group.c.group.in_(sorted(groups))))
 
 
 def state_of(silence: Silence) -> ColumnElement[str]:
@@ -118,6 +126,8 @@ def _conditions(rows: Subquery, wanted: Wanted) -> list[ColumnElement[bool]]:
         conditions.append(exists().where(same))
     if wanted.moved:
         conditions.append(exists().where(and_(move.c.device_id == rows.c.device_id, move.c.gone_at.is_(None))))
+    if wanted.groups is not None:
+        conditions.append(in_groups(rows.c.device_id, wanted.groups))
     if wanted.search:
         key = rows.c.host_key.contains(host_key(wanted.search), autoescape=True)
         conditions.append(or_(key, rows.c.device_id == wanted.search))

@@ -18,6 +18,7 @@ from console.store.tables import (
     report,
     request,
 )
+from console.store.tables_fleet import device_group
 from console.store.upsert import upsert
 
 
@@ -67,6 +68,16 @@ def add_device(values: Mapping[str, object]) -> Insert:
 def set_device(device_id: str, values: Mapping[str, object]) -> Update:
     """Changes columns of one device."""
     return update(device).where(device.c.device_id == device_id).values(**values)
+
+
+def drop_groups(device_id: str) -> Delete:
+    """Forgets a device's groups before the new ones are stored."""
+    return delete(device_group).where(device_group.c.device_id == device_id)
+
+
+def add_groups() -> Insert:
+    """The groups of a device, `device_id` in each row."""
+    return insert(device_group)
 
 
 def begin_epoch(device_id: str, epoch: str, now: int) -> Insert:

@@ -16,7 +16,7 @@ from console.store.queries import access, fleet, ingest, past
 from console.store.queries.fleet import Place, Silence, Wanted
 
 SILENCE = Silence(0, 1)
-NARROWED = Wanted(state=None, ban="b", search="s", moved=True)
+NARROWED = Wanted(state=None, ban="b", search="s", moved=True, groups=frozenset({"g"}))
 DIALECTS = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}
 
 STATEMENTS: dict[Callable[..., Any], tuple[Any, ...]] = {
@@ -52,6 +52,7 @@ STATEMENTS: dict[Callable[..., Any], tuple[Any, ...]] = {
     ingest.add_coverage: (),
     ingest.add_device: ({"device_id": "d"},),
     ingest.add_events: (),
+    ingest.add_groups: (),
     ingest.advance: ("d", "e", 1, 0),
     ingest.begin_epoch: ("d", "e", 0),
     ingest.count_events: ("d",),
@@ -60,6 +61,7 @@ STATEMENTS: dict[Callable[..., Any], tuple[Any, ...]] = {
     ingest.drop_coverage: ("d",),
     ingest.drop_events: ("d", 0),
     ingest.drop_gone_findings: ("d", 0),
+    ingest.drop_groups: ("d",),
     ingest.drop_moves: ("d",),
     ingest.drop_reports: ("d", "e", 1),
     ingest.drop_requests: ("d", 10),
@@ -98,7 +100,7 @@ OVER_THE_FLEET: dict[Callable[..., Any], str] = {
     fleet.page: "the list itself, paged by key",
     fleet.policies: "a total for the first page",
 }
-HELPERS = {fleet.fleet, fleet.state_of}
+HELPERS = {fleet.fleet, fleet.in_groups, fleet.state_of}
 
 
 def sql(statement: Callable[..., Any], dialect: str) -> str:

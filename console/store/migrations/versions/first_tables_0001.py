@@ -64,13 +64,13 @@ def upgrade() -> None:
         sa.Column("policy_version", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("policy_trust", sa.String(length=40), server_default="none", nullable=False),
         sa.Column("policy_age_s", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("policy_solo", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("policy_solo", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("policy_signers", sa.Text(), server_default="[]", nullable=False),
         sa.Column("policy_problem", sa.String(length=40), server_default="", nullable=False),
         sa.Column("not_understood", sa.Text(), server_default="[]", nullable=False),
         sa.Column("heartbeat", sa.Text(), server_default="{}", nullable=False),
         sa.Column("mode", sa.String(length=40), server_default="enforce", nullable=False),
-        sa.Column("brake", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("brake", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("device_id", name=op.f("pk_device")),
     )
     with op.batch_alter_table("device", schema=None) as batch_op:
