@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from console.access.door import Access
 from console.access.guesses import Guesses
 from console.access.passwords import hash_password, same
 from console.access.roles import Role, Viewer
-from console.access.sessions import SESSION_LASTS, Access
+from console.access.sessions import SESSION_LASTS
 
 __all__ = ["SESSION_LASTS", "Access", "Guesses", "Role", "Viewer", "hash_password", "same"]

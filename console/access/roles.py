@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -34,7 +35,33 @@ class Viewer(NamedTuple):
     role: Role = Role.VIEWER
     groups: frozenset[str] | None = None
     """The device groups whose devices they may see; None: all devices, those without a group among them."""
+    session: str = ""
+    """The hash of their session's token: which of their sessions this is."""
+    local: bool = False
+    """Signed in with a password kept here, not by the identity provider."""
 
     def sees(self, groups: frozenset[str]) -> bool:
         """Whether they may see a device of these groups."""
         return self.groups is None or bool(self.groups & groups)
+
+
+def role_named(text: str) -> Role:
+    """The role of this name.
+
+    Raises:
+        ValueError: there is no such role.
+    """
+    try:
+        return Role(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no role; there are {', '.join(Role)}") from None
+
+
+def pack(groups: frozenset[str] | None) -> str | None:
+    """Device groups as the database keeps them."""
+    return None if groups is None else json.dumps(sorted(groups), ensure_ascii=False)
+
+
+def unpack(text: str | None) -> frozenset[str] | None:
+    """The other way round. None is: all devices."""
+    return None if text is None else frozenset(json.loads(text))

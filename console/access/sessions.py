@@ -1,69 +1,101 @@
-"""Signing in and out with a local account, and whose session a token is."""
+"""Sessions: begun with a new token at each sign-in, ended by time, by their owner or by an admin."""
 
 from __future__ import annotations
 
 import secrets
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from console import audit
-from console.access.guesses import Guesses
-from console.access.passwords import LONGEST_PASSWORD, NOBODY, digest, fits
-from console.access.roles import Role, Viewer
+from sqlalchemy import Connection
+
+from console.access.passwords import digest
+from console.access.roles import Role, Viewer, pack, role_named, unpack
 from console.clock import Clock
 from console.store.db import Database
 from console.store.queries import access
 
 SESSION_LASTS: Final = 12 * 3600
+"""Seconds after which everybody signs in again."""
+IDLE: Final = 2 * 3600
+"""Seconds without a request after which a session is over."""
+TOUCHED_EVERY: Final = 60
+"""A session in use is written no more often than that."""
+LISTED: Final = 500
 
 
-class Access:
-    """Signing in and out."""
+class Person(NamedTuple):
+    """Who has just proved who they are."""
 
-    def __init__(self, *, database: Database, clock: Clock) -> None:
+    name: str
+    role: Role
+    groups: frozenset[str] | None
+    source: str
+    """`local`, or `oidc`."""
+
+
+class Open(NamedTuple):
+    """A session as its owner or an admin sees it."""
+
+    id: str
+    name: str
+    source: str
+    address: str
+    begun_at: int
+    seen_at: int
+    expires_at: int
+
+
+class Sessions:
+    """The sessions of one console. Durations in seconds."""
+
+    def __init__(self, *, database: Database, clock: Clock, lasts: int = SESSION_LASTS, idle: int = IDLE) -> None:
         self._database = database
         self._clock = clock
-        self._guesses = Guesses()
+        self.lasts = lasts
+        self._idle = idle
 
-    def sign_in(self, name: str, password: str, address: str) -> str | None:
-        """A new session's token, or None: the name or the password is wrong, or there were too many guesses."""
-        now = self._clock()
-        keys = (f"a:{address}", f"n:{address}:{name[:120]}")
-        if not self._guesses.allowed(keys, now) or len(password) > LONGEST_PASSWORD:
-            return None
-        with self._database.read() as connection:
-            stored = connection.execute(access.password_of(name)).scalar_one_or_none()
-        if not fits(stored or NOBODY, password) or stored is None:
-            self._guesses.failed(keys, now)
-            self._record(now, name, "login-refused", f"from {address}")
-            return None
-        self._guesses.forget(keys)
-        return self._begin(name, now)
-
-    def _begin(self, name: str, now: int) -> str:
-        token = secrets.token_urlsafe(32)
-        with self._database.write() as connection:
-            connection.execute(
-                access.add_session(
-                    digest=digest(token), name=name, csrf=secrets.token_urlsafe(32), expires_at=now + SESSION_LASTS
-                )
-            )
-            audit.record(connection, now, who=name, what="login")
+    def begin(self, connection: Connection, person: Person, address: str, replaces: str = "") -> str:
+        """A new session's token. What the browser had before, `replaces`, is over."""
+        token, now = secrets.token_urlsafe(32), self._clock()
+        if replaces:
+            connection.execute(access.end_session(digest(replaces)))
+        values = {
+            "digest": digest(token),
+            "name": person.name,
+            "csrf": secrets.token_urlsafe(32),
+            "source": person.source,
+            "role": person.role.value,
+            "groups": pack(person.groups),
+            "address": address[:64],
+            "begun_at": now,
+            "seen_at": now,
+            "expires_at": now + self.lasts,
+        }
+        connection.execute(access.add_session(values))
         return token
 
     def viewer(self, token: str) -> Viewer | None:
-        """Whose session this is."""
+        """Whose session this is; None when it is none, or over."""
         if not token or len(token) > 100:
             return None
+        now = self._clock()
         with self._database.read() as connection:
-            row = connection.execute(access.session_of(digest(token), self._clock())).one_or_none()
-        return None if row is None else Viewer(row.name, row.csrf, Role.ADMIN)
+            row = connection.execute(access.session_of(digest(token), now, now - self._idle)).one_or_none()
+        if row is None:
+            return None
+        if now - row.seen_at >= TOUCHED_EVERY:
+            with self._database.write() as connection:
+                connection.execute(access.seen_session(row.digest, now))
+        return Viewer(
+            row.name, row.csrf, role_named(row.role), unpack(row.groups), row.digest, local=row.source == "local"
+        )
 
-    def sign_out(self, token: str, name: str) -> None:
-        """Ends the session for good, at the server too."""
-        with self._database.write() as connection:
-            connection.execute(access.end_session(digest(token)))
-            audit.record(connection, self._clock(), who=name, what="logout")
+    def listed(self, name: str = "") -> list[Open]:
+        """The sessions that are not over: of one name, or of everybody."""
+        now = self._clock()
+        with self._database.read() as connection:
+            rows = connection.execute(access.sessions(name, now, now - self._idle, LISTED)).all()
+        return [_open(row) for row in rows]
 
-    def _record(self, now: int, who: str, what: str, detail: str) -> None:
-        with self._database.write() as connection:
-            audit.record(connection, now, who=who, what=what, detail=detail)
+
+def _open(row: Any) -> Open:
+    return Open(row.digest, row.name, row.source, row.address, row.begun_at, row.seen_at, row.expires_at)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
+from console import audit
 from console.errors import StoreUnusable
 
 BUSY_MS = 10_000
@@ -34,7 +35,11 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that is committed at the end, or undone by an exception."""
         with self._writing.begin() as connection:
-            yield connection
+            try:
+                yield connection
+                audit.seal(connection)
+            finally:
+                audit.forget(connection)
 
     def close(self) -> None:
         """Ends all connections."""

@@ -1,21 +1,14 @@
-"""The statements of users, sessions, secrets, the record, and the list of expected devices: small tables, no fleet."""
+"""The statements of users, sessions, secrets, and the list of expected devices: small tables, no fleet."""
 
 from __future__ import annotations
 
-from sqlalchemy import Delete, Insert, Select, delete, func, insert, select
+from collections.abc import Mapping
+from typing import Any
 
-from console.store.tables import audit, enrolment_secret, expected_device, session, user
+from sqlalchemy import Delete, Insert, Select, Update, and_, case, delete, func, insert, or_, select, update
+
+from console.store.tables import enrolment_secret, expected_device, session, user
 from console.store.upsert import upsert
-
-
-def add_audit(*, at: int, who: str, what: str, detail: str) -> Insert:
-    """One line of the record."""
-    return insert(audit).values(at=at, who=who, what=what, detail=detail)
-
-
-def last_audit(most: int) -> Select[int, str, str, str]:
-    """The newest lines of the record."""
-    return select(audit.c.at, audit.c.who, audit.c.what, audit.c.detail).order_by(audit.c.audit_id.desc()).limit(most)
 
 
 def password_of(name: str) -> Select[str]:
@@ -24,8 +17,28 @@ def password_of(name: str) -> Select[str]:
 
 
 def put_user(dialect: str) -> Insert:
-    """A new user, or a new password."""
-    return upsert(dialect, user, keep=("created_at",))
+    """A new user, or a new password for one who keeps their role."""
+    return upsert(dialect, user, keep=("created_at", "role", "groups"))
+
+
+def set_user(name: str, values: Mapping[str, Any]) -> Update:
+    """Another role, or other groups."""
+    return update(user).where(user.c.name == name).values(**values)
+
+
+def drop_user(name: str) -> Delete:
+    """They can no longer sign in."""
+    return delete(user).where(user.c.name == name)
+
+
+def users() -> Select[Any]:
+    """Everybody with a password, by name."""
+    return select(user.c.name, user.c.role, user.c.groups, user.c.created_at).order_by(user.c.name)
+
+
+def user_named(name: str) -> Select[Any]:
+    """Role and groups of one of them."""
+    return select(user.c.name, user.c.role, user.c.groups).where(user.c.name == name)
 
 
 def count_users() -> Select[int]:
@@ -33,14 +46,41 @@ def count_users() -> Select[int]:
     return select(func.count()).select_from(user)
 
 
-def add_session(*, digest: str, name: str, csrf: str, expires_at: int) -> Insert:
+def add_session(values: Mapping[str, Any]) -> Insert:
     """Somebody has signed in."""
-    return insert(session).values(digest=digest, name=name, csrf=csrf, expires_at=expires_at)
+    return insert(session).values(**values)
 
 
-def session_of(digest: str, now: int) -> Select[str, str]:
-    """Name and form token of a session that has not run out."""
-    return select(session.c.name, session.c.csrf).where(session.c.digest == digest, session.c.expires_at > now)
+def session_of(digest: str, now: int, idle_since: int) -> Select[Any]:
+    """A session that has not run out. Local users have the role that they have now."""
+    local = session.c.source == "local"
+    return (
+        select(
+            session.c.digest,
+            session.c.name,
+            session.c.csrf,
+            session.c.source,
+            session.c.seen_at,
+            case((local, user.c.role), else_=session.c.role).label("role"),
+            case((local, user.c.groups), else_=session.c.groups).label("groups"),
+        )
+        .outerjoin(user, and_(local, user.c.name == session.c.name))
+        .where(session.c.digest == digest, session.c.expires_at > now, session.c.seen_at > idle_since)
+        .where(or_(~local, user.c.name.is_not(None)))
+    )
+
+
+def sessions(name: str, now: int, idle_since: int, most: int) -> Select[Any]:
+    """Sessions that have not run out, of one name or of all, the newest first."""
+    statement = select(session).where(session.c.expires_at > now, session.c.seen_at > idle_since)
+    if name:
+        statement = statement.where(session.c.name == name)
+    return statement.order_by(session.c.seen_at.desc(), session.c.digest).limit(most)
+
+
+def seen_session(digest: str, now: int) -> Update:
+    """It was used."""
+    return update(session).where(session.c.digest == digest).values(seen_at=now)
 
 
 def end_session(digest: str) -> Delete:

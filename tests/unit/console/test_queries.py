@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
 from console.store.all_tables import FLEET_TABLES, metadata
-from console.store.queries import access, fleet, ingest, past
+from console.store.queries import access, fleet, ingest, past, record
 from console.store.queries.fleet import Place, Silence, Wanted
 
 SILENCE = Silence(0, 1)
@@ -20,18 +20,22 @@ NARROWED = Wanted(state=None, ban="b", search="s", moved=True, groups=frozenset(
 DIALECTS = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}
 
 STATEMENTS: dict[Callable[..., Any], tuple[Any, ...]] = {
-    access.add_audit: (),
     access.add_secret: (),
-    access.add_session: (),
+    access.add_session: ({"digest": "x"},),
     access.count_users: (),
+    access.drop_user: ("x",),
     access.drop_expected: (),
     access.end_session: ("x",),
     access.end_sessions: ("x", 0),
-    access.last_audit: (10,),
     access.password_of: ("x",),
     access.put_expected: ("dialect",),
     access.put_user: ("dialect",),
-    access.session_of: ("x", 0),
+    access.seen_session: ("x", 0),
+    access.session_of: ("x", 0, 0),
+    access.sessions: ("x", 0, 0, 10),
+    access.set_user: ("x", {"role": "viewer"}),
+    access.user_named: ("x",),
+    access.users: (),
     fleet.bans: (),
     fleet.count: (SILENCE, NARROWED),
     fleet.coverage_of: (["d"],),
@@ -83,11 +87,19 @@ STATEMENTS: dict[Callable[..., Any], tuple[Any, ...]] = {
     past.newest: ("d",),
     past.present_moves: ("d",),
     past.put_past: ("dialect",),
+    record.add_line: ({"who": "x"},),
+    record.chain: (0, 10),
+    record.head: (),
+    record.lately: ("x", 0, 10),
+    record.lock_head: (),
+    record.looks_at: ("x", 10),
+    record.newest: (record.Lines("a", "b", "c"), 0, 10),
+    record.seal_line: (),
+    record.set_head: (0, ""),
+    record.unsealed: (),
 }
 KEYWORDS: dict[Callable[..., Any], dict[str, Any]] = {
-    access.add_audit: {"at": 0, "who": "", "what": "", "detail": ""},
     access.add_secret: {"digest": "", "uses": 1, "expires_at": 0, "now": 0, "who": ""},
-    access.add_session: {"digest": "", "name": "", "csrf": "", "expires_at": 0},
 }
 OVER_THE_FLEET: dict[Callable[..., Any], str] = {
     fleet.bans: "a total for the first page",
@@ -112,7 +124,7 @@ def sql(statement: Callable[..., Any], dialect: str) -> str:
 def test_no_statement_is_forgotten_here() -> None:
     written = {
         function
-        for module in (access, fleet, ingest, past)
+        for module in (access, fleet, ingest, record, past)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }
