@@ -16,6 +16,7 @@ from agent import brake as braking
 from agent.actors import Actors
 from agent.administrator import Administrator
 from agent.cases import Kind
+from agent.configured import load_settings, settings_mark
 from agent.console_link import ConsoleLink
 from agent.daemon import FLOOR, Daemon, Parts
 from agent.decider import Decider
@@ -33,7 +34,7 @@ from agent.guardian import Doors, Guardian
 from agent.host import processes
 from agent.host.child import weaknesses
 from agent.host.clock import BUILD_TIME, Clock, SystemClock, wall
-from agent.host.files import file_mark, read_bounded, take_lock
+from agent.host.files import read_bounded, take_lock
 from agent.host.person_socket import NAME as SOCKET
 from agent.host.person_socket import PersonListener
 from agent.host.service_manager import ServiceManager
@@ -59,7 +60,7 @@ from agent.report.mending import SecondCopy, open_journal
 from agent.report.outbox import Outbox
 from agent.report.views import Views
 from agent.reporter import Reporter, Sources
-from agent.settings import Settings, load_settings
+from agent.settings import Settings
 from agent.supervise import Part, Supervisor
 from agent.version import VERSION
 from agent.watch.choose import choose_watcher
@@ -152,7 +153,7 @@ def build_daemon(settings: Settings) -> Daemon:
         content=watching.content,
         watch_folders=watching.folders.watch,
         recover=functools.partial(_recover, base),
-        settings_mark=lambda: file_mark(settings.file),
+        settings_mark=lambda: settings_mark(settings),
         reload=lambda: load_settings(settings.file),
         threads=(*_threads(settings, watching, messenger, actors), *_listening(people), *guardian.parts(gate.run)),
         unlock=base.unlock,

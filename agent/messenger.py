@@ -150,7 +150,7 @@ class Messenger:
     def _enrolment(self, job: _Enrol) -> Enrolled:
         assert self._link is not None
         try:
-            secret = read_secret(self._settings.secret_file)
+            secret = self._settings.secret or read_secret(self._settings.secret_file)
         except InterdictError as error:
             return Enrolled(f"{error}. {error.advice()}", final=True)
         reply = self._link.enrol(self._key, secret, job.facts, job.epoch)

@@ -1,7 +1,7 @@
-"""The agent's settings: one frozen value from one root-owned TOML file.
+"""The agent's settings: one frozen value. Here: its fields, and how they are read from one root-owned TOML file.
 
-Fleet management writes the file; nothing else does. A file that others may write is refused, since who writes it
-decides which server a root process trusts. `docs/settings.md` lists every field (a test compares).
+Fleet management writes the file, or what `agent.configured` lays over it; nothing else does. A file that others may
+write is refused, since who writes it decides which server a root process trusts. `docs/settings.md` lists every field (a test compares).
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ class Settings(NamedTuple):
     """The console's address; empty means that nothing is reported to anybody."""
     secret_file: str = ""
     """A file with the enrolment secret; read once, by `enroll` or at the first start."""
+    secret: str = ""
+    """The enrolment secret itself. Only from a device management: the settings file is everybody's to read."""
     state_dir: str = "/var/lib/interdict"
     """The agent's own state: trust, journal, views, device key."""
     vault_dir: str = ""
@@ -97,14 +99,8 @@ SETTINGS = frozenset(Settings._fields) - {"file"}
 """The names of all settings."""
 _DURATIONS = frozenset({"poll_interval", "scan_interval", "report_interval", "report_delay"})
 _TEXTS = frozenset(
-    {"policy_url", "trust_root", "server", "secret_file", "state_dir", "vault_dir", "language", "proxy"}
-) | {
-    "courier_user",
-    "adopter_user",
-    "gate_user",
-    "ca_file",
-    "region",
-}
+    {"policy_url", "trust_root", "server", "secret_file", "secret", "state_dir", "vault_dir", "language", "proxy"}
+) | {"courier_user", "adopter_user", "gate_user", "ca_file", "region"}
 _LISTS = frozenset({"roots", "homes", "path_folders", "groups", "gate_only"})
 _CHOICES = {
     "ownership": ("company", "personal"),
@@ -125,19 +121,22 @@ def default_file() -> str:
     return os.environ.get("INTERDICT_SETTINGS") or DEFAULT_FILES.get(sys.platform, DEFAULT_FILES["linux"])
 
 
-def load_settings(path: str = "") -> Settings:
-    """Reads the settings file.
+def load_file(name: str) -> Settings:
+    """Reads one settings file.
 
     Raises:
         BadSettings: missing, unreadable, writable by others, not TOML, or a field that cannot be.
     """
-    name = path or default_file()
     text = _read(name)
     try:
         values = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadSettings(f"{name}: {error}", 'Write it as TOML: name = "value", one a line.') from error
-    return parse_settings(values, name)
+    made = parse_settings(values, name)
+    if made.secret:
+        advice = "Everybody may read this file. Put the secret into a file of root's and name that: secret_file."
+        raise BadSettings(f"{name}: secret: does not belong here", advice)
+    return made
 
 
 def parse_settings(values: Mapping[str, object], name: str) -> Settings:

@@ -40,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
     if key.enrolled_at:
         say(f"This device is known as {key.device} since {key.enrolled_at}.")
         return 0
-    secret = read_secret(args.secret_file or settings.secret_file)
+    file = args.secret_file or settings.secret_file
+    secret = settings.secret if settings.secret and not args.secret_file else read_secret(file)
     access = {"proxy": settings.proxy, "ca_file": settings.ca_file}
     link = ConsoleLink(server=server, access=access, courier=children.courier(settings.courier_user), signer=signer)
     reply = link.enrol(key, secret, device_facts(settings, VERSION), fresh_epoch())

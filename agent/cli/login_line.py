@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from agent.cli.output import say
+from agent.configured import load_settings
 from agent.errors import InterdictError
 from agent.host.clock import wall
 from agent.report.views import own_view
-from agent.settings import load_settings
 from policy_schema.notices.language import session_reader
 from policy_schema.notices.telling import Occasion, Situation
 from policy_schema.notices.terminal import terminal_text

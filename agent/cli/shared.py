@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from agent.configured import load_settings
 from agent.errors import BadCommand, BadSettings
 from agent.host.oserrors import printable
-from agent.settings import Settings, default_file, load_settings
+from agent.settings import Settings, default_file
 
 if TYPE_CHECKING:
     import argparse

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from agent.cli.output import print_json, print_table, say
 from agent.cli.shared import add_settings_argument
+from agent.configured import load_settings
 from agent.errors import StateBroken
 from agent.host.clock import wall
 from agent.report.views import own_view, read_view
-from agent.settings import load_settings
 
 if TYPE_CHECKING:
     import argparse
