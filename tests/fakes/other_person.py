@@ -11,11 +11,11 @@ from pathlib import Path
 UID = 54_321
 
 
-def become() -> None:
+def become(uid: int = UID) -> None:
     """Gives all rights away, for good."""
     os.setgroups([])
-    os.setresgid(UID, UID, UID)
-    os.setresuid(UID, UID, UID)
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
 
 
 def give_to(folder: Path) -> None:
@@ -45,13 +45,13 @@ class Person:
 
 
 @contextmanager
-def person(prepare: Callable[[], object], act: Callable[[], dict[str, str]]) -> Iterator[Person]:
+def person(prepare: Callable[[], object], act: Callable[[], dict[str, str]], uid: int = UID) -> Iterator[Person]:
     """Starts them; `prepare` is done when this returns, `act` waits for `Person.act`."""
     ready, go, answers = os.pipe(), os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            become()
+            become(uid)
             prepare()
             os.write(ready[1], b"!")
             os.read(go[0], 1)
