@@ -10,6 +10,7 @@ from console.access.guesses import Guesses
 from console.access.passwords import LONGEST_PASSWORD, NOBODY, digest, fits
 from console.access.roles import Viewer, role_named, unpack
 from console.access.sessions import Open, Person, Sessions
+from console.access.tokens import Tokens
 from console.clock import Clock
 from console.store.db import Database
 from console.store.queries import access
@@ -29,6 +30,7 @@ class Access:
     ) -> None:
         self._database = database
         self._clock = clock
+        self.tokens = Tokens(database=database, clock=clock)
         self.sessions = sessions or Sessions(database=database, clock=clock)
         self.provided = provided
         self._guesses = Guesses()

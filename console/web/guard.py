@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import secrets
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Final, NamedTuple, cast
@@ -13,10 +14,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from console.access import Role, Viewer, same
+from console import audit
+from console.access import Limit, Rates, Role, Scope, Viewer, same
 from console.web import forms
 from console.web.context import NOBODY, Context, Handler, Visit
 from console.web.forms import Form
+
+OK: Final = 200
 
 
 class Who(StrEnum):
@@ -33,8 +37,8 @@ class Who(StrEnum):
 
 
 NEEDS: Final = {Who.VIEWER: Role.VIEWER, Who.APPROVER: Role.APPROVER, Who.ADMIN: Role.ADMIN}
-TRIAL: Final = Viewer(name="trial", csrf="trial", role=Role.ADMIN)
-"""Whoever looks at a console without a login. `LocalOnly` and `Sec-Fetch-Site` keep forms of other sites away."""
+TRIAL: Final = Viewer(name="trial", csrf=secrets.token_urlsafe(32), role=Role.ADMIN)
+"""Whoever looks at a console without a login. `LocalOnly` and the form token keep other sites' forms away."""
 
 
 class Rule(NamedTuple):
@@ -44,6 +48,12 @@ class Rule(NamedTuple):
     path: str
     who: Who
     handler: Handler
+    views: str = ""
+    """The part of the path that names the device whose data is shown: who looked is then put on the record."""
+    scope: Scope = Scope.READ
+    """What a token must be good for."""
+    limit: Limit | None = None
+    """How often one may ask; routes for tokens have that of the API by themselves."""
 
 
 class Guard:
@@ -51,6 +61,7 @@ class Guard:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._rates = Rates()
 
     def route(self, rule: Rule) -> Route:
         """The route of a rule. Its name is what a test finds it by."""
@@ -62,9 +73,23 @@ class Guard:
 
     async def _answer(self, rule: Rule, request: Request) -> Response:
         if rule.who in (Who.ANYBODY, Who.AGENT):
-            return await self._call(rule.handler, Visit(request, NOBODY, Form()))
+            refused = self._too_often(rule.limit, self._address(request))
+            return refused or await self._call(rule, Visit(request, NOBODY, Form()))
         if rule.who is Who.TOKEN:
+            return await self._for_program(rule, request)
+        return await self._for_person(rule, request)
+
+    async def _for_program(self, rule: Rule, request: Request) -> Response:
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        holder = await run_in_threadpool(self._context.access.tokens.holder, token) if kind == "Bearer" else None
+        if holder is None:
             return PlainTextResponse("This needs a token.\n", 401, headers={"WWW-Authenticate": "Bearer"})
+        if rule.scope not in holder.scopes:
+            return PlainTextResponse(f"This token is not good for {rule.scope}.\n", 403)
+        refused = self._too_often(rule.limit or Limit.API, holder.viewer.name)
+        return refused or await self._call(rule, Visit(request, holder.viewer, Form()))
+
+    async def _for_person(self, rule: Rule, request: Request) -> Response:
         viewer = await run_in_threadpool(self._viewer, request)
         if viewer is None:
             return _to_login(request)
@@ -75,13 +100,39 @@ class Guard:
             form = await forms.read_form(request)
             if not same(form.get("csrf"), viewer.csrf) or _from_elsewhere(request):
                 return PlainTextResponse("This form is not yours. Go back and try again.\n", 403)
-        return await self._call(rule.handler, Visit(request, viewer, form))
+        refused = self._too_often(rule.limit, viewer.name)
+        return refused or await self._call(rule, Visit(request, viewer, form))
 
-    async def _call(self, handler: Handler, visit: Visit) -> Response:
-        if inspect.iscoroutinefunction(handler):
-            return await cast("Awaitable[Response]", handler(self._context, visit))
-        plain = cast("Callable[[Context, Visit], Response]", handler)
-        return await run_in_threadpool(plain, self._context, visit)
+    async def _call(self, rule: Rule, visit: Visit) -> Response:
+        if inspect.iscoroutinefunction(rule.handler):
+            response = await cast("Awaitable[Response]", rule.handler(self._context, visit))
+        else:
+            plain = cast("Callable[[Context, Visit], Response]", rule.handler)
+            response = await run_in_threadpool(plain, self._context, visit)
+        if rule.views and response.status_code == OK:
+            await run_in_threadpool(self._looked, visit, visit.part(rule.views))
+        return response
+
+    def _looked(self, visit: Visit, device: str) -> None:
+        """Put on the record before anything is shown: what cannot be recorded is not shown."""
+        path = visit.request.url.path
+        with self._context.database.write() as connection:
+            audit.record(
+                connection, self._context.clock(), who=visit.viewer.name, what="viewed", about=device, detail=path
+            )
+
+    def _too_often(self, limit: Limit | None, who: str) -> Response | None:
+        if limit is None or self._context.settings.trial:
+            return None
+        wait = self._rates.wait(limit, who, self._context.clock())
+        if not wait:
+            return None
+        return PlainTextResponse(
+            f"That was too often. Try again in {wait} seconds.\n", 429, headers={"Retry-After": str(wait)}
+        )
+
+    def _address(self, request: Request) -> str:
+        return forms.client_address(request, behind_tls=self._context.settings.behind_tls)
 
     def _viewer(self, request: Request) -> Viewer | None:
         if self._context.settings.trial:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from console.access import Limit
 from console.web.guard import Rule, Who
 from console.web.pages import device, exports, login, machines, overview, static
 from policy_schema.messages.enrol import ENROL_PATH
@@ -17,13 +18,13 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("GET", "/healthz", Who.ANYBODY, machines.healthz),
     Rule("GET", "/static/{file:path}", Who.ANYBODY, static.file),
     Rule("GET", "/login", Who.ANYBODY, login.form),
-    Rule("POST", "/login", Who.ANYBODY, login.sign_in),
+    Rule("POST", "/login", Who.ANYBODY, login.sign_in, limit=Limit.SIGN_IN),
     Rule("POST", "/logout", Who.VIEWER, login.sign_out),
     # pages
     Rule("GET", "/", Who.VIEWER, overview.show),
-    Rule("GET", "/devices/{device}", Who.VIEWER, device.show),
-    Rule("GET", "/devices/{device}/reports/{epoch}/{sequence:int}", Who.VIEWER, device.report),
+    Rule("GET", "/devices/{device}", Who.VIEWER, device.show, views="device"),
+    Rule("GET", "/devices/{device}/reports/{epoch}/{sequence:int}", Who.VIEWER, device.report, views="device"),
     # files
-    Rule("GET", "/export/compliance.csv", Who.VIEWER, exports.compliance_csv),
-    Rule("GET", "/export/compliance.json", Who.VIEWER, exports.compliance_json),
+    Rule("GET", "/export/compliance.csv", Who.VIEWER, exports.compliance_csv, limit=Limit.EXPORT),
+    Rule("GET", "/export/compliance.json", Who.VIEWER, exports.compliance_json, limit=Limit.EXPORT),
 )

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
 from console.store.all_tables import FLEET_TABLES, metadata
-from console.store.queries import access, fleet, ingest, past, record
+from console.store.queries import access, fleet, ingest, past, record, tokens
 from console.store.queries.fleet import Place, Silence, Wanted
 
 SILENCE = Silence(0, 1)
@@ -97,6 +97,12 @@ STATEMENTS: dict[Callable[..., Any], tuple[Any, ...]] = {
     record.seal_line: (),
     record.set_head: (0, ""),
     record.unsealed: (),
+    tokens.add: ({"name": "x"},),
+    tokens.end: (1, 0),
+    tokens.listed: (10,),
+    tokens.name_of: (1,),
+    tokens.of: ("x", 0),
+    tokens.used: (1, 0),
 }
 KEYWORDS: dict[Callable[..., Any], dict[str, Any]] = {
     access.add_secret: {"digest": "", "uses": 1, "expires_at": 0, "now": 0, "who": ""},
