@@ -91,6 +91,10 @@ def _relief(found: Verified, rulebook: Mapping[str, object], device: str) -> dic
         "pauses": [{"ban": one.ban, "until": one.until} for one in relief.pauses],
         "version": found.granted.version,
         "trouble": found.granted.trouble or relief.trouble,
+        "answers": [
+            {"request": one.request, "ban": one.ban, "because": one.because.value, "at": one.at}
+            for one in relief.answers
+        ],
     }
 
 

@@ -7,7 +7,9 @@ device is to withhold and to delay: what it brings is verified by the adopter ag
         → {"result": "unchanged"} or {"result": "changed", "files"}
     {"op": "request", "method", "url", "headers", "body", "access"}
         → {"result": "answered", "status", "headers", "body"}
-    either → {"result": "refused", "code", "detail"}
+    {"op": "certificate", "url", "access"}
+        → {"result": "shown", "der"}
+    each → {"result": "refused", "code", "detail"}
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ def answer(question: Mapping[str, object]) -> Mapping[str, object]:
     Raises:
         BadAnswer: the question itself is not as agreed.
     """
-    operations = {"refresh": refresh, "request": request}
+    operations = {"refresh": refresh, "request": request, "certificate": certificate}
     operation = operations.get(text(question.get("op")))
     if operation is None:
         raise BadAnswer("no such operation")
@@ -81,6 +83,16 @@ def request(question: Mapping[str, object]) -> Mapping[str, object]:
         got = fetcher.send(method, url, headers, body, MOST_ANSWERED)
     shown = {name: value for name, value in got.headers.items() if name in SHOWN_HEADERS}
     return {"result": "answered", "status": got.status, "headers": shown, **pack({"body": got.body})}
+
+
+def certificate(question: Mapping[str, object]) -> Mapping[str, object]:
+    """What a server shows that is not trusted, so that `interdict doctor` can name who signed it.
+
+    Raises:
+        Refused: no answer.
+    """
+    with Fetcher(_access(question), text(question.get("url"))) as fetcher:
+        return {"result": "shown", **pack({"der": fetcher.certificate()})}
 
 
 def _access(question: Mapping[str, object]) -> Access:

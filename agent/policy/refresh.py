@@ -62,7 +62,8 @@ class Adopted(NamedTuple):
     expires: int
     highest: Highest
     relief: Mapping[str, object] = {}
-    """The exceptions and pauses that hold on this device: `exceptions`, `pauses`, `version`, `trouble`."""
+    """The exceptions and pauses that hold on this device: `exceptions`, `pauses`, `version`, `trouble`;
+    and `answers` to requests, which are sentences for people."""
 
     @property
     def version(self) -> int:
@@ -235,11 +236,15 @@ def _relief(value: object) -> dict[str, object]:
     given = mapping(value or {})
     rows = {
         key: [mapping(row) for row in found] if isinstance(found := given.get(key), list) else []
-        for key in ("exceptions", "pauses")
+        for key in ("exceptions", "pauses", "answers")
     }
     for row in (*rows["exceptions"], *rows["pauses"]):
         text(row.get("ban"))
         number(row.get("until"))
+    for row in rows["answers"]:
+        for key in ("request", "ban", "because"):
+            text(row.get(key))
+        number(row.get("at"))
     return {**rows, "version": number(given.get("version") or 0), "trouble": text(given.get("trouble"), "")}
 
 

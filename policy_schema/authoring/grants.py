@@ -6,9 +6,8 @@ taken out: what was revoked or has ended stays, for whoever asks later who allow
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,8 +16,9 @@ from msgspec import Struct
 from policy_schema.authoring.files import write_file
 from policy_schema.document.source import read_document
 from policy_schema.errors import BadCommand, BadFile
+from policy_schema.rules import granted
 from policy_schema.rules.instant import Instant, format_instant, parse_instant
-from policy_schema.rules.relief import BINS, DAY, PAUSES, bin_name, bin_of, device_hash
+from policy_schema.rules.relief import DAY
 
 NAME = "granted.json"
 LIMIT = 64 << 20
@@ -189,24 +189,18 @@ def active(row: ExceptionRow | PauseRow, now: Instant) -> bool:
 
 def documents(ledger: Ledger, now: Instant) -> dict[str, bytes]:
     """What the role signs: the pauses, and a document for each bin that has an exception."""
-    pauses = [{"ban": one.ban, "from": one.start, "until": one.until} for one in ledger.pauses if active(one, now)]
-    bins: dict[str, list[dict[str, str]]] = {}
-    for device, row in _by_device(one for one in ledger.exceptions if active(one, now)):
-        bins.setdefault(bin_of(device), []).append(row)
-    made = {bin_name(number): _encoded("exceptions", rows) for number, rows in sorted(bins.items())}
-    assert len(made) <= BINS
-    return {PAUSES: _encoded("pauses", pauses), **made}
-
-
-def _by_device(exceptions: Iterable[ExceptionRow]) -> Iterator[tuple[str, dict[str, str]]]:
-    for one in exceptions:
-        for device in one.devices:
-            facts = {"id": one.id, "ban": one.ban, "granted": one.granted, "until": one.until}
-            yield device, {**facts, "device": device_hash(device)}
-
-
-def _encoded(key: str, rows: Sequence[dict[str, str]]) -> bytes:
-    return json.dumps({"schema": 1, key: rows}, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    return granted.documents(
+        [
+            granted.GrantedException(one.id, one.ban, one.devices, parse_instant(one.granted), parse_instant(one.until))
+            for one in ledger.exceptions
+            if active(one, now)
+        ],
+        [
+            granted.GrantedPause(one.ban, parse_instant(one.start), parse_instant(one.until))
+            for one in ledger.pauses
+            if active(one, now)
+        ],
+    )
 
 
 def _known(ban: str, rules: Rules) -> None:

@@ -7,12 +7,16 @@ nothing of other devices. Why something was granted, and to whom, stays with the
 Whatever is signed here is held against the policy: no exception lasts longer than its `max_days`, no pause longer
 than its `pause.max`, and nothing begins after the newest signed time. So a stolen key of this role can do nothing but
 what its owner could: weaken, for so long, and visibly.
+
+Beside the exceptions of a bin stand its answers: that a request was refused, and why, as a code of a closed list. An
+answer is a sentence for a person and nothing else: what the request holds stays held until its own end.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from enum import StrEnum
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -26,6 +30,9 @@ MAX_ROWS = 10_000
 """Rows of one document that are read; a bin of a hundred thousand exceptions has four hundred."""
 CLOCKS = 300
 """Seconds by which the clocks of two signing machines may differ."""
+MAX_ANSWERS = 20
+"""Answers of one device that are read, the newest."""
+LONGEST_NAME = 120
 
 
 class Limits(NamedTuple):
@@ -36,12 +43,37 @@ class Limits(NamedTuple):
     signed_at: Instant
 
 
+class Because(StrEnum):
+    """Why a request was refused: the closed list. What an agent does not know is shown as `ask`."""
+
+    ALTERNATIVE = "alternative"
+    """What the policy names in its place does the same."""
+    REASON = "reason"
+    """The reason does not show why nothing else will do."""
+    RISK = "risk"
+    """The risk was found to be too high, whatever the reason."""
+    DEVICE = "device"
+    """Not on this device."""
+    ASK = "ask"
+    """The people behind the help address will say more."""
+
+
+class Answer(NamedTuple):
+    """A request of somebody at this device was refused."""
+
+    request: str
+    ban: str
+    because: Because
+    at: Instant
+
+
 class Relief(NamedTuple):
     """What of it holds on one device. `trouble` says why some of it could not be used; empty when all could."""
 
     exceptions: tuple[ExceptionGrant, ...] = ()
     pauses: tuple[Pause, ...] = ()
     trouble: str = ""
+    answers: tuple[Answer, ...] = ()
 
 
 def device_hash(device: str) -> str:
@@ -67,7 +99,8 @@ def relief_for(
     trouble = [f"{name} is not there, or larger than is ever read" for name in mine if name in absent]
     exceptions = list(_exceptions(device, _rows(documents, bin_name(bin_of(device)), "exceptions", trouble), limits))
     pauses = list(_pauses(_rows(documents, PAUSES, "pauses", trouble), limits))
-    return Relief(tuple(exceptions), tuple(pauses), "; ".join(trouble))
+    answers = sorted(_answers(device, _beside(documents, bin_name(bin_of(device))), limits), key=lambda one: one.at)
+    return Relief(tuple(exceptions), tuple(pauses), "; ".join(trouble), tuple(answers[-MAX_ANSWERS:]))
 
 
 def _exceptions(device: str, rows: list[object], limits: Limits) -> Iterator[ExceptionGrant]:
@@ -86,6 +119,30 @@ def _pauses(rows: list[object], limits: Limits) -> Iterator[Pause]:
             until = _ends(row, "from", limits.longest_pause, limits)
             if until is not None:
                 yield Pause(str(row.get("ban")), until)
+
+
+def _answers(device: str, rows: list[object], limits: Limits) -> Iterator[Answer]:
+    mine = device_hash(device)
+    for row in rows:
+        if not isinstance(row, Mapping) or row.get("device") != mine:
+            continue
+        request, ban, code = row.get("request"), row.get("ban"), row.get("because")
+        try:
+            at = parse_instant(str(row.get("at")))
+        except ValueError:
+            continue
+        known = isinstance(request, str) and isinstance(ban, str) and max(len(request), len(ban)) <= LONGEST_NAME
+        if known and at <= limits.signed_at + CLOCKS:
+            yield Answer(str(request), str(ban), Because(code) if code in set(Because) else Because.ASK, at)
+
+
+def _beside(documents: Mapping[str, bytes], name: str) -> list[object]:
+    """The answers of a bin. They weaken nothing and hold nothing, so what is wrong with them is no trouble."""
+    try:
+        rows = json.loads(documents.get(name, b"{}")).get("answers")
+    except (ValueError, AttributeError, RecursionError):
+        return []
+    return rows[:MAX_ROWS] if isinstance(rows, list) else []
 
 
 def _ends(row: Mapping[str, object], start: str, longest: int, limits: Limits) -> Instant | None:
