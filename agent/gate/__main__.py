@@ -9,7 +9,7 @@ import sys
 
 assert sys.platform == "linux"
 
-if not __package__:
+if not __package__ and not getattr(sys, "frozen", False):
     sys.path.insert(0, __file__.rsplit("/", 3)[0])
 
 from agent.gate.program import main  # noqa: E402 - only findable from here on

@@ -31,6 +31,7 @@ from agent.gate.mounts import Mounts, MountWatcher
 from agent.gate.orders import Orders, OrdersRefused
 from agent.gate.orders_file import read_orders
 from agent.gate.questions import PATIENCE, Questions
+from agent.gate.ready import tell_ready
 from agent.gate.verdict import parse_homes
 from agent.gate.workers import Judge, Workers
 
@@ -93,6 +94,7 @@ class Program:
         self._watcher.start()
         self._follow()
         lock_memory()
+        tell_ready(os.environ.get("NOTIFY_SOCKET", ""))
         self._greet()
         while not self._stopping:
             self._wait(wake)

@@ -132,8 +132,10 @@ def _account(name: str) -> tuple[int, int] | None:
 
 def _unreadable_for(uid: int, gid: int) -> str | None:
     """The first folder on the way to our code that this user may not enter."""
-    places = [os.path.dirname(path) for path in (os.__file__, agent.__file__) if path]
-    places += [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), os.path.dirname(sys.executable)]
+    places = [os.path.dirname(sys.executable)]
+    if not getattr(sys, "frozen", False):  # frozen, everything lies beside the program
+        places += [os.path.dirname(path) for path in (os.__file__, agent.__file__) if path]
+        places += [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     for place in dict.fromkeys(map(os.path.realpath, places)):
         parts = place.split(os.sep)
         for folder in (os.sep.join(parts[:end]) or os.sep for end in range(1, len(parts) + 1)):

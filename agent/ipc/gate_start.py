@@ -20,6 +20,8 @@ FOLDER = "gate"
 SOCKET = "socket"
 ORDERS = "orders.json"
 _PID = "pid"
+UNIT_SAYS = "INTERDICT_GATE"
+"""Set to `systemd` by the agent's own unit, where the gate's unit is installed beside it: `auto` then starts none."""
 
 
 class Account(NamedTuple):
@@ -143,7 +145,7 @@ if sys.platform == "linux":
         for mount in settings.gate_only:
             arguments += ["--only", mount]
         command = gate_command(arguments, settings.gate_user)
-        own = settings.gate != "systemd"
+        own = settings.gate != "systemd" and os.environ.get(UNIT_SAYS) != "systemd"
         return GateKeeper(
             listen=lambda: Listener(path, allowed={0, own_uid(), who.uid}, owner=who.uid, most=MOST_BYTES),
             start=(lambda: start_service(command)) if own else None,

@@ -336,7 +336,7 @@ def _finding_row(device: str, line: FindingLine, now: int) -> dict[str, object]:
 def _device_columns(report: Report, now: int) -> dict[str, object]:
     policy = report.policy
     return {
-        "removed_at": None,
+        "removed_at": now if report.heartbeat.leaving else None,
         "last_report_at": now,
         "generated_at": report.generated_at,
         "agent": clean(report.agent),

@@ -41,6 +41,7 @@ _HEARTBEAT: Final[dict[str, str]] = {
     "left_out": "which bans the agent does not carry out because they would harm the machine",
     "journals_lost": "to see a disk that damages what the agent writes",
     "kept": "which bans vanished from the policy without being lifted, and are still carried out",
+    "leaving": "whether the agent is being removed, so that nobody takes the machine for silent",
 }
 _POLICY: Final[dict[str, str]] = {
     "id": "which policy is in force",

@@ -46,3 +46,5 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     """How often its journal was damaged on that machine and begun anew: its disk is worth a look."""
     kept: Annotated[tuple[Identifier, ...], Meta(max_length=MAX_LINES)] = ()
     """Bans that are gone from the policy without being lifted: they stay in force on that machine."""
+    leaving: bool = False
+    """True in the last report of an agent that is being removed by whoever manages that machine."""
