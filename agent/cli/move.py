@@ -13,6 +13,8 @@ import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from agent.cli.move_window import staying_open, tool_of
+from agent.cli.notifier import open_address
 from agent.cli.output import print_json, say
 from agent.cli.shared import add_settings_argument, settings_of
 from agent.errors import BadCommand, Denied, StateBroken, ToolFailed
@@ -56,10 +58,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-install", action="store_true", help="only carry settings over")
     parser.add_argument("--undo", action="store_true", help="give back every file that the last move changed")
     parser.add_argument("--json", action="store_true", help="one JSON document; needs --yes or --dry-run")
+    parser.add_argument("--notice", metavar="ID", default="", help="as the button of a notice starts it, in a window")
 
 
 def run(args: argparse.Namespace) -> int:
     """Moves, or takes the last move back."""
+    return staying_open(lambda: _run(args)) if args.notice else _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
     _refuse_root()
     if args.json and not (args.yes or args.dry_run or args.undo):
         raise BadCommand("--json asks nothing", "Add --yes or --dry-run.")
@@ -68,9 +75,12 @@ def run(args: argparse.Namespace) -> int:
             return _undo(home, args.json)
         settings = settings_of(args)
         book = _rulebook(settings)
-        source = choose_source(book, args.tool, _found_here(settings))
+        wish = args.tool or (tool_of(settings, args.notice) if args.notice else "")
+        source = choose_source(book, wish, _found_here(settings))
         offer = _offer(book, source, args)
         if offer.tool not in book.tools:
+            if args.notice:
+                open_address(offer.url)
             return _by_link(offer, args.json)
         result = _move(args, home, book, source, offer)
     if args.json:

@@ -18,6 +18,7 @@ from agent.cli.shared import add_settings_argument, settings_of
 from agent.errors import InterdictError, ToolMissing
 from agent.host.child import run_own
 from agent.host.person_socket import NAME as SOCKET
+from agent.host.terminal_window import open_window
 from policy_schema.notices.language import session_reader
 
 NAME = "notifier"
@@ -38,15 +39,16 @@ def run(args: argparse.Namespace) -> int:
         )
     languages = session_reader(os.environ).languages
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_show(os.path.join(settings.state_dir, SOCKET), languages, details_opener(settings.file)))
+        asyncio.run(_show(os.path.join(settings.state_dir, SOCKET), languages, settings.file))
     return 0
 
 
-async def _show(path: str, languages: tuple[str, ...], open_page: Callable[[], None]) -> None:
+async def _show(path: str, languages: tuple[str, ...], config: str) -> None:
     from agent.notify.desktop import Desktop
     from agent.notify.program import Notifier, Opening
 
-    notifier = Notifier(path, Desktop(), Opening(open_address, open_page), languages)
+    opening = Opening(open_address, details_opener(config), alternative_opener(config))
+    notifier = Notifier(path, Desktop(), opening, languages)
     showing = asyncio.create_task(notifier.run(say))
     if sys.platform != "win32":
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -71,3 +73,17 @@ def details_opener(config: str) -> Callable[[], None]:
 
     # On a thread of its own: making the page takes a moment, and notices go on.
     return lambda: threading.Thread(target=make_and_open, daemon=True).start()
+
+
+def alternative_opener(config: str) -> Callable[[str, str], None]:
+    """What opens a window in which `interdict move` asks before each of its steps; the link where there is none."""
+
+    def offer(notice: str, address: str) -> None:
+        try:
+            open_window("move", ["--notice", notice, *(["--config", config] if config else [])], os.environ)
+        except InterdictError:
+            # No terminal program here: the link is what everybody has.
+            open_address(address)
+
+    # On a thread of its own: a window takes a moment, and notices go on.
+    return lambda notice, address: threading.Thread(target=offer, args=(notice, address), daemon=True).start()

@@ -39,6 +39,8 @@ class Opening(NamedTuple):
     """A web address, in their browser."""
     details: Callable[[], None]
     """The page with everything the agent knows."""
+    alternative: Callable[[str, str], None]
+    """What the policy offers instead, by the notice's id and a link."""
 
 
 class Notifier:
@@ -101,7 +103,9 @@ class Notifier:
         button = next((one for one in notice.buttons if one.key == key), None) if notice else None
         if button is None:
             return
-        if button.url:
+        if key == local.GET:
+            self._opening.alternative(number, button.url)
+        elif button.url:
             self._opening.address(button.url)
         elif key == local.DETAILS:
             self._opening.details()
