@@ -15,6 +15,7 @@ import hypothesis
 import pytest
 
 from tests import tiers
+from tests.fakes.stores import Stores
 
 HERE = Path(__file__).parent
 THREAD_PATIENCE = 5.0
@@ -95,6 +96,20 @@ def no_thread_left() -> Iterator[None]:
         thread.join(THREAD_PATIENCE)
     alive = [thread.name for thread in left if thread.is_alive()]
     assert not alive, f"threads left over: {', '.join(alive)}"
+
+
+@pytest.fixture(scope="session")
+def stores() -> Iterator[Stores]:
+    """New databases of the console in their newest form; PostgreSQL starts with the first test that wants it."""
+    with Stores() as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def store(request: pytest.FixtureRequest, stores: Stores) -> Iterator[str]:
+    """The address of an empty database of the console: each test that asks for it runs on both kinds."""
+    with stores.new(request.param) as address:
+        yield address
 
 
 class _NetworkGuard:

@@ -10,31 +10,65 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
+from psycopg.errors import LockNotAvailable
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from console.errors import StoreUnusable
+from console.store import postgres
 from console.store.db import Database
 
 SCRIPTS = Path(__file__).parent / "migrations"
+LOCK_MS = 3_000
+"""So long a step waits for a lock, and everybody who comes after it waits with it."""
+TRIES = 100
 
 
 def migrate(database: Database) -> tuple[str | None, str]:
-    """Runs every step that is missing, in one transaction. Returns the revisions before and after.
+    """Runs every step that is missing. Returns the revisions before and after.
+
+    One process at a time does this; the others wait and find nothing left to do. On SQLite all steps are one
+    transaction. On PostgreSQL each step is one of its own, so that it can make indexes while others read and write; a
+    step that cannot have a lock within seconds lets the others go on first and tries again.
 
     Raises:
         StoreUnusable: the database was made by a newer program.
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    if database.dialect != "postgresql":
+        with database.write() as connection:
+            return _upgraded(connection)
+    with postgres.alone(database.engine, "migrate"), database.engine.connect() as connection:
+        connection.execute(text(f"SET lock_timeout = {LOCK_MS}"))
+        connection.commit()
+        for _ in range(TRIES):
+            try:
+                return _upgraded(connection)
+            except OperationalError as error:
+                if not isinstance(error.orig, LockNotAvailable):
+                    raise
+                connection.rollback()
+        raise StoreUnusable("a table is locked by somebody for too long", "Look at pg_stat_activity, then try again.")
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision that the database has; None when it has no tables yet."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _upgraded(connection: Connection) -> tuple[str | None, str]:
+    before = revision_of(connection)
+    if connection.dialect.name == "postgresql":
+        connection.commit()
     config = _config()
-    with database.write() as connection:
-        before = MigrationContext.configure(connection).get_current_revision()
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise StoreUnusable(
-                f"the database has the revision {before}, which this program does not know",
-                "Upgrade interdict; a database is never taken back to an older form.",
-            ) from error
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise StoreUnusable(
+            f"the database has the revision {before}, which this program does not know",
+            "Upgrade interdict; a database is never taken back to an older form.",
+        ) from error
     return before, newest()
 
 

@@ -6,10 +6,16 @@ from alembic import context
 
 from console.store.all_tables import metadata
 
+connection = context.config.attributes["connection"]
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=connection,
     target_metadata=metadata,
     render_as_batch=True,
-    transaction_per_migration=False,
+    transaction_per_migration=connection.dialect.name == "postgresql",
 )
-context.run_migrations()
+if connection.dialect.name == "postgresql":
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    # The caller's one transaction holds all of it.
+    context.run_migrations()

@@ -1,19 +1,16 @@
-"""An empty database in its newest form for each test."""
+"""An empty database in its newest form for each test, once on SQLite and once on PostgreSQL."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from console.store.db import Database
-from console.store.migrate import migrate
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'console.sqlite3'}")
-    migrate(database)
+def database(store: str) -> Iterator[Database]:
+    database = Database(store)
     yield database
     database.close()

@@ -1,0 +1,24 @@
+"""Changes of a large table while others use it; for migrations. On SQLite they are the plain ones."""
+
+from __future__ import annotations
+
+from alembic import op
+from sqlalchemy import text
+
+
+def create_index(name: str, table: str, columns: list[str], *, using: str | None = None) -> None:
+    """Makes an index; on PostgreSQL without keeping anybody from writing, which cannot be part of a transaction.
+
+    What an interrupted try has left behind is an invalid index under this name: it is dropped first.
+    """
+    if op.get_bind().dialect.name != "postgresql":
+        op.create_index(name, table, columns, unique=False)
+        return
+    with op.get_context().autocommit_block():
+        connection = op.get_bind()
+        invalid = text("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:name) AND NOT indisvalid")
+        if connection.execute(invalid, {"name": name}).scalar_one_or_none():
+            op.drop_index(name, table_name=table, postgresql_concurrently=True)
+        # A statement that waits for old transactions to end may take as long as the longest export.
+        connection.execute(text("SET lock_timeout = 0"))
+        op.create_index(name, table, columns, unique=False, postgresql_concurrently=True, if_not_exists=True, **options)
