@@ -18,7 +18,7 @@ from policy_schema.document.source import read_document
 from policy_schema.errors import BadCommand, BadFile
 from policy_schema.rules import granted
 from policy_schema.rules.instant import Instant, format_instant, parse_instant
-from policy_schema.rules.relief import DAY
+from policy_schema.rules.relief import DAY, device_hash
 
 NAME = "granted.json"
 LIMIT = 64 << 20
@@ -191,7 +191,13 @@ def documents(ledger: Ledger, now: Instant) -> dict[str, bytes]:
     """What the role signs: the pauses, and a document for each bin that has an exception."""
     return granted.documents(
         [
-            granted.GrantedException(one.id, one.ban, one.devices, parse_instant(one.granted), parse_instant(one.until))
+            granted.GrantedException(
+                one.id,
+                one.ban,
+                tuple(map(device_hash, one.devices)),
+                parse_instant(one.granted),
+                parse_instant(one.until),
+            )
             for one in ledger.exceptions
             if active(one, now)
         ],

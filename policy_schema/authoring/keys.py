@@ -2,7 +2,7 @@
 
 The name of a file follows from the public key alone, so there is no index that could be wrong:
 `li-wei.policy.1a2b3c4d.pem` is the policy key of Li Wei whose id begins so; with `.pkcs11` in place of `.pem` it is in
-a token, and the file says in which one (`policy_schema.authoring.pkcs11`).
+a token, and the file says in which one (`policy_schema.trust.tokens`).
 """
 
 from __future__ import annotations
@@ -14,17 +14,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from policy_schema.authoring.files import write_file
-from policy_schema.authoring.pkcs11 import Place, TokenSigner, parse_uri
 from policy_schema.document.source import read_document
 from policy_schema.errors import BadFile
-from policy_schema.trust.keys import BadKey, PublicKeys, Use, lock, make_key, owner, unlock
+from policy_schema.trust.keys import BadKey, PublicKeys, Use, lock, make_key, owner
 from policy_schema.trust.layout import Role
 from policy_schema.trust.library import CryptoSigner, Key, Root, Signer
+from policy_schema.trust.tokens import IN_TOKEN, Place, open_content
 
 KEY_LIMIT = 16_384
 ONLINE_OWNER = "on-line"
-IN_TOKEN = "pkcs11"
-"""The ending of a file that says in which token a key is."""
 
 
 class KeyRow(NamedTuple):
@@ -147,9 +145,7 @@ def open_file(path: Path, key: Key, passphrase: str) -> Signer:
     """
     content = read_document(path, KEY_LIMIT)
     try:
-        if path.suffix == f".{IN_TOKEN}":
-            return TokenSigner(parse_uri(content.decode("utf-8", "replace")), key, passphrase)
-        return unlock(content, passphrase, key)
+        return open_content(content, path.suffix == f".{IN_TOKEN}", key, passphrase)
     except BadKey as error:
         raise BadKey(f"{path}: {error}", error.advice()) from None
 

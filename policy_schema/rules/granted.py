@@ -1,6 +1,7 @@
 """The documents of the role that can only weaken, as its holder writes them; `policy_schema.rules.relief` reads them.
 
-The console and `interdict-policy exceptions` write with this one module. Pure, standard library only.
+The console and `interdict-policy exceptions` write with this one module. Devices are named by their hash
+(`relief.device_hash`), so that what others have published can be written again. Pure, standard library only.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from policy_schema.rules.instant import Instant, format_instant
-from policy_schema.rules.relief import PAUSES, Because, bin_name, bin_of, device_hash
+from policy_schema.rules.instant import Instant, format_instant, parse_instant
+from policy_schema.rules.relief import PAUSES, Because, bin_name
 
 
 class GrantedException(NamedTuple):
-    """A ban waived for these devices."""
+    """A ban waived for these devices (by their hash)."""
 
     id: str
     ban: str
@@ -32,7 +33,7 @@ class GrantedPause(NamedTuple):
 
 
 class GivenAnswer(NamedTuple):
-    """A request of this device was refused."""
+    """A request of this device (by its hash) was refused."""
 
     request: str
     ban: str
@@ -54,7 +55,7 @@ def documents(
             "until": format_instant(one.until),
         }
         for device in one.devices:
-            _rows(bins, device, "exceptions").append({**facts, "device": device_hash(device)})
+            _rows(bins, device, "exceptions").append({**facts, "device": device})
     for answer in answers:
         _rows(bins, answer.device, "answers").append(
             {
@@ -62,7 +63,7 @@ def documents(
                 "ban": answer.ban,
                 "because": answer.because.value,
                 "at": format_instant(answer.at),
-                "device": device_hash(answer.device),
+                "device": answer.device,
             }
         )
     rest = [{"ban": one.ban, "from": format_instant(one.start), "until": format_instant(one.until)} for one in pauses]
@@ -71,7 +72,33 @@ def documents(
 
 
 def _rows(bins: dict[str, dict[str, list[dict[str, str]]]], device: str, key: str) -> list[dict[str, str]]:
-    return bins.setdefault(bin_of(device), {}).setdefault(key, [])
+    return bins.setdefault(device[:2], {}).setdefault(key, [])
+
+
+def read_documents(documents: Mapping[str, bytes]) -> tuple[list[GrantedException], list[GrantedPause]]:
+    """What documents of the role say, row by row; rows that no agent would use are left out."""
+    exceptions: list[GrantedException] = []
+    pauses: list[GrantedPause] = []
+    for name, content in sorted(documents.items()):
+        for row in _read(content, "pauses" if name == PAUSES else "exceptions"):
+            try:
+                begins, ends = parse_instant(row["from" if name == PAUSES else "granted"]), parse_instant(row["until"])
+                if name == PAUSES:
+                    pauses.append(GrantedPause(row["ban"], begins, ends))
+                elif bin_name(row["device"][:2]) == name:
+                    exceptions.append(GrantedException(row["id"], row["ban"], (row["device"],), begins, ends))
+            except (KeyError, ValueError, TypeError, AttributeError):
+                continue
+    return exceptions, pauses
+
+
+def _read(content: bytes, key: str) -> list[dict[str, str]]:
+    try:
+        rows = json.loads(content)[key]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
+    texts = (row for row in rows if isinstance(row, dict) and all(isinstance(one, str) for one in row.values()))
+    return list(texts) if isinstance(rows, list) else []
 
 
 def _encoded(content: Mapping[str, object]) -> bytes:

@@ -12,7 +12,7 @@ import sys
 import types
 
 # securesystemslib would load a library for tokens where one is installed; no verifying process needs it, and whoever
-# signs with a token loads it then (`policy_schema.authoring.pkcs11`).
+# signs with a token loads it then (`policy_schema.trust.tokens`).
 _HIDE = "pkcs11" not in sys.modules
 if _HIDE:
     sys.modules["pkcs11"] = None  # type: ignore[assignment]

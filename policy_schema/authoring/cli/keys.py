@@ -22,7 +22,6 @@ from policy_schema.authoring.people import (
     public_file,
     read_public,
 )
-from policy_schema.authoring.pkcs11 import new_token_key, parse_uri
 from policy_schema.authoring.signers import stage_signers
 from policy_schema.authoring.workspace import Workspace
 from policy_schema.errors import BadCommand
@@ -32,6 +31,7 @@ from policy_schema.trust.library import Key, Root
 from policy_schema.trust.metadata import Lifetimes
 from policy_schema.trust.roots import add_person, remove_person, replace_online, replace_person, set_threshold
 from policy_schema.trust.staging import STAGED_ROOT, roots_of_change
+from policy_schema.trust.tokens import new_token_key, parse_uri
 
 NAME = "keys"
 HELP = "Makes and lists keys; adds, replaces and removes signers; renews the root."

@@ -17,13 +17,15 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from policy_schema.errors import BadCommand
-from policy_schema.trust.keys import BadKey, Use, owner, public_key
+from policy_schema.trust.keys import BadKey, Use, owner, public_key, unlock
 from policy_schema.trust.library import Key, SecretsHandler, Signature, Signer
 
 SCHEME = "pkcs11:"
 CURVE = b"\x13\x0cedwards25519"
 """The parameters of an Ed25519 key as a DER PrintableString (PKCS#11 3.0, section 6.3.5)."""
 PUBLIC_BYTES = 32
+IN_TOKEN = "pkcs11"
+"""The ending of a file that says in which token a key is."""
 EXAMPLE = "pkcs11:token=NAME?module-path=/usr/lib/softhsm/libsofthsm2.so"
 
 
@@ -99,6 +101,18 @@ class TokenSigner(Signer):
         except Exception:
             raise BadKey(f"the key in the token {self._place.token} is not that of {owner(self._public)}") from None
         return made
+
+
+def open_content(content: bytes, in_token: bool, key: Key, passphrase: str) -> Signer:
+    """The signer of a key whose file has this content: a locked key, or the place of one in a token (with its PIN).
+
+    Raises:
+        BadKey: the passphrase is wrong, or the file holds another key.
+        BadCommand: it names no token.
+    """
+    if in_token:
+        return TokenSigner(parse_uri(content.decode("utf-8", "replace")), key, passphrase)
+    return unlock(content, passphrase, key)
 
 
 def new_token_key(token: Place, name: str, use: Use, pin: str) -> tuple[Key, Place]:
