@@ -7,9 +7,11 @@ from typing import Final
 
 from console import audit
 from console.access.guesses import Guesses
+from console.access.oidc.flow import Oidc
 from console.access.passwords import LONGEST_PASSWORD, NOBODY, digest, fits
 from console.access.roles import Viewer, role_named, unpack
 from console.access.sessions import Open, Person, Sessions
+from console.access.settings import DEFAULTS, AccessSettings
 from console.access.tokens import Tokens
 from console.clock import Clock
 from console.store.db import Database
@@ -23,16 +25,17 @@ SHOWN_FOR: Final = 24 * 3600
 
 
 class Access:
-    """The door of one console. `provided`: people sign in by an identity provider, a password is for emergencies."""
+    """The door of one console."""
 
-    def __init__(
-        self, *, database: Database, clock: Clock, sessions: Sessions | None = None, provided: bool = False
-    ) -> None:
+    def __init__(self, *, database: Database, clock: Clock, settings: AccessSettings = DEFAULTS) -> None:
         self._database = database
         self._clock = clock
         self.tokens = Tokens(database=database, clock=clock)
-        self.sessions = sessions or Sessions(database=database, clock=clock)
-        self.provided = provided
+        self.sessions = Sessions(database=database, clock=clock, lasts=settings.session, idle=settings.idle)
+        self.oidc: Oidc | None = None
+        """Sign-in by the identity provider; a password is for emergencies then."""
+        if settings.oidc is not None:
+            self.oidc = Oidc(settings=settings.oidc, database=database, clock=clock, sessions=self.sessions)
         self._guesses = Guesses()
         self._hashing = threading.BoundedSemaphore(HASHES_AT_ONCE)
 
@@ -61,7 +64,7 @@ class Access:
     def _begin(self, person: Person, address: str, replaces: str, now: int) -> str:
         with self._database.write() as connection:
             token = self.sessions.begin(connection, person, address, replaces)
-            what = "break-glass" if self.provided else "login"
+            what = "login" if self.oidc is None else "break-glass"
             audit.record(connection, now, who=person.name, what=what, detail=f"from {address}")
         return token
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
 from console.store.all_tables import FLEET_TABLES, metadata
-from console.store.queries import access, fleet, ingest, past, record, tokens
+from console.store.queries import access, fleet, identities, ingest, past, record, tokens
 from console.store.queries.fleet import Place, Silence, Wanted
 
 SILENCE = Silence(0, 1)
@@ -53,6 +53,16 @@ STATEMENTS: dict[Callable[..., Any], tuple[Any, ...]] = {
     fleet.report_body: ("d", "e", 1),
     fleet.reports: ("d", 10),
     fleet.requests: ("d", 10),
+    identities.begin: ({"state": "x"},),
+    identities.begun: ("x", "x", 0),
+    identities.drop_old: (0,),
+    identities.end_sessions: ("x",),
+    identities.holder_of: ("x",),
+    identities.let_go: ("x",),
+    identities.listed: (10,),
+    identities.put: ("dialect",),
+    identities.set_standing: ("x", "viewer", None),
+    identities.used: ("x",),
     ingest.add_coverage: (),
     ingest.add_device: ({"device_id": "d"},),
     ingest.add_events: (),
@@ -130,7 +140,7 @@ def sql(statement: Callable[..., Any], dialect: str) -> str:
 def test_no_statement_is_forgotten_here() -> None:
     written = {
         function
-        for module in (access, fleet, ingest, record, past)
+        for module in (access, fleet, identities, ingest, record, past)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }
