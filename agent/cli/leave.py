@@ -1,4 +1,4 @@
-"""`interdict leave`: the last report of an agent that is being removed, so that the console does not take it for silent.
+"""`interdict leave`: the last report of an agent that is being removed, so that the console does not call it silent.
 
 The scripts of the packages call it after they have stopped the agent. What waits to be sent goes first. A console that
 cannot be reached is no reason to stay: then the device falls silent there, and an admin removes it by hand.

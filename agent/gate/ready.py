@@ -1,4 +1,4 @@
-"""Tells the service manager that the gate answers now (sd_notify(3)), so that one gate can follow another without a gap."""
+"""Tells the service manager that the gate answers now (sd_notify(3)), so that one gate can follow another."""
 
 from __future__ import annotations
 
