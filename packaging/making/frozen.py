@@ -1,0 +1,61 @@
+"""The frozen agent: one folder with `interdict` and `interdict-gate`, by PyInstaller; and the glibc it needs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from making.source import ROOT, Build, copy_source
+
+SPEC = ROOT / "packaging" / "frozen" / "interdict.spec"
+PROGRAMS = ("interdict", "interdict-gate")
+_SYMBOL = re.compile(r"\bGLIBC_(2\.[0-9]+)\b")
+
+
+def freeze(build: Build) -> Path:
+    """Builds `OUT/interdict`, new in every run; modes and times are those of a package."""
+    work = build.out / "work"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    source = copy_source(build, work / "source")
+    command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"]
+    command += ["--distpath", os.fspath(build.out), "--workpath", os.fspath(work / "pyinstaller"), os.fspath(SPEC)]
+    # Its own folder for what PyInstaller keeps from run to run: nothing of another build comes in.
+    own = {"INTERDICT_SOURCE": os.fspath(source), "PYINSTALLER_CONFIG_DIR": os.fspath(work / "kept")}
+    done = subprocess.run(command, env={**build.environment, **own}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"PyInstaller ended with {done.returncode}:\n{done.stderr[-3000:]}")
+    made = build.out / "interdict"
+    _tidy(made, build)
+    return made
+
+
+def _tidy(folder: Path, build: Build) -> None:
+    """Modes by kind, one time for all, no traces of the machine that built it."""
+    for path in sorted(folder.rglob("*")):
+        if path.name in ("direct_url.json", "INSTALLER", "RECORD", "REQUESTED") and ".dist-info" in path.parent.name:
+            path.unlink()
+    for path in [folder, *sorted(folder.rglob("*"))]:
+        if path.is_symlink():
+            continue
+        path.chmod(0o755 if path.is_dir() or path.name in PROGRAMS else 0o644)
+        os.utime(path, (build.epoch, build.epoch))
+
+
+def glibc_floor(folder: Path) -> str:
+    """The oldest glibc that has every symbol that is asked for, such as `2.35`."""
+    found: set[str] = {"2.17"}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.open("rb").read(4) == b"\x7fELF":
+            text = subprocess.run(["readelf", "-VW", os.fspath(path)], capture_output=True, text=True, check=True)
+            found.update(_SYMBOL.findall(text.stdout))
+    return max(found, key=lambda version: tuple(map(int, version.split("."))))
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
