@@ -110,6 +110,8 @@ def _install(
 ) -> Observation | None:
     """Installs it after asking; what the inventory then sees of it."""
     if command is None:
+        if args.notice:
+            open_address(offer.url)
         said(
             f"{offer.name} is not here, and no package manager on this machine can install it. Get it from {offer.url}"
         )

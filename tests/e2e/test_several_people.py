@@ -165,9 +165,9 @@ def _attempts(office: Office) -> dict[str, Callable[[], object]]:
         "read the other's home": lambda: list(theirs.iterdir()),
         "tell the agent to look anew": lambda: os.kill(office.station.pid, signal.SIGUSR1),
         "end the agent": lambda: os.kill(office.station.pid, signal.SIGKILL),
-        "end the other's notifier": lambda: [
-            os.kill(int(name), signal.SIGKILL) for name in os.listdir("/proc") if name.isdigit() and _is_of(name, WANG)
-        ],
+        "end the other's notifier": lambda: os.kill(
+            next(int(name) for name in os.listdir("/proc") if name.isdigit() and _is_of(name, WANG)), signal.SIGKILL
+        ),
         "pause the agent": lambda: _refused(main(["pause", "--config", config])),
         "let go what the brake holds": lambda: _refused(main(["release", "--all", "--config", config])),
     }

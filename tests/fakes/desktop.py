@@ -77,6 +77,11 @@ class Desktop:
         """Until something is on the screen."""
         self._on_screen(["xdotool", "search", "--sync", "--onlyvisible", "--name", "."])
 
+    def type_into(self, kind: str, text: str) -> None:
+        """Waits for a window of this kind (its class), points at it, as there is no window manager, and types."""
+        window = self._on_screen(["xdotool", "search", "--sync", "--onlyvisible", "--class", kind]).split()[-1]
+        self._on_screen(["xdotool", "mousemove", "--window", window, "20", "20", "type", text])
+
     def photograph(self, file: Path) -> None:
         """The whole screen, as it is now, into a PNG."""
         self._on_screen(["import", "-window", "root", str(file)])
