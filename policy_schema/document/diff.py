@@ -79,7 +79,8 @@ def _parts(before: Row, after: Row) -> Iterator[Change]:
             yield Change("organisation", Way.NEITHER, f"{key} is {said(value)} instead of {said(was)}")
     yield from _listed("approved", "approved tool", before.get("approved"), after.get("approved"), Way.WEAKER)
     limits = (("exceptions", "max_days", Way.WEAKER), ("exceptions", "pending_hold", Way.WEAKER))
-    for part, key, more in (*limits, ("pause", "max", Way.WEAKER)):
+    pauses = (("pause", "max", Way.WEAKER), ("pause", "automatic", Way.WEAKER))
+    for part, key, more in (*limits, *pauses):
         was, now = number(fields(before.get(part)).get(key)), number(fields(after.get(part)).get(key))
         if before and was != now:
             unit = days if key == "max_days" else span

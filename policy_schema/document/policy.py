@@ -245,9 +245,10 @@ class Exceptions(Part):
 
 
 class PauseLimit(Part):
-    """How long a pause may last."""
+    """How long a pause may last; `automatic`: one that the console's brake sets without asking anybody, 0 for none."""
 
     max: Duration = 72 * 3600
+    automatic: Duration = 0
 
 
 class Privacy(Part):

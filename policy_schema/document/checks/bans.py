@@ -108,6 +108,8 @@ def exception_bounds(lint: Lint) -> Iterator[Problem]:
         yield lint.error(("exceptions", "pending_hold"), "holds a block for more than 14d", "write at most 14d")
     if not 0 < lint.policy.pause.max <= 30 * 86400:
         yield lint.error(("pause", "max"), "is not between 1s and 30d", "write at most 30d")
+    if lint.policy.pause.automatic > lint.policy.pause.max:
+        yield lint.error(("pause", "automatic"), "is longer than pause.max", "write a shorter time, or 0s for none")
 
 
 def needs_known(lint: Lint) -> Iterator[Problem]:
