@@ -10,143 +10,42 @@ Fair before fast: nothing is stopped or moved before the notice was shown to tha
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import NamedTuple
-
-from agent.persons import About, Person, at_rest, due_warning, next_warning, not_later, over
-from policy_schema.messages.report import FindingLine
+from agent.case_values import (
+    CAME_BACK_LIMIT,
+    NOTICE_RETRY,
+    Case,
+    Conditions,
+    Kind,
+    Standing,
+    Step,
+    Subject,
+    Wish,
+)
+from agent.notices_due import coming_of, lapse_warnings, reminders_due, stage_notices
+from agent.persons import Person, at_rest, next_warning, not_later
 from policy_schema.rules.decision import Action, Decision, State
 from policy_schema.rules.instant import Instant, format_instant, soonest
-from policy_schema.rules.observation import Face
+
+__all__ = [
+    "CAME_BACK_LIMIT",
+    "NOTICE_RETRY",
+    "Case",
+    "Conditions",
+    "Kind",
+    "Standing",
+    "Step",
+    "Subject",
+    "Wish",
+    "came_back",
+    "concluded",
+    "held",
+    "step",
+]
 
 COUNTDOWN = (3600, 900, 300)
 """Seconds before the end of `let_finish` at which the person is told once more."""
-CAME_BACK_LIMIT = 3
-"""What comes back this often is no longer removed: somebody's dotfiles or settings sync wins every time."""
 RETRY = (60, 600, 3600)
 """Seconds to wait after the first, second, and every later act that did not work."""
-NOTICE_RETRY = 300
-"""Seconds until a notice that could not be shown is tried again."""
-
-
-class Kind(StrEnum):
-    """What an intent asks an actor to do."""
-
-    NOTIFY = "notify"
-    UNINSTALL = "uninstall"
-    QUARANTINE = "quarantine"
-    RESTORE = "restore"
-    STOP = "stop"
-
-
-class Subject(NamedTuple):
-    """What a finding is about: one installation, or one process."""
-
-    finding: str
-    installation: str
-    ban: str
-    tool: str
-    face: Face
-    path: str
-    uid: int
-    owner: str = ""
-    purl: str = ""
-    version: str = ""
-    project: bool = False
-    pid: int | None = None
-    started: float | None = None
-    manager: str = ""
-    links: tuple[str, ...] = ()
-    parts: tuple[tuple[str, tuple[int, int] | None], ...] = ()
-    """What an act on the installation takes: each path with its (device, inode); its own path comes last."""
-    setting: str = ""
-    """What a settings file says (`model:…`, `mcp:…`); stays here. `tool` is whose model it is, or what runs."""
-    prefix: str = ""
-    """Its manager's prefix or environment."""
-    home: str = ""
-    """The home below which it lies; empty elsewhere."""
-    extension: str = ""
-    """The key of an extension, such as `vscode:publisher.name`."""
-
-
-class Case(NamedTuple):
-    """What this machine remembers of one finding."""
-
-    subject: Subject
-    first_seen: Instant
-    state: State = State.ANNOUNCED
-    action: Action = Action.REPORT
-    outcome: str = ""
-    outcome_at: Instant = Instant(0)
-    tries: int = 0
-    came_back: int = 0
-    gone_at: Instant | None = None
-    held_until: Instant = Instant(0)
-    finish_until: Instant | None = None
-    counted_down: tuple[int, ...] = ()
-    policy_version: int = 0
-    settled: bool = False
-    """Nothing more is done about it under this policy version (left in a project, refused by the guard)."""
-    line: FindingLine | None = None
-    """The last line that was queued for the console, that it is gone included."""
-    by_hand: bool = False
-    """Its manager could not uninstall it: it is quarantined."""
-    brought_by: str = ""
-    """What likely brings it back, as a sentence for the person at the machine; it stays there."""
-    wished: bool = False
-    """Its owner asked to have it removed now."""
-
-
-class Wish(NamedTuple):
-    """One thing to do now, as the case sees it; the daemon makes an Intent of it for the actor."""
-
-    kind: Kind
-    subject: Subject
-    action: Action
-    finish_until: Instant | None = None
-    kill_after: int = 30
-    countdown: int = 0
-    came_back: int = 0
-    about: About = About.STAGE
-    """Of a notice: what it is about."""
-    after: About = About.STAGE
-    """Of a stage's notice: what is over that held the ban."""
-
-
-class Conditions(NamedTuple):
-    """What `step` must know of the moment beside the decision."""
-
-    now: Instant
-    believable: bool = True
-    """Whether the clock can be believed for `remove`."""
-    observe: bool = False
-    running: bool = False
-    """Whether processes of this installation still run."""
-    hold: str = ""
-    """Why the brake holds acts of this ban, or nothing."""
-    restored: bool = False
-    """Whether an administrator restored it under this policy version."""
-    pending_hold: int = 0
-    """For how long, in seconds, a request for an exception holds everything."""
-
-
-class Standing(NamedTuple):
-    """How a finding stands now; what reports, notices and `status` show."""
-
-    state: State
-    action: Action
-    why: tuple[str, ...]
-
-
-class Step(NamedTuple):
-    """The result of one step."""
-
-    case: Case
-    person: Person
-    standing: Standing
-    wishes: tuple[Wish, ...]
-    wake: Instant | None
-    """When the same question can have another answer although nothing happens."""
 
 
 def step(case: Case, decision: Decision, person: Person, at: Conditions) -> Step:
@@ -159,9 +58,11 @@ def step(case: Case, decision: Decision, person: Person, at: Conditions) -> Step
     if action.rung >= Action.BLOCK.rung:
         state, action, wake = _fair(case, decision, person, action, at)
         why += _what_holds(case, at, state, wake)
-    wishes = list(_notices(case, person, action, at.now))
+    coming = coming_of(case, decision, Standing(state, action, ()), wake, person, at)
+    wishes, later = stage_notices(case, decision, person, action, coming, at)
+    wake = soonest(wake, later)
     if decision.state is State.EXCEPTED and decision.exception_until is not None:
-        wishes += _warnings(case, person, decision.exception_until, at.now)
+        wishes += lapse_warnings(case, person, decision.exception_until, at)
         wake = soonest(wake, next_warning(decision.exception_until, at.now))
     if action.rung >= Action.BLOCK.rung and person.enforcing_since is None:
         person = person._replace(enforcing_since=at.now)
@@ -169,6 +70,9 @@ def step(case: Case, decision: Decision, person: Person, at: Conditions) -> Step
     if asked.rung >= Action.BLOCK.rung:
         case, acts, later = _act(case, decision, person, asked, at)
         wishes += acts
+        wake = soonest(wake, later)
+    if not wishes:
+        wishes, later = reminders_due(case, person, action, coming, at)
         wake = soonest(wake, later)
     if any(wish.kind is Kind.NOTIFY for wish in wishes):
         person = person._replace(tried=at.now)
@@ -262,26 +166,6 @@ def _what_holds(case: Case, at: Conditions, state: State, until: Instant | None)
     return ()
 
 
-def _notices(case: Case, person: Person, action: Action, now: Instant) -> tuple[Wish, ...]:
-    """One notice a person, tool and stage; tried again while it could not be shown.
-
-    The stage is what applies to this person now: who is still to get their time is told what will happen, and is told
-    again when it does.
-    """
-    if action.rung < Action.NOTIFY.rung:
-        return ()
-    if action.value in person.told or now < person.tried + NOTICE_RETRY:
-        return ()
-    return (Wish(Kind.NOTIFY, case.subject, action, case.finish_until, after=over(person, now)),)
-
-
-def _warnings(case: Case, person: Person, until: Instant, now: Instant) -> tuple[Wish, ...]:
-    """That an exception ends soon: each of its warnings once, tried again while it could not be shown."""
-    if not due_warning(person, until, now) or now < person.tried + NOTICE_RETRY:
-        return ()
-    return (Wish(Kind.NOTIFY, case.subject, Action.NOTIFY, until, about=About.LAPSES),)
-
-
 def _act(
     case: Case, decision: Decision, person: Person, action: Action, at: Conditions
 ) -> tuple[Case, list[Wish], Instant | None]:
@@ -317,7 +201,7 @@ def _act_on_process(
     left = until - now
     case = case._replace(finish_until=until, outcome="finishing", outcome_at=now)
     due = [mark for mark in COUNTDOWN if left <= mark and mark not in case.counted_down and stage.let_finish > mark]
-    wishes = [Wish(Kind.NOTIFY, case.subject, action, until, countdown=min(due))] if due else []
+    wishes = [Wish(Kind.NOTIFY, case.subject, action, until, countdown=min(due), presses=True)] if due else []
     case = case._replace(counted_down=(*case.counted_down, *due))
     marks = [Instant(until - mark) for mark in COUNTDOWN if mark not in case.counted_down and until - mark > now]
     return case, wishes, min([*marks, until])

@@ -229,6 +229,7 @@ class Daemon:
         if at >= self._settings_at:
             self._settings_at = at + _SETTINGS_EVERY
             self._look_at_settings()
+            self._dirty |= self._p.desk.look_who_is_here()
             self._dirty |= self._p.administrator.take()
         if at >= self._look_at:
             self._look_at = at + self._p.settings.scan_interval

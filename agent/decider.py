@@ -12,12 +12,12 @@ from typing import NamedTuple
 from agent import brake as braking
 from agent import findings as shaping
 from agent import lifting
-from agent.cases import NOTICE_RETRY, Case, Conditions, Kind, Standing, Subject, Wish, came_back, concluded, step
+from agent.case_values import Current as Current
+from agent.cases import Case, Conditions, Kind, Subject, Wish, came_back, concluded, step
 from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode, Words
 from agent.events import Event, EventLog
 from agent.findings import (
     finding_json,
-    finding_line,
     gone_line,
     identity_of,
     intent_of,
@@ -31,17 +31,20 @@ from agent.host.clock import Now
 from agent.inventory.installations import Installation, group
 from agent.memory import Memory
 from agent.moves import Moves
-from agent.persons import About, Person, released, requested, told, told_of
+from agent.persons import About, released, requested
+from agent.reminders import spread_of
 from agent.report.journal import Journal
 from agent.report.outbox import Whole
-from policy_schema.messages.report import FindingLine, MoveLine
+from agent.report_lines import Lines
+from agent.sayings import Sayings
+from agent.underway import Underway, inside, key_of
+from policy_schema.messages.report import FindingLine, MoveLine, WithheldLine
 from policy_schema.rules.decision import Action, Decision, Identity, State
 from policy_schema.rules.instant import Instant, soonest
 from policy_schema.rules.observation import Observation, Unknown
 from policy_schema.rules.rulebook import DeviceRules
 
 ProcessKey = tuple[int, float]
-_Key = tuple[str, Kind, str]
 
 
 class Process(NamedTuple):
@@ -51,15 +54,6 @@ class Process(NamedTuple):
     identity: Identity
     installation: str
     """Id of the installation it runs from; empty when that is not known."""
-
-
-class Current(NamedTuple):
-    """One finding as it is now: everything that a view, a notice or a report needs."""
-
-    subject: Subject
-    decision: Decision
-    standing: Standing
-    case: Case
 
 
 Compose = Callable[[Current, Wish, Instant], Words]
@@ -88,13 +82,15 @@ class Decider:
         observe: bool,
         pseudonym: Callable[[int], str] = lambda uid: "",
         cover: Callable[[str], str] = lambda name: name,
+        quiet: Callable[[Instant], Instant | None] = lambda now: None,
     ) -> None:
+        """`quiet` tells the end of this machine's quiet hours, within them."""
         self._journal = journal
         self._memory = memory
         self._log = log
         self._compose = compose
-        self._queue = queue
-        self._pseudonym, self._cover = pseudonym, cover
+        self.sayings = Sayings(memory, quiet, self._intents)
+        self._lines = Lines(queue, pseudonym, cover, self._may_tell)
         self.observe = observe
         self.counters = Counters()
         self.rules: DeviceRules | None = None
@@ -113,11 +109,11 @@ class Decider:
         self.waiting = 0  # acts that the brake leaves for the next minute
         self._observations: dict[str, tuple[Observation, ...]] = {}
         self._unknown: dict[str, tuple[Unknown, ...]] = {}
-        self._inflight: set[_Key] = set()
+        self._underway = Underway()
         self._fresh_policy = self._looked = False
         self._names: dict[str, str] = {}
         """Of every tool that a policy of this run named: one that lifts a ban may know the tool no more."""
-        self._moves = Moves(journal=journal, queue=queue, log=log)
+        self._moves = Moves(journal=journal, queue=queue, log=log, may_tell=self._may_tell)
 
     # What the daemon tells it
 
@@ -150,7 +146,7 @@ class Decider:
         """An act ended."""
         intent = outcome.intent
         if outcome.result is not OutcomeCode.FINISHING:
-            self._inflight.discard(_key(intent))
+            self._underway.ended(intent)
         if outcome.detail is Detail.POLICY_CHANGED:
             return
         self._remember(outcome, now)
@@ -168,7 +164,7 @@ class Decider:
     def remember_again(self) -> None:
         """A write failed: what is remembered is again what the journal says, and everything is judged anew."""
         self._memory.reload()
-        self._moves = Moves(journal=self._journal, queue=self._queue, log=self._log)
+        self._moves = Moves(journal=self._journal, queue=self._lines.queue, log=self._log, may_tell=self._may_tell)
 
     def requested(self, ban: str, uid: int, now: Instant) -> None:
         """A person asked for an exception: made in time, it holds everything once for the policy's `pending_hold`."""
@@ -195,11 +191,14 @@ class Decider:
                 self._watch_growth(candidates, looked_everywhere, now.instant)
             self.wake = soonest(self.wake, self.rules.next_change(now.instant))
             before, self.current = self.current, {}
-            intents: list[Intent] = []
+            said, when = self.sayings, now.instant
+            intents = said.welcomes(self.rules, (subject.uid for subject, _ in candidates), when)
             for subject, decision in candidates:
                 intents += self._one(subject, decision, now)
-            self._close_absent(now.instant)
-            intents += self._owed(now.instant)
+            intents += said.reminders(when)
+            self._close_absent(when)
+            intents += said.owed(self.rules, self._names, self.pending_hold(), when)
+            self.wake = soonest(self.wake, said.wake)
             self._moves.update(self.installations, self.rules.book, now.instant)
             self._log_changes(before)
             self._memory.forget(now.instant)
@@ -229,10 +228,13 @@ class Decider:
 
     def whole(self) -> Whole:
         """The whole state, for the first report of an epoch: what is here, and how what is remembered as gone ended."""
-        here = tuple(self._line(row) for row in self.current.values())
-        cases = (case for key, case in self._memory.cases.items() if key not in self.current)
-        gone = tuple(case.line for case in cases if case.line is not None and case.line.gone)
-        return Whole(here + gone, self._moves.lines())
+        here = ((row.case, row.decision) for row in self.current.values())
+        others = (case for key, case in self._memory.cases.items() if key not in self.current)
+        return Whole(self._lines.whole(here, others), self._moves.lines())
+
+    def withheld(self) -> tuple[WithheldLine, ...]:
+        """How much is not reported yet, since the people whose it is have not been welcomed."""
+        return self._lines.withheld(row.case for row in self.current.values())
 
     def unknown_count(self) -> int:
         """Places that the last looks could not look at."""
@@ -254,7 +256,7 @@ class Decider:
         for installation in self.installations:
             decision = self.rules.decide(primary(installation), now, identity_of(installation))
             subject = subject_of(installation, decision.ban) if decision else None
-            if decision and subject and not self._being_taken(subject):
+            if decision and subject and not self._underway.takes(subject):
                 made.append((subject, decision))
         for process in self.processes.values():
             decision = self.rules.decide(process.seen, now, process.identity)
@@ -278,7 +280,11 @@ class Decider:
         after = result.person if decision is asked else result.person._replace(owed=person.owed, after=person.after)
         self._memory.keep_person(subject.ban, subject.tool, subject.uid, after)
         self.current[subject.finding] = self._keep(row)
-        return [intent for wish in result.wishes for intent in self._intents(row, wish, now.instant)]
+        wishes = self.sayings.apart(row, result.wishes)
+        return [intent for wish in wishes for intent in self._intents(row, wish, now.instant)]
+
+    def _may_tell(self, uid: int) -> bool:
+        return self.sayings.may_tell(self.rules, uid)
 
     def _case(self, subject: Subject, now: Instant) -> Case:
         assert self.rules is not None
@@ -310,8 +316,10 @@ class Decider:
             observe=self.observe,
             running=running,
             hold=self.guarded.get(subject.ban) or self._held(subject, now.instant),
-            restored=any(_inside(subject.path, place) for place in self.restored),
+            restored=any(inside(subject.path, place) for place in self.restored),
             pending_hold=self.pending_hold(),
+            quiet_until=self.sayings.quiet(now.instant),
+            spread=spread_of(self.rules.device.id, subject.ban) if self.rules else 0,
         )
 
     def pending_hold(self) -> int:
@@ -320,32 +328,11 @@ class Decider:
         hold = exceptions.get("pending_hold") if isinstance(exceptions, Mapping) else 0
         return hold if isinstance(hold, int) else 0
 
-    def _owed(self, now: Instant) -> list[Intent]:
-        """What is said beside the stages: an exception was granted, a ban rests, is lifted or names less."""
-        assert self.rules is not None
-        for key, freed in list(lifting.after_lifting(self.rules, self._memory.persons, self._names)):
-            self._memory.keep_person(*key, freed)
-        made: list[Intent] = []
-        for key, wish in list(lifting.owed(self.rules, self._memory.persons, now)):
-            row = Current(wish.subject, *lifting.standing_of(wish), Case(wish.subject, now))
-            made += self._intents(row, wish, now)
-            self._memory.keep_person(*key, self._memory.person(*key)._replace(tried=now))
-        waits = [p.tried + NOTICE_RETRY for p in self._memory.persons.values() if p.owed is not About.STAGE]
-        self.wake = min((Instant(m) for m in (self.wake, *waits) if m is not None), default=None)
-        return made
-
     def _keep(self, row: Current) -> Current:
         """Writes the case, and queues a line for the console when it says something new."""
-        line = self._line(row)
-        if row.case.line != line:
-            self._queue([line])
-            row = row._replace(case=row.case._replace(line=line))
+        row = row._replace(case=self._lines.news(row.case, row.decision))
         self._memory.keep_case(row.case)
         return row
-
-    def _line(self, row: Current) -> FindingLine:
-        person = self._pseudonym(row.subject.uid)
-        return finding_line(row.subject, row.decision, row.case, person=person, cover=self._cover)
 
     def _intents(self, row: Current, wish: Wish, now: Instant) -> list[Intent]:
         """What an actor shall do for one wish: for a quarantine one intent for each part of the installation."""
@@ -355,11 +342,11 @@ class Decider:
         parts = subject.parts if apart else ((subject.path, dict(subject.parts).get(subject.path)),)
         version = self.rules.book.version if self.rules else 0
         made = [intent_of(wish, words, path, inode, version) for path, inode in parts]
-        return [intent for intent in made if _key(intent) not in self._inflight]
+        return [intent for intent in made if not self._underway.has(intent)]
 
     def _admit(self, intents: list[Intent], now: Instant) -> list[Intent]:
         """The brake's share: notices always, acts up to its measure; what is left waits for the next minute."""
-        unique = {notice_key(i) if i.kind is Kind.NOTIFY else _key(i): i for i in intents}
+        unique = {notice_key(i) if i.kind is Kind.NOTIFY else key_of(i): i for i in intents}
         notices = [i for i in unique.values() if i.kind is Kind.NOTIFY]
         acts = [i for i in unique.values() if i.kind is not Kind.NOTIFY]
         wanted = [braking.Wanted(i.uid, i.installation_id if i.kind is Kind.STOP else "") for i in acts]
@@ -370,7 +357,7 @@ class Decider:
         if self.waiting:
             self.wake = soonest(self.wake, Instant(now + 60))
         chosen = [*notices, *allowed]
-        self._inflight |= {_key(intent) for intent in chosen}
+        self._underway.begun(chosen)
         self.counters.acts += len(allowed)
         return chosen
 
@@ -384,8 +371,7 @@ class Decider:
         with self._journal.together():
             self._history(outcome, now)
             if intent.kind is Kind.NOTIFY and outcome.result is OutcomeCode.TOLD:
-                person = self._memory.person(intent.ban, intent.tool, intent.uid)
-                self._memory.keep_person(intent.ban, intent.tool, intent.uid, _told(person, intent, now))
+                self.sayings.shown(intent, now)
             case = self._memory.cases.get(intent.finding_id)
             if case is None or (intent.kind is Kind.NOTIFY and case.outcome not in ("", "told", "not-shown")):
                 return
@@ -414,7 +400,7 @@ class Decider:
         for key, case in list(self._memory.cases.items()):
             if key in self.current or case.gone_at is not None:
                 continue
-            if self._acting_on(key):
+            if self._underway.acts_on(key):
                 # A look can be faster than the answer of what took it away; `gone` would then say "by itself".
                 continue
             if case.subject.pid is None and self._could_not_look(case.subject.path):
@@ -429,24 +415,13 @@ class Decider:
             if case.line is not None:
                 last = gone_line(case.line, case)
                 case = case._replace(line=last)
-                self._queue([last])
+                self._lines.queue([last])
             self._memory.keep_case(case)
             self._log.write(Event.FINDING_GONE, finding=key, tool=case.subject.tool, outcome=outcome)
 
-    def _acting_on(self, finding: str) -> bool:
-        """Whether an act on it is under way, whose outcome will say how it ended."""
-        return any(one == finding and kind is not Kind.NOTIFY for one, kind, _ in self._inflight)
-
-    def _being_taken(self, subject: Subject) -> bool:
-        """Whether it is a remainder of what an act on another finding is taking away just now."""
-        return any(
-            kind in (Kind.QUARANTINE, Kind.UNINSTALL) and finding != subject.finding and _inside(subject.path, path)
-            for finding, kind, path in self._inflight
-        )
-
     def _could_not_look(self, path: str) -> bool:
         wheres = (place.where for places in self._unknown.values() for place in places)
-        return not self._looked or any(_inside(path, where) for where in wheres)
+        return not self._looked or any(inside(path, where) for where in wheres)
 
     def _watch_growth(self, candidates: Sequence[tuple[Subject, Decision]], whole: bool, now: Instant) -> None:
         """From the first moment under a new policy on, and once more when everything was looked at."""
@@ -472,25 +447,10 @@ class Decider:
         """What was just taken away is not seen again before somebody looks."""
         gone = set(links)
         for source, rows in self._observations.items():
-            kept = tuple(s for s in rows if not _inside(s.path, path) and s.path not in gone)
+            kept = tuple(s for s in rows if not inside(s.path, path) and s.path not in gone)
             self._observations[source] = kept
         self._regroup()
 
     def _installation_at(self, path: str) -> Installation | None:
-        inside = [one for one in self.installations if _inside(path, one.path)]
-        return max(inside, key=lambda one: len(one.path), default=None)
-
-
-def _key(intent: Intent) -> _Key:
-    """What may be under way once only."""
-    return intent.finding_id, intent.kind, intent.path
-
-
-def _told(person: Person, intent: Intent, now: Instant) -> Person:
-    if intent.about is About.STAGE:
-        return told(person, intent.action, now)
-    return told_of(person, intent.about, intent.let_finish_until, now)
-
-
-def _inside(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+        around = [one for one in self.installations if inside(path, one.path)]
+        return max(around, key=lambda one: len(one.path), default=None)

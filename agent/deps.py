@@ -21,9 +21,9 @@ from agent.console_link import ConsoleLink
 from agent.daemon import FLOOR, Daemon, Parts
 from agent.decider import Decider
 from agent.deps_looking import examiner, homes, owners
-from agent.desk import Desk
+from agent.desk import Desk, spoken
 from agent.device_key import DeviceKey, ensure_key
-from agent.enforce.interface import Actor, Intent
+from agent.enforce.interface import Actor, Intent, Words
 from agent.enforce.ledger import Ledger
 from agent.enforce.making import actor_makers
 from agent.errors import InterdictError, StateBroken
@@ -33,12 +33,12 @@ from agent.file_content import FileContent
 from agent.guardian import Doors, Guardian
 from agent.host import processes
 from agent.host.child import weaknesses
-from agent.host.clock import BUILD_TIME, Clock, SystemClock, wall
+from agent.host.clock import BUILD_TIME, Clock, SystemClock, ahead_of_utc, wall
 from agent.host.files import read_bounded, take_lock
 from agent.host.person_socket import NAME as SOCKET
 from agent.host.person_socket import PersonListener
 from agent.host.service_manager import ServiceManager
-from agent.host.sessions import write_terminal_of
+from agent.host.sessions import is_console, sessions, terminal_of, write_terminal_of
 from agent.host.state_folder import make_state_folder
 from agent.host.users import person_of
 from agent.inbox import GateSaid, Inbox
@@ -46,6 +46,7 @@ from agent.inventory import SOURCES
 from agent.inventory.interface import Look
 from agent.inventory.machine import open_machine
 from agent.inventory.runner import look
+from agent.ipc.gate_messages import Refused
 from agent.ipc.gate_start import Gate, open_gate
 from agent.ipc.people import PeopleDoor
 from agent.looker import Looker, Order
@@ -55,6 +56,7 @@ from agent.policy import children
 from agent.policy.refresh import Adopted, Place, Refresh, refresh, restore
 from agent.policy.store import Store
 from agent.policy_in_force import PolicyInForce
+from agent.quiet_hours import quiet_until
 from agent.report.journal import Journal
 from agent.report.mending import SecondCopy, open_journal
 from agent.report.outbox import Outbox
@@ -209,6 +211,7 @@ def _deciding(base: _Base) -> tuple[Decider, Outbox]:
         observe=base.settings.mode == "observe",
         pseudonym=functools.partial(_pseudonym, base),
         cover=functools.partial(_cover, base.key.private.encode()[:64]),
+        quiet=quiet_until(base.settings.quiet_hours, ahead_of_utc),
     )
     return decider, outbox
 
@@ -285,6 +288,7 @@ def _desk(base: _Base, decider: Decider, outbox: Outbox) -> Desk:
         journal=base.journal,
         log=base.log,
         clock=base.clock.monotonic,
+        here=lambda: (one.uid for one in sessions()),
         queue=outbox.queue if base.settings.server else lambda lines: None,
         pseudonym=functools.partial(_pseudonym, base),
         cover=functools.partial(_cover, base.key.private.encode()[:64]),
@@ -301,11 +305,17 @@ def _listening(people: PeopleDoor) -> tuple[Part, ...]:
 
 
 def _guardian(base: _Base, watching: _Watching, decider: Decider, actors: Actors, gate: Gate) -> Guardian:
-    words = Wording(settings=base.settings, rules=lambda: base.policy.rules, told=lambda *_: None, places=lambda *_: 1)
+    words = Wording(
+        settings=base.settings,
+        rules=lambda: base.policy.rules,
+        told=lambda *_: None,
+        places=lambda *_: 1,
+        languages=functools.partial(spoken, base.journal),
+    )
     doors = Doors(
         keeper=gate.keeper,
         write=gate.write,
-        terminal=lambda event, text: write_terminal_of(event.tty, event.pid, event.uid, text),
+        terminal=_on_terminal,
         words=words.refused,
         act=actors.do,
         look_at=watching.examiner.look_at,
@@ -321,6 +331,11 @@ def _guardian(base: _Base, watching: _Watching, decider: Decider, actors: Actors
         log=base.log,
         clock=base.clock.monotonic,
     )
+
+
+def _on_terminal(event: Refused, words: Words) -> bool:
+    text = words.plain if is_console(terminal_of(event.tty)) else words.brief
+    return write_terminal_of(event.tty, event.pid, event.uid, text)
 
 
 def _threads(settings: Settings, watching: _Watching, messenger: Messenger, actors: Actors) -> tuple[Part, ...]:
@@ -354,7 +369,13 @@ def _wording(base: _Base, decider: Callable[[], Decider]) -> Wording:
         rows = (row.subject for row in decider().current.values())
         return sum(1 for subject in rows if (subject.ban, subject.tool, subject.pid) == (ban, tool, None))
 
-    return Wording(settings=base.settings, rules=lambda: base.policy.rules, told=told, places=places)
+    return Wording(
+        settings=base.settings,
+        rules=lambda: base.policy.rules,
+        told=told,
+        places=places,
+        languages=functools.partial(spoken, base.journal),
+    )
 
 
 def _policy_door(base: _Base) -> PolicyDoor:

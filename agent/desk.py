@@ -16,19 +16,23 @@ from agent.decider import Current, Decider
 from agent.events import Event, EventLog
 from agent.ipc.people import PersonSaid
 from agent.memory import Memory
+from agent.reminders import MOST_PUT_OFF, not_put_off, put_off
 from agent.report.journal import Journal
+from agent.welcome import PERSONS_FROM
 from policy_schema.messages import local
 from policy_schema.messages.report import RequestLine
 from policy_schema.messages.wire import clean
 from policy_schema.rules.instant import Instant, format_instant
 
-_SYSTEM_UIDS = 1000
 _GREETED_EVERY = 60.0
 """Seconds: a notifier that comes and goes does not have notices tried again each time."""
 _MOST_REASON = 1000
 _DAY = 86_400.0
 _MOST_A_DAY = 20
 """Requests and objections of one person."""
+_LANGUAGES = "languages {}"
+_STAYS = "What happens when stays as it is, and the last hour before it is always said."
+_UNDONE = "You are reminded when it is due."
 _TOO_OFTEN = "You have asked for a lot today; ask again tomorrow, or ask your administrators directly."
 
 
@@ -53,26 +57,39 @@ class Desk:
         journal: Journal,
         log: EventLog,
         clock: Callable[[], float],
+        here: Callable[[], Iterable[int]],
         queue: Callable[[Iterable[RequestLine]], None],
         pseudonym: Callable[[int], str],
         cover: Callable[[str], str],
     ) -> None:
-        """`clock` in monotonic seconds; `queue` takes what is reported."""
+        """`clock` in monotonic seconds; `here`: who is logged in; `queue` takes what is reported."""
         self._decider, self._memory, self._journal, self._log, self._clock = decider, memory, journal, log, clock
         self._queue, self._pseudonym, self._cover = queue, pseudonym, cover
+        self._here, self._notified = here, frozenset[int]()
         self._greeted: dict[int, float] = {}
         self._asked: dict[int, list[float]] = {}
 
     def said(self, said: PersonSaid, now: Instant) -> bool:
         """Takes what a person's program said; whether everything is to be judged anew, and reported soon."""
         match said.message:
-            case local.Hello(what="notifier"):
-                return self._came(said.uid)
+            case local.Hello(what="notifier", languages=languages):
+                self._journal.set_meta(
+                    _LANGUAGES.format(said.uid), " ".join(tag for tag in languages if " " not in tag)
+                )
+                return self._came(said.uid) | self._is_here(said.uid)
             case local.Pressed(notice=notice, key=local.REMOVE):
                 return self._remove(said.uid, notice, now)
             case local.Pressed(notice=notice, key=local.ASK):
                 rows = self._of_notice(said.uid, notice)
                 return bool(rows) and self._ask(said.uid, rows[0].subject.ban, "", now)[0]
+            case local.Pressed(notice=notice, key=local.LATER):
+                return self._put_off_notice(said.uid, notice, now)
+            case local.Later(ban=ban, undo=undo):
+                rows = [row for row in self._decider.current.values() if row.subject.ban == ban]
+                tools = {(ban, row.subject.tool) for row in rows if _concerns(row, said.uid)}
+                changed, text = self._put_off(said.uid, tools, undo, now)
+                said.reply(local.Answer(ok=bool(tools), text=text or f"No ban {ban!r} concerns you on this machine."))
+                return changed
             case local.AskException(ban=ban, reason=reason):
                 changed, text = self._ask(said.uid, ban, reason[:_MOST_REASON], now)
                 said.reply(local.Answer(ok=bool(text), text=text or f"No ban {ban!r} concerns you on this machine."))
@@ -84,6 +101,43 @@ class Desk:
             case _:
                 return False
 
+    def look_who_is_here(self) -> bool:
+        """Whether somebody is here who was not before: they may have to be welcomed."""
+        before, sayings = self._decider.sayings.here, self._decider.sayings
+        sayings.here = frozenset(self._here()) | self._notified
+        return bool(sayings.here - before)
+
+    def _is_here(self, uid: int) -> bool:
+        new = uid not in self._decider.sayings.here
+        self._notified |= {uid}
+        self._decider.sayings.here |= {uid}
+        return new
+
+    def _put_off_notice(self, uid: int, notice: str, now: Instant) -> bool:
+        """Everything that the notice spoke of."""
+        rows = self._of_notice(uid, notice)
+        about = {(row.subject.ban, row.subject.tool) for row in rows}
+        with_it = self._decider.sayings.told_with
+        return self._put_off(uid, about.union(*(with_it.get((*one, uid), ()) for one in about)), False, now)[0]
+
+    def _put_off(self, uid: int, about: set[tuple[str, str]], undo: bool, now: Instant) -> tuple[bool, str]:
+        """Puts reminders off until tomorrow, or wants them after all; what happens when stays as it is."""
+        changed, text = False, ""
+        for ban, tool in sorted(about):
+            person = self._memory.person(ban, tool, uid)
+            other = not_put_off(person, now) if undo else put_off(person, now)
+            if other is None:
+                text = text or f"You have put this off {MOST_PUT_OFF} times: the next reminder comes when it is due."
+                continue
+            if other != person:
+                changed = True
+                self._memory.keep_person(ban, tool, uid, other)
+                what = "undone" if undo else format_instant(other.later)
+                self._journal.add_event(now, uid, {"event": "put-off", "ban": ban, "tool": tool, "until": what})
+                self._log.write(Event.PUT_OFF, uid=uid, ban=ban, tool=tool, until=what)
+            text = _UNDONE if undo else f"You are reminded on {format_instant(other.later)}. {_STAYS}"
+        return changed, text
+
     def _came(self, uid: int) -> bool:
         """Somebody can be told now who could not be before."""
         at = self._clock()
@@ -93,7 +147,7 @@ class Desk:
         waiting = [
             (key, person)
             for key, person in self._memory.persons.items()
-            if person.tried and (key[2] == uid or key[2] < _SYSTEM_UIDS)
+            if person.tried and (key[2] == uid or key[2] < PERSONS_FROM)
         ]
         for key, person in waiting:
             self._memory.keep_person(*key, person._replace(tried=Instant(0)))
@@ -180,6 +234,11 @@ class Desk:
         self._queue([line])
 
 
+def spoken(journal: Journal, uid: int) -> tuple[str, ...]:
+    """The languages that a person's notifier last named."""
+    return tuple(journal.meta(_LANGUAGES.format(uid)).split())
+
+
 def _concerns(row: Current, uid: int) -> bool:
     """Whether it is this person's, or the system's."""
-    return row.subject.uid == uid or row.subject.uid < _SYSTEM_UIDS
+    return row.subject.uid == uid or row.subject.uid < PERSONS_FROM

@@ -33,6 +33,7 @@ class Event(StrEnum):
     OUTCOME = "outcome"
     RECOVERED = "recovered"
     ASKED = "asked"
+    PUT_OFF = "put-off"
     BRAKE = "brake"
     GUARD = "guard"
     PAUSE = "pause"

@@ -94,6 +94,7 @@ def intent_of(wish: Wish, words: Words, path: str, inode: tuple[int, int] | None
         title=words.title,
         body=words.body,
         brief=words.brief,
+        plain=words.plain,
         countdown=wish.countdown,
         manager=subject.manager,
         prefix=subject.prefix,
@@ -104,6 +105,8 @@ def intent_of(wish: Wish, words: Words, path: str, inode: tuple[int, int] | None
         came_back=wish.came_back,
         about=wish.about,
         buttons=words.buttons,
+        presses=wish.presses,
+        beside=wish.beside,
     )
 
 

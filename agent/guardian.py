@@ -50,10 +50,10 @@ class Doors(NamedTuple):
     keeper: Keeper
     write: Callable[[Mapping[str, object]], None] | None
     """Replaces the file of orders; None where there is no gate."""
-    terminal: Callable[[Refused, str], bool]
-    """Writes a text to the terminal of a refused process; whether it stands there."""
-    words: Callable[[str, str, Instant], Words]
-    """What is said about a refused start of a tool, by ban."""
+    terminal: Callable[[Refused, Words], bool]
+    """Writes the short text to the terminal of a refused process; whether it stands there."""
+    words: Callable[[str, str, int, Instant], Words]
+    """What is said to somebody (uid) about a refused start of a tool, by ban."""
     act: Callable[[Intent], None]
     look_at: Callable[[tuple[int, ...]], None]
     """Has processes looked at, wholly."""
@@ -197,7 +197,7 @@ class Guardian:
         self._watch_width(event, row, now)
         finding = row.subject.finding if row is not None else ""
         self._count(finding, number, now)
-        words = self._d.words(event.ban, event.tool, now)
+        words = self._d.words(event.ban, event.tool, event.uid, now)
         told = self._tell(event, words, finding)
         body = {
             "event": "refused",
@@ -249,7 +249,7 @@ class Guardian:
         """On the terminal that it was started from, else as a notice: `terminal`, `notice` or nothing."""
         at = self._clock()
         if event.tty and words.brief and self._quiet.may((event.tty, event.tool), at):
-            if self._d.terminal(event, words.brief):
+            if self._d.terminal(event, words):
                 return "terminal"
         elif event.tty:
             return ""
@@ -315,6 +315,7 @@ def _notice(event: Refused, words: Words, finding: str) -> Intent:
         title=words.title,
         body=words.body,
         brief=words.brief,
+        plain=words.plain,
     )
 
 

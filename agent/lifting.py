@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from agent.cases import NOTICE_RETRY, Case, Kind, Standing, Subject, Wish
 from agent.enforce.manifest import Record
 from agent.inventory.installations import Installation
-from agent.persons import About, Person, released
+from agent.persons import DAY, About, Person, released, unanswered
 from policy_schema.rules.decision import Action, Decision, Identity, State
 from policy_schema.rules.identity import finding_id, parse_purl
 from policy_schema.rules.instant import Instant
@@ -88,7 +88,27 @@ def owed(rules: DeviceRules, persons: Mapping[Key, Person], now: Instant) -> Ite
     for key, person in persons.items():
         if person.owed is not About.STAGE and (now >= person.tried + NOTICE_RETRY or person.tried > now):
             until = _until(rules, key, person)
-            yield key, Wish(Kind.NOTIFY, _subject(key, person), Action.NOTIFY, until, about=person.owed)
+            after = About.HELD if person.owed is About.EXCEPTED and person.asked else About.STAGE
+            yield key, Wish(Kind.NOTIFY, _subject(key, person), Action.NOTIFY, until, about=person.owed, after=after)
+
+
+def answered(
+    rules: DeviceRules, persons: Mapping[Key, Person], now: Instant, patience: int
+) -> Iterator[tuple[Key, Person]]:
+    """Everybody whose request has its answer by now: an exception that names their ban, or `patience` seconds (a day
+    at least) without one."""
+    for key, person in persons.items():
+        granted = any(one.ban == key[0] and one.until > now for one in rules.exceptions)
+        if person.asked and granted and person.owed is not About.EXCEPTED:
+            yield key, person._replace(owed=About.EXCEPTED)
+        elif not granted and unanswered(person, now, max(patience, DAY)):
+            yield key, person._replace(owed=About.UNANSWERED, asked=Instant(0), after=About.STAGE)
+
+
+def next_answer(persons: Mapping[Key, Person], now: Instant, patience: int) -> Instant | None:
+    """When the next request that has no answer can be said to have none."""
+    waits = (max(one.held_until, one.asked + max(patience, DAY)) for one in persons.values() if one.asked)
+    return min((Instant(at) for at in waits if at > now), default=None)
 
 
 def standing_of(wish: Wish) -> tuple[Decision, Standing]:

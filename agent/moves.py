@@ -19,9 +19,15 @@ class Moves:
     """An alternative that is here counts as moved until it is gone again; each change is told once."""
 
     def __init__(
-        self, *, journal: Journal, queue: Callable[[Iterable[FindingLine | MoveLine]], None], log: EventLog
+        self,
+        *,
+        journal: Journal,
+        queue: Callable[[Iterable[FindingLine | MoveLine]], None],
+        log: EventLog,
+        may_tell: Callable[[int], bool] = lambda uid: True,
     ) -> None:
-        self._journal = journal
+        """`may_tell`: whether reports may speak of what is this person's (uid)."""
+        self._journal, self._may_tell = journal, may_tell
         self._queue = queue
         self._log = log
         self._here: dict[str, MoveLine] = {}
@@ -33,7 +39,7 @@ class Moves:
     def update(self, installations: Sequence[Installation], book: Rulebook, now: Instant) -> None:
         """Compares with what was here before; the journal remembers it over restarts."""
         offered = offers(book)
-        here = {one.id: one for one in installations if one.tool in offered}
+        here = {one.id: one for one in installations if one.tool in offered and self._tells(one)}
         for key, installation in here.items():
             if key not in self._here:
                 self._came(key, installation, offered[installation.tool], now)
@@ -41,6 +47,9 @@ class Moves:
             line = self._here.pop(key)
             self._journal.set_meta(f"moved:{key}:reported", "")
             self._queue([msgspec.structs.replace(line, gone=True)])
+
+    def _tells(self, one: Installation) -> bool:
+        return one.id in self._here or self._may_tell(one.uid)
 
     def _came(self, key: str, installation: Installation, from_tools: Sequence[str], now: Instant) -> None:
         first = self._journal.meta(f"moved:{key}") or str(now)

@@ -2,8 +2,8 @@
 
 Pure. Two rules beside those of `agent.cases` live here, both of docs/adr/0060:
 
-- Who has an exception is warned seven days and one day before it ends. With it ends what they were told before: when
-  it lapses, `min_notice` counts from such a warning, or from a new notice if none could be shown.
+- Who has an exception is warned seven days, one day and an hour before it ends. With it ends what they were told
+  before: when it lapses, `min_notice` counts from such a warning, or from a new notice if none could be shown.
 - After an exception or a pause everything is enforced anew: what runs then may finish, and each stage says so again.
 """
 
@@ -17,7 +17,7 @@ from policy_schema.rules.decision import Action, Decision, State
 from policy_schema.rules.instant import Instant
 
 DAY = 86_400
-WARNINGS = (7 * DAY, DAY)
+WARNINGS = (7 * DAY, DAY, 3600)
 """Seconds before the end of an exception at which people are warned."""
 _LAPSES = "lapses"
 
@@ -37,6 +37,12 @@ class About(StrEnum):
     NARROWED = "narrowed"
     """The ban no longer names this version."""
     LIFTED = "lifted"
+    REMINDER = "reminder"
+    """A stage acts soon, or the day has come to which a notice was put off."""
+    UNANSWERED = "unanswered"
+    """The time of a request is over, and nobody granted it."""
+    WELCOME = "welcome"
+    """Who installed this and what it looks at: of no ban."""
 
 
 class Person(NamedTuple):
@@ -55,12 +61,23 @@ class Person(NamedTuple):
     """Of `narrowed`: which version is allowed now; of `lifted`: the tool's name."""
     after: About = About.STAGE
     """What held the ban before (an exception, a pause, a request); the next notice of a stage says that it is over."""
+    said: Instant = Instant(0)
+    """When they were last shown anything about it."""
+    later: Instant = Instant(0)
+    """Until when they have put reminders off."""
+    put_off: int = 0
+    """How often they have."""
+    asked: Instant = Instant(0)
+    """When they asked for an exception and have not heard yet what became of it."""
 
 
 def told(person: Person, action: Action, now: Instant) -> Person:
     """A notice of this stage was shown to the person: whatever else there is to say may follow at once."""
     shown = {**person.told, action.value: person.told.get(action.value, now)}
-    return person._replace(told=shown, tried=Instant(0), after=_over(person, now, About.STAGE, person.after))
+    answered = person.after is About.HELD and person.held_until <= now
+    asked = Instant(0) if answered else person.asked
+    after = _over(person, now, About.STAGE, person.after)
+    return person._replace(told=shown, tried=Instant(0), after=after, said=now, asked=asked)
 
 
 def over(person: Person, now: Instant) -> About:
@@ -77,7 +94,8 @@ def told_of(person: Person, about: About, until: Instant | None, now: Instant) -
     owed = About.STAGE if person.owed is about else person.owed
     marks = _reached(until, now) if until is not None and about in (About.LAPSES, About.EXCEPTED) else ()
     shown = {**{_mark(mark, until): now for mark in marks}, **person.told}
-    return person._replace(owed=owed, told=shown, tried=Instant(0))
+    asked = Instant(0) if about in (About.EXCEPTED, About.UNANSWERED) else person.asked
+    return person._replace(owed=owed, told=shown, tried=Instant(0), said=now, asked=asked)
 
 
 def due_warning(person: Person, until: Instant, now: Instant) -> bool:
@@ -111,9 +129,17 @@ def at_rest(person: Person, decision: Decision) -> Person:
 
 def requested(person: Person, now: Instant, longest: int) -> Person:
     """They asked for an exception: made before anything is enforced, it holds that once, for `longest` seconds."""
+    asked = person._replace(asked=now)
     if person.held_until or person.enforcing_since is not None or longest <= 0:
-        return person
-    return person._replace(held_until=Instant(now + longest), owed=About.HELD, after=About.HELD)
+        return asked
+    return asked._replace(held_until=Instant(now + longest), owed=About.HELD, after=About.HELD)
+
+
+def unanswered(person: Person, now: Instant, patience: int) -> bool:
+    """Whether they asked long enough ago (seconds) to be told that nobody granted it. Not at the moment in which a
+    stage's own notice is tried: that says so itself."""
+    over = max(person.held_until, person.asked + patience)
+    return person.asked > 0 and over <= now and person.tried != now
 
 
 def released(person: Person, about: About, detail: str = "") -> Person:
@@ -127,11 +153,15 @@ def released(person: Person, about: About, detail: str = "") -> Person:
 def not_later(person: Person, now: Instant) -> Person:
     """What was written by a clock that has been set back since happened now, not in some years: a person who was told
     in 2036 was told, and what is enforced since then is enforced."""
-    if max((person.tried, person.enforcing_since or now, *person.told.values())) <= now:
+    if person.later > now + DAY:
+        person = person._replace(later=Instant(now + DAY))
+    if max((person.tried, person.said, person.asked, person.enforcing_since or now, *person.told.values())) <= now:
         return person
     return person._replace(
         told={stage: min(at, now) for stage, at in person.told.items()},
         tried=min(person.tried, now),
+        said=min(person.said, now),
+        asked=min(person.asked, now),
         enforcing_since=None if person.enforcing_since is None else min(person.enforcing_since, now),
     )
 
@@ -141,4 +171,4 @@ def _reached(until: Instant, now: Instant) -> tuple[int, ...]:
 
 
 def _mark(mark: int, until: Instant | None) -> str:
-    return f"{_LAPSES} {mark // DAY}d@{until}"
+    return f"{_LAPSES} {mark // DAY}d@{until}" if mark >= DAY else f"{_LAPSES} 1h@{until}"

@@ -191,7 +191,8 @@ class Reporter:
         places = sorted((name, len(row.unknown)) for name, row in self._coverage.items())
         policy = (book.policy_id, book.version) if book else ()
         held = sorted(self._s.memory.brake.held), self._s.memory.brake.pause, sorted(self._s.decider.guarded)
-        return policy, standing.trust, standing.problem, self._s.policy.not_understood(), places, held
+        told = self._s.policy.not_understood(), self._s.decider.withheld()
+        return policy, standing.trust, standing.problem, told, places, held
 
     def _moment(self, now: Instant, device: str) -> Moment:
         return Moment(
@@ -203,6 +204,7 @@ class Reporter:
             coverage=tuple(_coverage_line(row) for row in self._coverage.values()),
             facts=device_facts(self._s.settings, VERSION),
             not_understood=self._s.policy.not_understood(),
+            withheld=self._s.decider.withheld(),
         )
 
     def _heartbeat(self, now: Instant) -> Heartbeat:

@@ -1,7 +1,8 @@
 """The agent's settings: one frozen value. Here: its fields, and how they are read from one root-owned TOML file.
 
 Fleet management writes the file, or what `agent.configured` lays over it; nothing else does. A file that others may
-write is refused, since who writes it decides which server a root process trusts. `docs/settings.md` lists every field (a test compares).
+write is refused, since who writes it decides which server a root process trusts. `docs/settings.md` lists every field
+(a test compares).
 """
 
 from __future__ import annotations
@@ -62,6 +63,9 @@ class Settings(NamedTuple):
     """`desktop`: the person's own session, else their terminals. `stdout`: printed by the agent, for a trial."""
     language: str = ""
     """Language of notices where the person's session does not tell one; empty means the policy's default."""
+    quiet_hours: str = ""
+    """`22:00-07:30`, in the machine's own time: notices wait for their end, but for those of the last hour before
+    something happens. Empty means none."""
     roots: tuple[str, ...] = ()
     """Project roots to look into beside the places that the sources know."""
     homes: tuple[str, ...] = ()
@@ -100,7 +104,7 @@ SETTINGS = frozenset(Settings._fields) - {"file"}
 _DURATIONS = frozenset({"poll_interval", "scan_interval", "report_interval", "report_delay"})
 _TEXTS = frozenset(
     {"policy_url", "trust_root", "server", "secret_file", "secret", "state_dir", "vault_dir", "language", "proxy"}
-) | {"courier_user", "adopter_user", "gate_user", "ca_file", "region"}
+) | {"courier_user", "adopter_user", "gate_user", "ca_file", "region", "quiet_hours"}
 _LISTS = frozenset({"roots", "homes", "path_folders", "groups", "gate_only"})
 _CHOICES = {
     "ownership": ("company", "personal"),
@@ -166,9 +170,20 @@ def _value(name: str, key: str, value: object) -> object:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.05 <= value <= 60:
             raise BadSettings(f"{where}: a number of seconds from 0.05 to 60 is expected", "Write it as 0.5.")
         return float(value)
+    if key == "quiet_hours" and isinstance(value, str):
+        _check_quiet_hours(where, value)
     if key in _TEXTS and (not isinstance(value, str) or "\0" in value):
         raise BadSettings(f"{where}: a text is expected", 'Write it in quotes: "value".')
     return value
+
+
+def _check_quiet_hours(where: str, value: str) -> None:
+    from agent.quiet_hours import parse_quiet_hours  # `interdict status` reads settings and seldom needs it
+
+    try:
+        parse_quiet_hours(value)
+    except ValueError as error:
+        raise BadSettings(f"{where}: {error}", 'Write it as "22:00-07:30", or "" for none.') from error
 
 
 def _duration(where: str, value: object) -> int:

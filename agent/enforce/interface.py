@@ -122,6 +122,8 @@ class Intent(NamedTuple):
     body: str = ""
     brief: str = ""
     """For `notify`: the same in at most two lines, for a terminal."""
+    plain: str = ""
+    """For `notify`: these in English and ASCII, for a console that has no other glyphs."""
     countdown: int = 0
     """For `notify`: which mark of the countdown this is, in seconds before the end; 0 for a stage's own notice."""
     manager: str = ""
@@ -142,6 +144,10 @@ class Intent(NamedTuple):
     """For `notify`: what it is about, if it is no stage's own."""
     buttons: tuple[tuple[str, str, str], ...] = ()
     """For `notify`: what can be pressed, as in `Words`."""
+    presses: bool = False
+    """For `notify`: it is about what happens now or within the hour, and stays on the screen."""
+    beside: tuple[tuple[str, str], ...] = ()
+    """For `notify`: (ban, tool) of what else is said with it."""
 
 
 class Words(NamedTuple):
@@ -154,6 +160,8 @@ class Words(NamedTuple):
     """What stands in the place of its commands when it is gone."""
     buttons: tuple[tuple[str, str, str], ...] = ()
     """For desktops that show them: key (`policy_schema.messages.local.KEYS`), label, and what it opens or nothing."""
+    plain: str = ""
+    """`brief` in English and ASCII, for a console that has no other glyphs."""
 
 
 class Outcome(NamedTuple):

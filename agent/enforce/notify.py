@@ -15,7 +15,7 @@ from agent.cases import Kind
 from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode
 from agent.errors import InterdictError
 from agent.host.command import NOTIFY_SEND, PLAIN_ENVIRONMENT, Account, run_tool
-from agent.host.sessions import Session, plain, sessions, write_terminal
+from agent.host.sessions import Session, is_console, plain, sessions, write_terminal
 from agent.host.users import own_uid
 from policy_schema.messages import local
 from policy_schema.rules.instant import Instant
@@ -77,7 +77,7 @@ class NotifyActor:
                 title=plain(intent.title)[:200],
                 body=plain(intent.body)[:4000],
                 buttons=tuple(local.Button(key=key, label=label[:200], url=url) for key, label, url in intent.buttons),
-                stays=intent.countdown > 0,
+                stays=intent.presses,
             ),
         )
 
@@ -90,12 +90,17 @@ class NotifyActor:
     def _show(self, session: Session, intent: Intent) -> bool:
         if session.bus and self._on_desktop(session, intent):
             return True
-        written = [write_terminal(terminal, session.uid, intent.brief or intent.body) for terminal in session.terminals]
+        brief = intent.brief or intent.body
+        texts = {
+            terminal: intent.plain if intent.plain and is_console(terminal) else brief for terminal in session.terminals
+        }
+        written = [write_terminal(terminal, session.uid, text) for terminal, text in texts.items()]
         return any(written)
 
     def _on_desktop(self, session: Session, intent: Intent) -> bool:
         """Runs `notify-send` as that person: a user's bus refuses root."""
-        arguments = ["--app-name=Interdict", "--urgency=normal", "--", plain(intent.title), plain(intent.body)]
+        urgency = "critical" if intent.presses else "normal"
+        arguments = ["--app-name=Interdict", f"--urgency={urgency}", "--", plain(intent.title), plain(intent.body)]
         environment = {**PLAIN_ENVIRONMENT, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={session.bus}"}
         account = Account(session.uid, session.gid) if own_uid() == 0 and session.uid != 0 else None
         try:

@@ -22,6 +22,11 @@ def wall() -> int:
     return int(time.time())
 
 
+def ahead_of_utc(instant: int) -> int:
+    """By how many seconds this machine's local time is ahead of UTC at an instant."""
+    return time.localtime(instant).tm_gmtoff
+
+
 class Now(NamedTuple):
     """An instant to decide with, and whether the clock behind it can be believed for `remove`."""
 

@@ -81,6 +81,12 @@ def terminal_of(number: int) -> str:
     return ""
 
 
+def is_console(terminal: str) -> bool:
+    """Whether it is a console of the kernel's own (`TERM=linux`), which has glyphs for little more than ASCII."""
+    number = terminal.removeprefix("/dev/tty")
+    return terminal.startswith("/dev/tty") and number.isascii() and number.isdigit()
+
+
 def same_namespaces(pid: int) -> bool:
     """Whether a process lives in our namespaces of processes and mounts: elsewhere terminals have other numbers.
 

@@ -19,7 +19,15 @@ from agent.settings import Settings, os_name
 from policy_schema.messages.enrol import DeviceFacts
 from policy_schema.messages.heartbeat import Heartbeat
 from policy_schema.messages.kinds import MAX_FINDINGS, MAX_LINES
-from policy_schema.messages.report import CoverageLine, FindingLine, MoveLine, PolicyLine, Report, RequestLine
+from policy_schema.messages.report import (
+    CoverageLine,
+    FindingLine,
+    MoveLine,
+    PolicyLine,
+    Report,
+    RequestLine,
+    WithheldLine,
+)
 from policy_schema.messages.wire import clean, encode
 from policy_schema.rules.instant import Instant, format_instant
 
@@ -48,6 +56,7 @@ class Moment(NamedTuple):
     coverage: tuple[CoverageLine, ...]
     facts: DeviceFacts
     not_understood: tuple[str, ...]
+    withheld: tuple[WithheldLine, ...] = ()
 
 
 class Outbox:
@@ -140,6 +149,7 @@ class Outbox:
             moves=moves,
             requests=requests,
             not_understood=moment.not_understood,
+            withheld=moment.withheld[:MAX_LINES],
         )
 
     def _facts_if_changed(self, facts: DeviceFacts) -> DeviceFacts | None:

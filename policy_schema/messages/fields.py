@@ -115,6 +115,11 @@ _REPORT: Final[dict[str, str]] = {
     "moves": "which offered alternatives are there",
     "requests": "what a person at the machine asked for",
     "not_understood": "which bans need a newer agent",
+    "withheld": "how much was found of people who have not been shown the welcome yet",
+}
+_WITHHELD: Final[dict[str, str]] = {
+    "ban": "which ban matches",
+    "findings": "how many findings; nothing else is said of them before the person has been told that it is",
 }
 
 
@@ -143,6 +148,7 @@ FIELDS: Final[dict[str, str]] = {
     **_under("Report.findings[]", _FINDING),
     **_under("Report.moves[]", _MOVE),
     **_under("Report.requests[]", _REQUEST),
+    **_under("Report.withheld[]", _WITHHELD),
 }
 """Path of the field as in the JSON, lists as `[]` → why it is sent."""
 
@@ -179,6 +185,11 @@ GROUPS: Final = (
         "Report.requests[]",
         "Requests: one line for each thing that a person at the machine asked for",
         "the page of all machines, the machine's page",
+    ),
+    Group(
+        "Report.withheld[]",
+        "Counts of what belongs to people who have not been shown the welcome yet: one line a ban",
+        "the machine's page",
     ),
 )
 """Where a field is shown to the organisation's admins. To the person at the machine every field is shown word for word,

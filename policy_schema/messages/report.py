@@ -130,6 +130,13 @@ class RequestLine(Struct, frozen=True, kw_only=True):
     person: Pseudonym = ""
 
 
+class WithheldLine(Struct, frozen=True, kw_only=True):
+    """How many findings belong to people who have not been shown the welcome yet. Nothing else is said of them."""
+
+    ban: Identifier
+    findings: Count
+
+
 class Report(Struct, frozen=True, kw_only=True):
     """POST /api/v1/reports, gzip, signed; the next number each time."""
 
@@ -150,6 +157,8 @@ class Report(Struct, frozen=True, kw_only=True):
     requests: Annotated[tuple[RequestLine, ...], Meta(max_length=MAX_LINES)] = ()
     not_understood: Annotated[tuple[Identifier, ...], Meta(max_length=MAX_LINES)] = ()
     """Bans that need a newer agent: adopted by nobody on this machine."""
+    withheld: Annotated[tuple[WithheldLine, ...], Meta(max_length=MAX_LINES)] = ()
+    """Every ban of which something was found that is not told yet; empty when everything is."""
 
 
 class ReportAnswer(Struct, frozen=True, kw_only=True):

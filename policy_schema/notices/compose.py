@@ -13,6 +13,7 @@ from typing import NamedTuple, assert_never
 from policy_schema.notices.facts import Claim, Values
 from policy_schema.notices.telling import (
     RESTING,
+    SOON,
     Found,
     Occasion,
     Situation,
@@ -29,6 +30,7 @@ __all__ = ["Button", "Found", "Notice", "Occasion", "Situation", "claim_line", "
 
 _NEWER = re.compile(r"(?:>=?\s*[^\s|,]+[\s,]*)?<\s*([^\s|,=]+)")
 """A range with one end: what is not below it is allowed."""
+_HOUR = 3600
 
 
 class Button(NamedTuple):
@@ -92,6 +94,10 @@ def _title(made: Telling) -> str:
             return words("{tool} is allowed again", tool=tool)
         case Occasion.NARROWED:
             return words("{tool} {version} is allowed", tool=tool, version=made.found.version)
+        case Occasion.SOON_BLOCKED | Occasion.SOON_REMOVED:
+            return _soon(made)
+        case Occasion.UNANSWERED:
+            return words("{tool}: no exception has been granted", tool=tool)
         case _:
             assert_never(made.occasion)
 
@@ -102,13 +108,30 @@ def _announced(made: Telling) -> str:
     return made.words("{tool} may not be used from {time} on", tool=made.tool, time=_date(made.begins, made))
 
 
+def _soon(made: Telling) -> str:
+    """What happens soon, and in how long: that is the whole of a reminder."""
+    words, time = made.words, _date(made.until, made)
+    left = span(max(0, (made.until or made.now) - made.now), words)
+    if made.beside:
+        number = 1 + len(made.beside)
+        if made.occasion is Occasion.SOON_REMOVED:
+            return words("{number} programs are put aside in {left}: {time}", number=number, left=left, time=time)
+        return words("{number} programs may not be used in {left}: {time}", number=number, left=left, time=time)
+    if made.occasion is Occasion.SOON_REMOVED:
+        return words("{tool} is put aside in {left}: {time}", tool=made.tool, left=left, time=time)
+    return words("{tool} may not be used in {left}: {time}", tool=made.tool, left=left, time=time)
+
+
 def _body(made: Telling) -> Iterator[str]:
     words, ban = made.words, made.ban
     if made.occasion in (Occasion.LIFTED, Occasion.NARROWED):
         yield from _lifted(made) if made.occasion is Occasion.LIFTED else _narrowed(made)
         return
     yield from _over(made)
-    yield _found(made)
+    if made.beside:
+        yield words("It concerns: {tools}.", tools=words(", ").join((made.tool, *made.beside)))
+    else:
+        yield _found(made)
     yield from _rests(made)
     if made.occasion not in (Occasion.RESTORED, Occasion.EXCEPTED, Occasion.PAUSED):
         yield _why(made)
@@ -122,7 +145,12 @@ def _body(made: Telling) -> Iterator[str]:
 
 def _over(made: Telling) -> Iterator[str]:
     """What held the ban until now, and holds it no more."""
-    if made.after is Occasion.EXCEPTED:
+    if made.occasion is Occasion.EXCEPTED:
+        if made.after is Occasion.HELD:
+            yield made.words("Your request was granted.")
+    elif made.occasion is Occasion.UNANSWERED:
+        yield made.words("The time of your request is over, and no exception has been granted.")
+    elif made.after is Occasion.EXCEPTED:
         yield made.words("Your exception is over.")
     elif made.after is Occasion.PAUSED:
         yield made.words("The pause is over.")
@@ -216,10 +244,10 @@ def _happens(made: Telling) -> Iterator[str]:
         change = words("Please choose another model there.") if made.found.model else words("Please take it out there.")
         yield words.gap.join([change, words("Nothing is changed for you, and this says nothing about use.")])
         return
-    if made.occasion is Occasion.ANNOUNCED and begins is not None:
+    if made.occasion in (Occasion.ANNOUNCED, Occasion.SOON_BLOCKED, Occasion.UNANSWERED) and _ahead(made):
         yield words("From {time} on it can no longer be started.", time=_date(begins, made))
         yield _may_finish(made)
-    elif made.occasion is Occasion.BLOCKED:
+    elif made.occasion in (Occasion.BLOCKED, Occasion.UNANSWERED) and begins is not None:
         yield words("It can no longer be started.")
         yield _may_finish(made)
     elif made.occasion is Occasion.FINISHING:
@@ -228,19 +256,25 @@ def _happens(made: Telling) -> Iterator[str]:
         yield words("Your files are untouched.")
     elif made.occasion in RESTING and begins is not None:
         yield words("From {time} on it can no longer be started.", time=_date(begins, made))
-    if made.occasion in (Occasion.REMOVING, Occasion.REMOVED):
+    if made.occasion is Occasion.SOON_REMOVED:
+        yield words("On {time} it is put aside; it can be put back.", time=_date(made.until, made))
+    elif made.occasion in (Occasion.REMOVING, Occasion.REMOVED):
         yield words("Nothing is deleted: it can be put back.")
     elif made.removes is not None and made.removes > made.now:
         yield words("On {time} it is put aside; it can be put back.", time=_date(made.removes, made))
-    if begins is not None and made.occasion in (Occasion.ANNOUNCED, *RESTING):
+    if begins is not None and made.occasion in (Occasion.ANNOUNCED, Occasion.UNANSWERED, *SOON, *RESTING):
         yield words("Times are those of {zone}.", zone=zone_name(made.ban.zone))
+
+
+def _ahead(made: Telling) -> bool:
+    return made.begins is not None and made.begins > made.now
 
 
 def _may_finish(made: Telling) -> str:
     if made.ban.let_finish == 0:
         return ""
     allowed = span(made.ban.let_finish, made.words)
-    if made.occasion is Occasion.BLOCKED:
+    if made.occasion is Occasion.BLOCKED or not _ahead(made):
         return made.words("What already runs may finish for {span}.", span=allowed)
     return made.words("What runs then may finish for {span}.", span=allowed)
 
@@ -268,6 +302,9 @@ def _wanted(made: Telling) -> Iterator[Button]:
     if occasion in (Occasion.ANNOUNCED, Occasion.BLOCKED, Occasion.FINISHING):
         yield Button("ask", words("Ask for an exception"))
         yield Button("remove", words("Remove it for me"))
+    act = made.until if occasion in SOON else made.begins
+    if occasion in (Occasion.ANNOUNCED, *SOON) and (act is None or act > made.now + _HOUR):
+        yield Button("later", words("Remind me tomorrow"))
 
 
 def _date(instant: int | None, made: Telling) -> str:

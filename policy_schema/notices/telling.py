@@ -39,8 +39,15 @@ class Occasion(StrEnum):
     LIFTED = "lifted"
     NARROWED = "narrowed"
     """The ban goes on, but no longer names this version."""
+    SOON_BLOCKED = "soon-blocked"
+    """A reminder: it cannot be started from `until` on."""
+    SOON_REMOVED = "soon-removed"
+    """A reminder: it is put aside at `until`."""
+    UNANSWERED = "unanswered"
+    """The time of a request is over, and no exception was granted."""
 
 
+SOON = (Occasion.SOON_BLOCKED, Occasion.SOON_REMOVED)
 RESTING = (Occasion.HELD, Occasion.EXCEPTED, Occasion.LAPSING, Occasion.PAUSED)
 """Nothing is enforced before `until`."""
 
@@ -70,6 +77,8 @@ class Situation(NamedTuple):
     """The end of a countdown, a hold, a pause or an exception."""
     after: Occasion | None = None
     """The hold, pause or exception that is over, of which this is the first notice."""
+    beside: tuple[str, ...] = ()
+    """Of a reminder: names of other tools to which the same happens at the same time."""
 
 
 class Telling(NamedTuple):
@@ -87,6 +96,7 @@ class Telling(NamedTuple):
     banned: str
     """Which versions the ban names; empty: all of them."""
     after: Occasion | None
+    beside: tuple[str, ...]
     words: Words
     ascii_only: bool
 
@@ -114,7 +124,7 @@ def telling(organisation: Values, ban: Values, tool: Values, situation: Situatio
     occasion = situation.occasion
     if occasion in (Occasion.BLOCKED, Occasion.REMOVING) and begins is not None and begins > now:
         occasion = Occasion.ANNOUNCED
-    if begins is not None and occasion in RESTING:
+    if begins is not None and occasion in (*RESTING, Occasion.SOON_BLOCKED):
         begins = max(begins, situation.until or 0)
     remove = facts.stages.get(Action.REMOVE)
     return Telling(
@@ -128,6 +138,7 @@ def telling(organisation: Values, ban: Values, tool: Values, situation: Situatio
         until=situation.until,
         banned=facts.versions.get(str(tool.get("id")), ""),
         after=situation.after,
+        beside=situation.beside,
         words=words_for(wanted),
         ascii_only=situation.reader.ascii_only,
     )

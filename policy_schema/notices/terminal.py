@@ -7,7 +7,7 @@ At most 400 bytes, so that one non-blocking write takes it.
 from __future__ import annotations
 
 from policy_schema.notices.facts import Values
-from policy_schema.notices.telling import RESTING, Occasion, Situation, Telling, configured, plain_ascii, telling
+from policy_schema.notices.telling import RESTING, SOON, Occasion, Situation, Telling, configured, plain_ascii, telling
 from policy_schema.notices.times import when
 
 MAX_BYTES = 400
@@ -55,6 +55,10 @@ def _what(made: Telling) -> str:
     if made.occasion is Occasion.ANNOUNCED and made.begins is not None:
         time = when(made.begins, made.ban.zone, words)
         what = words("{tool} cannot be started from {time} on.", tool=tool, time=time)
+    elif made.occasion in SOON and made.until is not None:
+        what = _soon(made, when(made.until, made.ban.zone, words))
+    elif made.occasion is Occasion.UNANSWERED:
+        what = words("{tool}: no exception has been granted.", tool=tool)
     elif made.occasion is Occasion.FINISHING and made.until is not None:
         what = words("{tool} ends at {time}.", tool=tool, time=when(made.until, made.ban.zone, words))
     elif made.occasion in RESTING and made.until is not None:
@@ -71,6 +75,13 @@ def _what(made: Telling) -> str:
         what = words("{tool} may not be used here.", tool=tool)
     instead = [words("Use {name}: {url}", name=a.title, url=a.url) for a in made.ban.alternatives[:1]]
     return words.gap.join([what, *instead])
+
+
+def _soon(made: Telling, time: str) -> str:
+    tools = made.words(", ").join((made.tool, *made.beside))
+    if made.occasion is Occasion.SOON_REMOVED:
+        return made.words("{tool} is put aside at {time}; it can be put back.", tool=tools, time=time)
+    return made.words("{tool} cannot be started from {time} on.", tool=tools, time=time)
 
 
 def _rests(made: Telling, time: str) -> str:

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from agent import welcome
 from agent.cases import Kind
 from agent.decider import Decider, Process
 from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode, Words
 from agent.events import EventLog
 from agent.host.clock import Now
 from agent.memory import KEEP_ENDED, MOST_GONE, Memory
+from agent.persons import DAY, Person
+from agent.reminders import HOUR, spread_of
 from agent.report.journal import Journal
 from policy_schema.messages.report import FindingLine, MoveLine
 from policy_schema.rules.decision import Identity
@@ -33,6 +36,7 @@ QODER = PACKAGE._replace(
     purl="pkg:npm/%40qoder-ai/qodercli@1.1.52",
 )  # fmt: skip
 PROGRAM = PACKAGE._replace(face=Face.EXECUTABLE, path=f"{PATH}/bin/claude.exe", name="claude", purl="", manager="")
+SPREAD = spread_of("d-1", "claude-code")
 
 
 class Workstation:
@@ -57,6 +61,7 @@ class Workstation:
             queue=self.lines.extend,
             observe=False,
         )
+        self.memory.keep_person(*welcome.key(1000), welcome.shown(Person(), Instant(1)))
         self.adopt()
 
     def adopt(self, version: int = 1, **policy: object) -> None:
@@ -107,7 +112,12 @@ def test_the_whole_life_of_a_ban(workstation: Workstation) -> None:
     workstation.see(PACKAGE)
     assert workstation.live(REMOVE + 1000) == [
         (NOTIFY, "notify"),
+        (BLOCK - DAY + SPREAD, "notify"),
+        (BLOCK - HOUR, "notify"),
         (BLOCK, "notify"),
+        (REMOVE - 7 * DAY + SPREAD, "notify"),
+        (REMOVE - DAY + SPREAD, "notify"),
+        (REMOVE - HOUR, "notify"),
         (REMOVE, "notify"),
         (REMOVE, "uninstall"),
     ]

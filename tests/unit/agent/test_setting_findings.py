@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agent import welcome
 from agent.cases import Kind
 from agent.decider import Decider
 from agent.enforce.interface import Detail, Outcome, OutcomeCode
@@ -16,6 +17,7 @@ from agent.events import EventLog
 from agent.findings import sign_findings
 from agent.host.clock import Now
 from agent.memory import Memory
+from agent.persons import Person
 from agent.report.journal import Journal
 from agent.settings import Settings
 from agent.wording import Wording
@@ -54,9 +56,11 @@ class Machine:
         wording = Wording(
             settings=Settings(language="en"), rules=lambda: RULES, told=lambda *_: None, places=lambda *_: 1
         )
+        memory = Memory(self.journal)
+        memory.keep_person(*welcome.key(1000), welcome.shown(Person(), Instant(1)))
         self.decider = Decider(
             journal=self.journal,
-            memory=Memory(self.journal),
+            memory=memory,
             log=EventLog(self.log),
             compose=wording,
             queue=self.lines.extend,

@@ -63,6 +63,7 @@ def test_an_announcement_says_it_all() -> None:
         ("details", ""),
         ("ask", ""),
         ("remove", ""),
+        ("later", ""),
     ]
 
 
@@ -81,7 +82,10 @@ TITLES = {
     Occasion.REMOVED: "Claude Code was put aside",
     Occasion.REMOVING: "Claude Code is being put aside",
     Occasion.RESTORED: "Claude Code is back in its place",
+    Occasion.SOON_BLOCKED: "Claude Code may not be used in 15 minutes: Fri 10 July 2026, 09:15",
+    Occasion.SOON_REMOVED: "Claude Code is put aside in 15 minutes: Fri 10 July 2026, 09:15",
     Occasion.STOPPED: "Claude Code was stopped",
+    Occasion.UNANSWERED: "Claude Code: no exception has been granted",
 }
 
 
