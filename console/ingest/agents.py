@@ -14,21 +14,23 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from console.clock import Clock
-from console.ingest.apply import Result, Verdict, store_report
+from console.ingest.apply import Result, Verdict
 from console.ingest.enrol import store_enrolment
+from console.ingest.pace import Pace
+from console.ingest.together import store_reports
 from console.ingest.verify import Refused, Request, check_enrolment, check_report, refusal_body
 from console.ingest.writer import Busy, Writer
 from console.store.db import Database
@@ -36,13 +38,23 @@ from console.store.queries import ingest
 from policy_schema.messages.enrol import EnrolAnswer
 from policy_schema.messages.report import ReportAnswer
 from policy_schema.messages.wire import MAX_SENT, encode
-from policy_schema.rules.instant import format_instant
+from policy_schema.rules.instant import Instant, format_instant
 
 BODY_WITHIN: Final = 30.0
 """Seconds in which a body must have arrived."""
-RETRY_AFTER: Final = 10
+MOST_INSIDE: Final = 400
+"""Requests of machines that are being read, checked or waiting for their commit; more are turned away."""
+KEYS_KEPT: Final = 200_000
+"""Public keys in memory, about 60 MB. A device's id is made from its key: what is there is never out of date."""
 STATUS: Final = {Verdict.STORED: 200, Verdict.DUPLICATE: 200, Verdict.GAP: 409}
 log = logging.getLogger(__name__)
+
+
+class Pending(NamedTuple):
+    """What waits for its commit, and what is answered then."""
+
+    stored: Future[Any]
+    answer: Callable[[Any], Response]
 
 
 class AgentRoutes:
@@ -52,7 +64,9 @@ class AgentRoutes:
         self._database = database
         self._writer = writer
         self._clock = clock
-        self._report_every = report_every
+        self.pace = Pace(report_every)
+        self._keys: dict[str, bytes] = {}
+        self._inside = 0
 
     async def enrol(self, request: HttpRequest) -> Response:
         """A machine shows a secret and binds its key."""
@@ -62,46 +76,80 @@ class AgentRoutes:
         """A machine's next report."""
         return await self._answered(request, self._report)
 
-    async def _answered(self, http: HttpRequest, handle: Callable[[Request], Future[Response]]) -> Response:
-        """The frame of both: read, check off the loop, wait for the commit, answer."""
+    async def _answered(self, http: HttpRequest, handle: Callable[[Request], Pending]) -> Response:
+        """The frame of both: is there room, read, check off the loop, wait for the commit, answer."""
+        began = time.monotonic()
+        if self._inside >= MOST_INSIDE or self._writer.full:
+            return self._turned_away(http, began)
+        self._inside += 1
         try:
             request = await asyncio.wait_for(_read(http), BODY_WITHIN)
-            waiting = await run_in_threadpool(handle, request)
-            return await asyncio.wrap_future(waiting)
+            arrived = time.monotonic()
+            pending = await run_in_threadpool(handle, request)
+            answer = pending.answer(await asyncio.wrap_future(pending.stored))
+            self.pace.answered(time.monotonic() - arrived, arrived)
+            return answer
         except Refused as refused:
             return _json(refusal_body(refused), refused.status)
         except Busy:
-            return _later(429)
+            return self._turned_away(http, began)
         except (TimeoutError, ClientDisconnect):
             return Response(status_code=408)
+        except DBAPIError as error:
+            # The database is away or full. Nothing was answered, so nothing is lost: agents keep what they sent.
+            log.error("a request from a machine could not be stored: %s", str(error.orig).splitlines()[:1])
+            return self._later(503, http)
         except Exception:
             log.exception("a request from a machine could not be handled")
-            return _later(503)
+            return self._later(503, http)
+        finally:
+            self._inside -= 1
 
-    def _enrol(self, request: Request) -> Future[Response]:
+    def _turned_away(self, http: HttpRequest, at: float) -> Response:
+        self.pace.turned_away(at)
+        return self._later(429, http)
+
+    def _later(self, status: int, http: HttpRequest) -> Response:
+        signed = http.headers.get("signature-input", "") + http.headers.get("interdict-sequence", "")
+        return Response(status_code=status, headers={"Retry-After": str(self.pace.retry_after(signed.encode()))})
+
+    def _enrol(self, request: Request) -> Pending:
         now = self._clock()
         accepted = check_enrolment(request, now)
         answer = EnrolAnswer(device=accepted.device, next_report_at=format_instant(now))
+        stored = self._writer.submit(lambda connection: store_enrolment(connection, accepted, now))
+        return Pending(stored, lambda _: _json(encode(answer), 200))
 
-        def work(connection: Connection) -> Response:
-            store_enrolment(connection, accepted, now)
-            return _json(encode(answer), 200)
-
-        return self._writer.submit(work)
-
-    def _report(self, request: Request) -> Future[Response]:
+    def _report(self, request: Request) -> Pending:
         now = self._clock()
         accepted = check_report(request, self._key_of, now)
-        next_at = format_instant(now + self._report_every + _spread(accepted.report.device, self._report_every))
+        stored = self._writer.submit_item(store_reports, (accepted, now))
+        return Pending(stored, lambda result: self._answer(result, accepted.report.device, now))
 
-        def work(connection: Connection) -> Response:
-            return _answer(store_report(connection, accepted, now), next_at)
-
-        return self._writer.submit(work)
+    def _answer(self, result: Result, device: str, now: Instant) -> Response:
+        if result.verdict is Verdict.EPOCH_OVER:
+            refused = Refused(
+                409,
+                "epoch-over",
+                "this number or this epoch belongs to another machine or an earlier life of this one",
+                "Begin a new epoch; if that repeats, two machines share one key: enrol one of them with a new key.",
+            )
+            return _json(refusal_body(refused), refused.status)
+        next_at = format_instant(Instant(self.pace.next_report(device, now)))
+        return _json(
+            encode(ReportAnswer(stored_up_to=result.stored_up_to, next_report_at=next_at)), STATUS[result.verdict]
+        )
 
     def _key_of(self, device: str) -> bytes | None:
-        with self._database.read() as connection:
-            return connection.execute(ingest.key_of(device)).scalar_one_or_none()
+        known = self._keys.get(device)
+        if known is None:
+            with self._database.read() as connection:
+                known = connection.execute(ingest.key_of(device)).scalar_one_or_none()
+            if known is not None:
+                if len(self._keys) >= KEYS_KEPT:
+                    self._keys.clear()
+                self._keys[device] = known
+        return known
 
 
 async def _read(http: HttpRequest) -> Request:
@@ -121,26 +169,5 @@ def _path(scope: Any) -> str:
     return raw.split(b"?")[0].decode("latin-1")
 
 
-def _answer(result: Result, next_at: str) -> Response:
-    if result.verdict is Verdict.EPOCH_OVER:
-        refused = Refused(
-            409,
-            "epoch-over",
-            "this number or this epoch belongs to another machine or an earlier life of this one",
-            "Begin a new epoch; if that repeats, two machines share one key: enrol one of them with a new key.",
-        )
-        return _json(refusal_body(refused), refused.status)
-    return _json(encode(ReportAnswer(stored_up_to=result.stored_up_to, next_report_at=next_at)), STATUS[result.verdict])
-
-
-def _spread(device: str, every: int) -> int:
-    """Up to a tenth of the interval, always the same for a device, so that a fleet does not report in one second."""
-    return hashlib.sha256(device.encode()).digest()[0] * every // 2560
-
-
 def _json(body: bytes, status: int) -> Response:
     return Response(body, status, media_type="application/json")
-
-
-def _later(status: int) -> Response:
-    return Response(status_code=status, headers={"Retry-After": str(RETRY_AFTER)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     Known = Row[Any]
 
 REPORTS_KEPT = 30
-"""Reports as received, a device."""
+"""Reports as received that said something, a device."""
+HEARTBEATS_KEPT = 5
+"""Reports as received that said that nothing changed, a device. They come every few minutes."""
 FINDINGS_KEPT = 20_000
 """Findings a device may have, present and gone."""
 EVENTS_KEPT = 50_000
@@ -58,7 +61,9 @@ def store_report(connection: Connection, accepted: Accepted, now: int) -> Result
         Refused: more findings than a device may have.
     """
     report = accepted.report
-    device = connection.execute(ingest.enrolled(report.device)).one()
+    device = connection.execute(ingest.enrolled(report.device)).one_or_none()
+    if device is None:
+        raise Refused(401, "signature-unknown-key", "this device is not enrolled any more", "Enrol it again.")
     if device.epoch != report.epoch:
         if connection.execute(ingest.last_sequence(report.device, report.epoch)).one_or_none() is not None:
             return _cloned(connection, report, now, "an earlier epoch still reports")
@@ -67,8 +72,8 @@ def store_report(connection: Connection, accepted: Accepted, now: int) -> Result
         _begin_epoch(connection, report, now)
     if connection.execute(ingest.advance(report.device, report.epoch, report.sequence, now)).rowcount == 0:
         return _not_next(connection, accepted, now)
-    _keep(connection, accepted, now)
-    _apply(connection, device, report, now)
+    kept = _keep(connection, device, accepted, now)
+    _apply(connection, device, report, now, kept)
     return Result(Verdict.STORED, report.sequence)
 
 
@@ -96,27 +101,44 @@ def _begin_epoch(connection: Connection, report: Report, now: int) -> None:
     audit.record(connection, now, who=report.device, what="epoch", detail="the device's journal is a new one")
 
 
-def _keep(connection: Connection, accepted: Accepted, now: int) -> None:
+def says_something(report: Report) -> bool:
+    """False for a heartbeat: nothing was found, moved or asked for, and the facts are as they were."""
+    return bool(report.sequence == 1 or report.findings or report.moves or report.requests or report.facts)
+
+
+def kept_row(accepted: Accepted, slot: int, now: int) -> dict[str, object]:
+    """A report as it was received, in its place in the device's ring."""
     report = accepted.report
-    connection.execute(
-        ingest.keep_report(
-            {
-                "device_id": report.device,
-                "epoch": report.epoch,
-                "sequence": report.sequence,
-                "received_at": now,
-                "digest": accepted.digest,
-                "body": accepted.body,
-            }
-        )
-    )
-    connection.execute(ingest.drop_reports(report.device, report.epoch, report.sequence - REPORTS_KEPT))
+    return {
+        "device_id": report.device,
+        "slot": slot,
+        "epoch": report.epoch,
+        "sequence": report.sequence,
+        "received_at": now,
+        "digest": accepted.digest,
+        "body": accepted.body,
+    }
 
 
-def _apply(connection: Connection, device: Row[Any], report: Report, now: int) -> None:
+def heartbeat_slot(sequence: int) -> int:
+    """The slot of a report that said nothing new."""
+    return sequence % HEARTBEATS_KEPT
+
+
+def _keep(connection: Connection, device: Row[Any], accepted: Accepted, now: int) -> dict[str, int]:
+    """Returns what counts the reports that were kept because they said something."""
+    telling = says_something(accepted.report)
+    slot = HEARTBEATS_KEPT + device.kept % REPORTS_KEPT if telling else heartbeat_slot(accepted.report.sequence)
+    connection.execute(ingest.keep_report(connection.dialect.name), [kept_row(accepted, slot, now)])
+    return {"kept": device.kept + 1} if telling else {}
+
+
+def _apply(connection: Connection, device: Row[Any], report: Report, now: int, kept: dict[str, Any]) -> None:
     """State and history; then what all of it amounts to."""
-    if report.coverage or report.sequence == 1:
+    looked_digest = look_digest(report)
+    if report.sequence == 1 or (report.coverage and looked_digest != device.looked):
         _put_coverage(connection, report)
+        kept = {**kept, "looked": looked_digest}
     _put_moves(connection, report, now)
     _put_requests(connection, report, now)
     if report.findings or report.sequence == 1:
@@ -126,12 +148,12 @@ def _apply(connection: Connection, device: Row[Any], report: Report, now: int) -
     facts = facts_columns(report.facts) if report.facts else {}
     if report.facts:
         put_groups(connection, report.device, report.facts)
-    columns = {**_device_columns(report, now), **facts}
+    columns = {**device_columns(report, now), **facts}
     shown = {**device._mapping, **columns, "device_id": report.device}
     moves = bool(report.moves) or report.sequence == 1
     digest = past.note(connection, device, shown, looked, now, moves=moves)
     standing = {"standing": standing_of(states, looked).value, "why": _as_json(why_partial(looked))}
-    connection.execute(ingest.set_device(report.device, {**columns, **standing, **digest}))
+    connection.execute(ingest.set_device(report.device, {**columns, **standing, **digest, **kept}))
 
 
 def _looked(connection: Connection, report: Report) -> Looked:
@@ -142,6 +164,12 @@ def _looked(connection: Connection, report: Report) -> Looked:
         sources=len(rows),
         not_understood=report.not_understood,
     )
+
+
+def look_digest(report: Report) -> str:
+    """Tells one look from another. How long it took is not compared: it differs each time."""
+    lines = [(line.source, line.roots, line.items, line.unknown, line.reasons) for line in report.coverage]
+    return hashlib.sha256(msgspec.json.encode(lines)).hexdigest()[:16]
 
 
 def _put_coverage(connection: Connection, report: Report) -> None:
@@ -333,7 +361,8 @@ def _finding_row(device: str, line: FindingLine, now: int) -> dict[str, object]:
     }
 
 
-def _device_columns(report: Report, now: int) -> dict[str, object]:
+def device_columns(report: Report, now: int) -> dict[str, object]:
+    """What every report says of its device."""
     policy = report.policy
     return {
         "removed_at": now if report.heartbeat.leaving else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,6 +16,9 @@ WAITING = 1_000
 """Jobs that may wait; more are turned away."""
 BATCH = 100
 T = TypeVar("T")
+Together = Callable[[Connection, Sequence[Any]], Sequence[Any]]
+"""Does many things of one kind at once; a result or an exception for each."""
+Answered = tuple[Any, BaseException | None]
 
 
 class Busy(Exception):
@@ -23,8 +26,10 @@ class Busy(Exception):
 
 
 class _Job(NamedTuple):
-    work: Callable[[Connection], Any]
     future: Future[Any]
+    work: Callable[[Connection], Any] | None
+    together: Together | None = None
+    item: Any = None
 
 
 class Writer:
@@ -58,13 +63,31 @@ class Writer:
             Busy: too much is waiting.
         """
         future: Future[T] = Future()
+        self._take(_Job(future, work))
+        return future
+
+    def submit_item(self, together: Together, item: object) -> Future[Any]:
+        """The same for one of many things of a kind: what waits together is handed to `together` together.
+
+        Raises:
+            Busy: too much is waiting.
+        """
+        future: Future[Any] = Future()
+        self._take(_Job(future, None, together, item))
+        return future
+
+    @property
+    def full(self) -> bool:
+        """Whether more would be turned away."""
+        return self._jobs.full() or not self._open
+
+    def _take(self, job: _Job) -> None:
         if not self._open:
             raise Busy
         try:
-            self._jobs.put_nowait(_Job(work, future))
+            self._jobs.put_nowait(job)
         except queue.Full:
             raise Busy from None
-        return future
 
     def _run(self) -> None:
         ending = False
@@ -90,17 +113,15 @@ class Writer:
     def _commit(self, jobs: list[_Job]) -> None:
         """One transaction, a savepoint a job: what fails takes nobody else with it."""
         jobs = [job for job in jobs if job.future.set_running_or_notify_cancel()]
-        results: list[tuple[Any, BaseException | None]] = []
         try:
             with self._database.write() as connection:
-                for job in jobs:
-                    results.append(_tried(connection, job.work))
+                results = _done(connection, jobs)
         except Exception as error:
             # Nothing was committed: nobody may hear that it was. The agents send again.
             results = [(None, error) for _ in jobs]
         self.answer(jobs, results)
 
-    def answer(self, jobs: list[_Job], results: list[tuple[Any, BaseException | None]]) -> None:
+    def answer(self, jobs: list[_Job], results: list[Answered]) -> None:
         """Tells who waits. After the commit, never before."""
         for job, (result, error) in zip(jobs, results, strict=True):
             if error is None:
@@ -109,7 +130,23 @@ class Writer:
                 job.future.set_exception(error)
 
 
-def _tried(connection: Connection, work: Callable[[Connection], Any]) -> tuple[Any, BaseException | None]:
+def _done(connection: Connection, jobs: list[_Job]) -> list[Answered]:
+    """What is alone in its kind first, then each kind together."""
+    results: dict[int, Answered] = {}
+    kinds: dict[Together, list[int]] = {}
+    for place, job in enumerate(jobs):
+        if job.work is not None:
+            results[place] = _tried(connection, job.work)
+        elif job.together is not None:
+            kinds.setdefault(job.together, []).append(place)
+    for together, places in kinds.items():
+        outcomes = together(connection, [jobs[place].item for place in places])
+        for place, outcome in zip(places, outcomes, strict=True):
+            results[place] = (None, outcome) if isinstance(outcome, BaseException) else (outcome, None)
+    return [results[place] for place in range(len(jobs))]
+
+
+def _tried(connection: Connection, work: Callable[[Connection], Any]) -> Answered:
     savepoint = connection.begin_nested()
     try:
         result = work(connection)

@@ -25,7 +25,9 @@ class Database:
         url = make_url(address)
         if url.get_backend_name() == "postgresql":
             self.engine = create_engine(url, **postgres.arguments(url))
-            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._reading: Engine = self.engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
         else:
             self.engine = self._reading = create_engine(url)
             _set_up_sqlite(self.engine)

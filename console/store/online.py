@@ -21,4 +21,12 @@ def create_index(name: str, table: str, columns: list[str], *, using: str | None
             op.drop_index(name, table_name=table, postgresql_concurrently=True)
         # A statement that waits for old transactions to end may take as long as the longest export.
         connection.execute(text("SET lock_timeout = 0"))
-        op.create_index(name, table, columns, unique=False, postgresql_concurrently=True, if_not_exists=True, **options)
+        op.create_index(
+            name,
+            table,
+            columns,
+            unique=False,
+            if_not_exists=True,
+            postgresql_concurrently=True,
+            postgresql_using=using,
+        )

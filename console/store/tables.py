@@ -74,8 +74,13 @@ device = Table(
     Column("mode", String(40), nullable=False, server_default="enforce"),
     Column("brake", Boolean, nullable=False, server_default=false()),
     Column("past", String(16), nullable=False, server_default=""),
+    Column("looked", String(16), nullable=False, server_default=""),
+    Column("kept", BigInteger, nullable=False, server_default="0"),
     Index(None, "host_key", "device_id"),
+    Index(None, "standing", "host_key", "device_id"),
 )
+"""A heartbeat changes no column that stands in an index, so that PostgreSQL writes it within the row's page (HOT).
+`looked` is the digest of the last look, `kept` counts the reports that were kept as received."""
 
 device_epoch = Table(
     "device_epoch",
@@ -91,12 +96,14 @@ report = Table(
     "report",
     metadata,
     _device_id(),
-    Column("epoch", String(40), primary_key=True),
-    Column("sequence", BigInteger, primary_key=True),
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", String(40), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("digest", String(64), nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
+"""A ring of slots a device: the newest reports as received. Its size is that of the fleet, however long it runs."""
 
 finding = Table(
     "finding",
@@ -131,10 +138,10 @@ finding_event = Table(
     "finding_event",
     metadata,
     _device_id(),
+    Column("at", BigInteger, primary_key=True),
     Column("epoch", String(40), primary_key=True),
     Column("sequence", BigInteger, primary_key=True),
     Column("finding_id", String(120), primary_key=True),
-    Column("at", BigInteger, nullable=False),
     Column("change", String(10), nullable=False),
     Column("ban", String(120), nullable=False),
     Column("tool", String(120), nullable=False),
@@ -146,7 +153,9 @@ finding_event = Table(
     Column("installation", String(120), nullable=False, server_default=""),
     Column("exception", String(120)),
     Column("since", String(20), nullable=False, server_default=""),
+    postgresql_partition_by="RANGE (at)",
 )
+"""History, by month on PostgreSQL (`console.store.partitions`). A number counts once: `device_epoch` sees to that."""
 
 coverage = Table(
     "coverage",

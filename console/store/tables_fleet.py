@@ -9,7 +9,7 @@ has no row and is in no scope but that of everybody. The condition is
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, String, Table
+from sqlalchemy import BigInteger, Column, Index, String, Table
 
 from console.store.tables import metadata
 
@@ -20,3 +20,24 @@ device_group = Table(
     Column("group", String(120), primary_key=True),
     Index(None, "group", "device_id"),
 )
+
+day_total = Table(
+    "day_total",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("ban", String(120), primary_key=True),
+    Column("group", String(120), primary_key=True),
+    Column("state", String(20), primary_key=True),
+    Column("devices", BigInteger, nullable=False),
+)
+"""How many devices were what at the end of each day (`console.store.totals`): `ban` empty for the fleet as a whole,
+`group` empty for all devices. The states are those of `console.state`; beside them, for the whole, `moved`, and for a
+ban `gone`: devices on which something of it was and is not any more. These stay when devices and persons are erased."""
+
+upkeep = Table(
+    "upkeep",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("done_at", BigInteger, nullable=False),
+)
+"""When what is done by itself was done last, so that one of several processes does it."""

@@ -8,16 +8,17 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
-from starlette.responses import Response
 
 from console import app, server
-from console.ingest.writer import Writer
+from console.ingest.apply import Result
+from console.ingest.together import store_reports
+from console.ingest.writer import Together, Writer
 from console.settings import Settings
 from tests.fakes.running_console import prepared
 
@@ -32,7 +33,7 @@ class DiesAfterCommit(Writer):
 
     def answer(self, jobs: list[Any], results: list[Any]) -> None:
         """A batch is committed."""
-        if any(is_of_a_report(result) for result, _ in results):
+        if any(isinstance(result, Result) for result, _ in results):
             die()
         super().answer(jobs, results)
 
@@ -40,21 +41,15 @@ class DiesAfterCommit(Writer):
 class DiesBeforeCommit(Writer):
     """Dies with everything written and the transaction open."""
 
-    def submit(self, work: Callable[[Connection], Any]) -> Future[Any]:
-        """A job that dies at its end, if it stored a report."""
-
-        def dying(connection: Connection) -> Any:
-            result = work(connection)
-            if is_of_a_report(result):
-                die()
-            return result
-
-        return super().submit(dying)
+    def submit_item(self, together: Together, item: object) -> Future[Any]:
+        """Reports are stored together; the first batch of them is the last."""
+        return super().submit_item(_dying, item)
 
 
-def is_of_a_report(result: Response | None) -> bool:
-    """Tells the answer to a report from that to an enrolment."""
-    return result is not None and b"stored_up_to" in bytes(result.body)
+def _dying(connection: Connection, items: Sequence[Any]) -> Sequence[Any]:
+    store_reports(connection, items)
+    die()
+    return ()
 
 
 WRITERS = {"after-commit": DiesAfterCommit, "before-commit": DiesBeforeCommit, "never": Writer}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Delete, Insert, Select, Update, delete, func, insert, select, update
+from sqlalchemy import Delete, Insert, Select, Update, and_, bindparam, delete, func, insert, select, update
 
 from console.store.tables import (
     coverage,
@@ -28,7 +28,7 @@ def key_of(device_id: str) -> Select[bytes]:
 
 
 def enrolled(device_id: str) -> Select[Any]:
-    """What is compared with the next report of a device, if it is enrolled: its epoch, when it was heard of, its facts."""
+    """What is compared with a device's next report, if it is enrolled: its epoch, when it was heard of, its facts."""
     return select(
         device.c.epoch,
         device.c.removed_at,
@@ -41,7 +41,57 @@ def enrolled(device_id: str) -> Select[Any]:
         device.c.os,
         device.c.kind,
         device.c.region,
+        device.c.looked,
+        device.c.kept,
     ).where(device.c.device_id == device_id)
+
+
+def standing_still(ids: Collection[str]) -> Select[Any]:
+    """What tells of some devices' next reports whether they change anything: one row a device, in its present epoch."""
+    return (
+        select(
+            device.c.device_id,
+            device.c.epoch,
+            device.c.removed_at,
+            device.c.enrolled_at,
+            device.c.last_report_at,
+            device.c.past,
+            device.c.looked,
+            device.c.policy_id,
+            device.c.policy_version,
+            device.c.policy_trust,
+            device.c.policy_solo,
+            device.c.not_understood,
+            device_epoch.c.last_sequence,
+        )
+        .join(
+            device_epoch,
+            and_(device_epoch.c.device_id == device.c.device_id, device_epoch.c.epoch == device.c.epoch),
+        )
+        .where(device.c.device_id.in_(ids))
+    )
+
+
+def advance_many() -> Update:
+    """Compare and set for many devices at once: rows of `{"of", "in_epoch", "to", "before", "now"}`."""
+    return (
+        update(device_epoch)
+        .where(
+            device_epoch.c.device_id == bindparam("of"),
+            device_epoch.c.epoch == bindparam("in_epoch"),
+            device_epoch.c.last_sequence == bindparam("before"),
+        )
+        .values(last_sequence=bindparam("to"), last_at=bindparam("now"))
+    )
+
+
+def beat_many(columns: Collection[str]) -> Update:
+    """The heartbeats of many devices at once: rows of `of` and these columns."""
+    return (
+        update(device)
+        .where(device.c.device_id == bindparam("of"))
+        .values({name: bindparam(f"to_{name}") for name in columns})
+    )
 
 
 def secret(digest: str) -> Select[int, int, int]:
@@ -112,15 +162,9 @@ def digest_of(device_id: str, epoch: str, sequence: int) -> Select[str]:
     )
 
 
-def keep_report(values: Mapping[str, object]) -> Insert:
-    """Keeps a report as it was received."""
-    return insert(report).values(**values)
-
-
-def drop_reports(device_id: str, epoch: str, up_to: int) -> Delete:
-    """Forgets old reports as received, and those of earlier epochs."""
-    old = (report.c.epoch != epoch) | (report.c.sequence <= up_to)
-    return delete(report).where(report.c.device_id == device_id, old)
+def keep_report(dialect: str) -> Insert:
+    """Keeps a report as it was received in a slot of its device's ring; for many rows at once."""
+    return upsert(dialect, report)
 
 
 def known_findings(device_id: str) -> Select[Any]:
