@@ -270,7 +270,7 @@ class Daemon:
             p.actors.do(intent)
         p.reporter.changed()
         if p.outbox.waiting():
-            soon = p.clock.monotonic() + p.settings.report_delay
+            soon = max(p.clock.monotonic() + p.settings.report_delay, p.reporter.not_before)
             self._report_at = min(self._report_at, soon) if self._report_at else soon
 
     def _restores(self) -> list[Intent]:

@@ -37,6 +37,8 @@ from policy_schema.rules.observation import Coverage, Unknown
 
 _RETRY_LAST = 600.0
 """Seconds between two tries at the most; the first one comes after `report_delay`, and each wait is twice the last."""
+_INTERVALS = 4
+"""So many intervals a console with much to do may ask us to wait between two heartbeats."""
 _PERMANENT = frozenset({400, 413, 415})
 _ANYBODY = -2
 """Nobody's user id."""
@@ -87,6 +89,8 @@ class Reporter:
         self._waiting_for: int | None = None
         self._retry = float(sources.settings.report_delay)
         self.views_due = True
+        self.not_before = 0.0
+        """A console that had no room has named a time: until then (monotonic) even news wait in the journal."""
 
     def changed(self) -> None:
         """Something that views show has changed; what changes a device's state at the console is told soon too."""
@@ -142,7 +146,7 @@ class Reporter:
             self.healthy("console")
             self.views_due = True
             soon = self._s.settings.report_delay
-            wait = max(soon, min(message.next_in, self._s.settings.report_interval))
+            wait = max(soon, min(message.next_in, _INTERVALS * self._s.settings.report_interval))
             return at + (soon if self._s.outbox.waiting() else wait)
         self._s.log.write(
             Event.REPORT_REFUSED,
@@ -176,6 +180,8 @@ class Reporter:
     def _later(self, problem: str, wanted: float, at: float) -> float:
         # A console may ask for patience, and not for silence.
         wait = max(self._retry, min(wanted, max(_RETRY_LAST, self._s.settings.report_interval)))
+        if wanted > 0:
+            self.not_before = at + wait
         self._retry = min(self._retry * 2, _RETRY_LAST)
         server = self._s.settings.server
         self.health(
