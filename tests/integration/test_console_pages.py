@@ -21,7 +21,9 @@ from tests.fakes.reporting_device import ReportingDevice, coverage, facts, heart
 from tests.fakes.reporting_device import finding as a_finding
 from tests.fakes.running_console import NAME, PASSWORD, RunningConsole, post, running
 
-PAGES = ("/", "/export/compliance.csv", "/export/compliance.json", "/devices/d-000000000000000000000000")
+PEOPLE = ("/", "/devices", "/view")
+"""The pages for people that need no more than a role."""
+PAGES = (*PEOPLE, "/export/compliance.csv", "/export/compliance.json", "/devices/d-000000000000000000000000")
 
 
 @pytest.fixture
@@ -106,7 +108,10 @@ class TestWhoMayLook:
                 answer = browser.post("/login", data={"token": token, "name": NAME, "password": password})
                 assert answer.status_code == 403
         with console.database.read() as connection:
-            assert connection.execute(select(audit.c.what)).scalars().all() == ["login-refused"] * 5
+            assert (
+                connection.execute(select(audit.c.what).order_by(audit.c.audit_id)).scalars().all()
+                == ["login-refused"] * 5
+            )
 
     def test_cookies_are_kept_from_scripts_and_other_sites(self, console: RunningConsole) -> None:
         with console.client() as browser:
@@ -143,21 +148,68 @@ class TestHeaders:
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["date"] == "Sun, 12 Jul 2026 01:00:00 GMT"
 
-    def test_pages_need_nothing_from_elsewhere_and_run_no_script(
+    def test_pages_need_nothing_from_elsewhere_and_hold_no_script_or_style_themselves(
         self, trial: RunningConsole, browser: httpx.Client
     ) -> None:
         device = told(trial, browser, "li-laptop", findings=(a_finding(),))
-        for path in ("/", f"/devices/{device.id}", "/login"):
+        for path in (*PEOPLE, f"/devices/{device.id}", "/login"):
             page = browser.get(path).text
-            assert not re.findall(r"<script|\son\w+=|style=|javascript:", page)
-            for address in re.findall(r'(?:src|href|action)="([^"]*)"', page):
+            for tag in re.findall(r"<script[^>]*>", page):
+                assert tag == '<script type="application/json">' or tag.startswith('<script src="/static/'), tag
+            outside = re.sub(r'<script type="application/json">.*?</script>', "", page, flags=re.DOTALL)
+            assert not re.findall(r"\son\w+=|style=|<style|javascript:", outside)
+            for address in re.findall(r'(?:src|href|action)="([^"]*)"', outside):
                 assert address.startswith(("/", "?", "#")), address
                 assert not address.startswith("//")
 
     def test_what_the_pages_ask_for_is_there(self, browser: httpx.Client) -> None:
-        style = browser.get("/static/console.css")
-        for path in ("/static/icon.svg", *(f"/static/{name}" for name in re.findall(r'url\("([^"]+)"\)', style.text))):
-            assert browser.get(path).status_code == 200
+        style, page = browser.get("/static/console.css"), browser.get("/").text
+        asked = [
+            *(f"/static/{name}" for name in re.findall(r'url\("([^"]+)"\)', style.text)),
+            *re.findall(r'(?:src|href)="(/static/[^"]+)"', page),
+        ]
+        assert len(asked) > 4
+        assert {path: browser.get(path).status_code for path in asked} == dict.fromkeys(asked, 200)
+
+    @pytest.mark.parametrize(
+        ("header", "cookie", "text"),
+        [
+            ("", "", "Overview"),
+            ("zh-CN,zh;q=0.9,en;q=0.8", "", "总览"),
+            ("de,zh-TW;q=0.9", "", "Overview"),
+            ("en;q=0.5,zh;q=0.9", "", "总览"),
+            ("zh-CN", "en", "Overview"),
+            ("", "zh-Hans", "总览"),
+            ("zh", "klingon", "总览"),
+        ],
+        ids=[
+            "a browser that wishes for nothing gets English",
+            "simplified Chinese is wished for most",
+            "German, or traditional signs, which we have not",
+            "English is wished for less",
+            "who chose English gets it",
+            "who chose Chinese gets it",
+            "a choice that is none falls back to the browser's wish",
+        ],
+    )
+    def test_the_language_is_the_chosen_or_the_wished_for(
+        self, browser: httpx.Client, header: str, cookie: str, text: str
+    ) -> None:
+        sent = {"Accept-Language": header, **({"Cookie": f"interdict_language={cookie}"} if cookie else {})}
+        assert f"<h1>{text}</h1>" in browser.get("/", headers=sent).text
+
+    def test_a_view_is_kept_in_the_browser_and_times_follow_it(
+        self, trial: RunningConsole, browser: httpx.Client
+    ) -> None:
+        device = told(trial, browser, "li-laptop", findings=(a_finding(),))
+        chosen = {"zone": "Asia/Shanghai", "language": "zh-Hans", "theme": "dark", "next": "//evil.example"}
+        answer = browser.post("/view", data=chosen)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        page = browser.get(f"/devices/{device.id}").text
+        assert "2026年7月12日 09:00 CST" in page
+        assert 'data-theme="dark"' in page
+        browser.post("/view", data={"zone": "../../etc/passwd", "language": "x", "theme": "y"})
+        assert "2026年7月12日 09:00 CST" in browser.get(f"/devices/{device.id}").text
 
     @pytest.mark.parametrize("path", ["/static/../app.py", "/static/..%2fapp.py", "/static/%2e%2e/app.py"])
     def test_nothing_else_of_the_program_is_served(self, browser: httpx.Client, path: str) -> None:
@@ -207,7 +259,7 @@ class TestCompliance:
         self, trial: RunningConsole, browser: httpx.Client
     ) -> None:
         told(trial, browser, "li-laptop", findings=(a_finding(), process()), moves=(move(),))
-        page = browser.get("/").text
+        page = browser.get("/devices").text
         for text in (
             "li-laptop",
             "claude-code",
@@ -215,7 +267,7 @@ class TestCompliance:
             "3 Jul 2026",
             "person told",
             "may finish",
-            "package, process",
+            "package, running program",
             "p-4c1d8e",
             "remove from 24 Jul 2026",
             "qoder 1.4.2",
@@ -247,13 +299,13 @@ class TestCompliance:
     def test_a_policy_that_cannot_be_relied_on_is_marked(
         self, trial: RunningConsole, browser: httpx.Client, line: object, texts: tuple[str, ...]
     ) -> None:
-        told(trial, browser, "li-laptop", policy=line)
-        page = browser.get("/").text
+        device = told(trial, browser, "li-laptop", policy=line)
+        page = browser.get(f"/devices/{device.id}").text
         assert all(text in page for text in texts), texts
 
     def test_a_policy_of_two_signers_carries_no_mark(self, trial: RunningConsole, browser: httpx.Client) -> None:
-        told(trial, browser, "li-laptop")
-        page = browser.get("/").text
+        device = told(trial, browser, "li-laptop")
+        page = browser.get(f"/devices/{device.id}").text
         assert "one signer" not in page
         assert "key-of-wang, key-of-chen" in page
 
@@ -263,7 +315,7 @@ class TestCompliance:
         device = told(trial, browser, "li-laptop", heartbeat=heartbeat(mode="observe", brake=True))
         post(browser, device.send(device.report_numbered(1, findings=(a_finding(),))))
         page = browser.get("/").text
-        for text in ("only watches", "hold back", "two machines report with this device"):
+        for text in ("only watch, by their settings", "hold back: a ban", "share a key with another machine"):
             assert text in page
 
     def test_a_ban_that_vanished_and_stays_is_shown(self, trial: RunningConsole, browser: httpx.Client) -> None:
@@ -286,9 +338,13 @@ class TestCompliance:
             "?search=%25": [],
             "?search=_": [],
             "?state=nonsense": ["li-laptop", "wang-laptop", "chen-desktop"],
+            "?os=linux&group=engineering&agent=0.1.0": ["li-laptop", "wang-laptop", "chen-desktop"],
+            "?os=windows": [],
+            "?group=finance": [],
+            "?agent=9.9": [],
         }.items():
             assert [row["device"] for row in rows(browser, query)] == names, query
-            page = browser.get(f"/{query}").text
+            page = browser.get(f"/devices{query}").text
             assert all(f">{name}</a>" in page for name in names)
             assert ("No device fits" in page) is (not names)
 
@@ -299,14 +355,14 @@ class TestCompliance:
         for name in names:
             trial.device(browser, name)
         seen: list[str] = []
-        address = "/"
+        address = "/devices"
         for _ in range(10):
             page = browser.get(address).text
             seen += re.findall(r'<a href="/devices/[^"]+">([^<]+)</a>', page)
-            following = re.search(r'href="([^"]+)">Next page', page)
+            following = re.search(r'href="([^"]+)" rel="next"', page)
             if following is None:
                 break
-            address = "/" + following[1].replace("&amp;", "&").split("#")[0]
+            address = following[1].replace("&amp;", "&")
         assert seen == names
 
     @pytest.mark.parametrize(
@@ -326,7 +382,7 @@ class TestCompliance:
         self, trial: RunningConsole, browser: httpx.Client, query: str
     ) -> None:
         told(trial, browser, "li-laptop")
-        assert browser.get(f"/?{query}").status_code == 200
+        assert browser.get(f"/devices?{query}").status_code == 200
 
 
 class TestDevice:
@@ -414,12 +470,13 @@ class TestHostileMachines:
         )
         for path in (
             "/",
+            "/devices",
             f"/devices/{device.id}",
             f"/devices/{device.id}/reports/{device.epoch}/1",
-            "/?search=<script>",
+            "/devices?search=<script>",
         ):
             page = browser.get(path).text
-            for tag in ("<script", "<img", "<del>", "<i>", "<u>", "<s>", "<em>", "<q>", "<h3>"):
+            for tag in ("<script>", "<img", "<del>", "<i>", "<u>", "<s>", "<em>", "<q>", "<h3>"):
                 assert tag not in page, (path, tag)
             assert page.count("{{7*7}}") == page.count("7*7"), "nothing that a machine sends is a template"
             assert not set(page) & {"\x00", "\x1b", "\u202e"}
@@ -438,7 +495,7 @@ class TestHostileMachines:
         for part in batched(lines):
             assert post(browser, device.send(device.report(findings=part))).status_code == 200
         told(trial, browser, "li-laptop", findings=(a_finding(),))
-        page = browser.get("/")
+        page = browser.get("/devices")
         assert "li-laptop" in page.text
         assert len(page.content) < 100_000
         own = browser.get(f"/devices/{device.id}")

@@ -1,0 +1,43 @@
+"""The list of devices: searched, narrowed, page by page."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from console.reports import compliance
+from console.state import SHOWN_FIRST
+from console.store.queries import fleet, health, trends
+from console.web import filters
+from console.web.context import Context, Visit
+
+PATH = "/devices"
+
+
+def show(context: Context, visit: Visit) -> Response:
+    """One page of it. Ordered by a key, so that no page costs more than another."""
+    silence, wanted, place = context.silence(), filters.wanted(visit), filters.place(visit)
+    with context.database.read() as connection:
+        lines, following = compliance.lines(connection, silence, wanted, place)
+        found = {row[0]: row[1] for row in connection.execute(fleet.count(silence, wanted))}
+        bans = sorted(row.ban for row in connection.execute(trends.bans(visit.viewer.groups)))
+        groups = [row[0] for row in connection.execute(trends.groups(visit.viewer.groups))]
+        agents = list(connection.execute(health.agent_versions()).scalars())
+    told = filters.values(wanted)
+    return context.page(
+        visit,
+        "devices.html",
+        title="Devices",
+        lines=lines,
+        number=sum(found.values()),
+        wanted=wanted,
+        told=told,
+        query=filters.query("", told),
+        narrowed=lambda **changes: filters.address(PATH, wanted, **changes),
+        first=filters.address(PATH, wanted) if place else "",
+        following=filters.address(PATH, wanted, after="|".join(map(str, following))) if following else "",
+        states=SHOWN_FIRST,
+        bans=bans,
+        groups=sorted(groups),
+        agents=agents,
+        silent_after=context.settings.silent_after,
+    )
