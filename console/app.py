@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from console.access import Access
+from console.access.settings import DEFAULTS, AccessSettings
 from console.clock import Clock, wall_clock
 from console.ingest.agents import AgentRoutes
 from console.ingest.writer import Writer
@@ -25,7 +26,12 @@ from console.web.templating import Templates
 
 
 def build(
-    settings: Settings, database: Database, *, clock: Clock = wall_clock, writer: Writer | None = None
+    settings: Settings,
+    database: Database,
+    *,
+    clock: Clock = wall_clock,
+    writer: Writer | None = None,
+    access: AccessSettings = DEFAULTS,
 ) -> Starlette:
     """The application. It starts and stops the writer; the database stays the caller's."""
     writer = writer or Writer(database)
@@ -33,7 +39,7 @@ def build(
         database=database,
         settings=settings,
         clock=clock,
-        access=Access(database=database, clock=clock),
+        access=Access(database=database, clock=clock, settings=access),
         agents=AgentRoutes(database=database, writer=writer, clock=clock, report_every=settings.report_every),
         templates=Templates(),
     )

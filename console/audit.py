@@ -17,6 +17,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from console.store.queries import record as records
+from policy_schema.messages.wire import clean
 
 FIRST: Final = "0" * 64
 """What the first line of all follows."""
@@ -25,7 +26,7 @@ _WRITTEN: Final = "interdict_audit"
 
 def record(connection: Connection, now: int, *, who: str, what: str, detail: str = "", about: str = "") -> None:
     """One line of the record; `about` is the device, person, file or account that was looked at or changed."""
-    line = {"at": now, "who": who[:120], "what": what, "about": about[:120], "detail": detail[:500]}
+    line = {"at": now, "who": clean(who, 120), "what": what, "about": clean(about, 120), "detail": clean(detail, 500)}
     connection.execute(records.add_line(line))
     connection.info[_WRITTEN] = True
 

@@ -17,6 +17,7 @@ from console.clock import Clock
 from console.store.db import Database
 from console.store.queries import access
 from console.store.queries import record as records
+from policy_schema.messages.wire import clean
 
 HASHES_AT_ONCE: Final = 4
 """A password costs 64 MB and much of a processor on purpose; more than these wait."""
@@ -43,7 +44,7 @@ class Access:
         """A new session's token, or None: the name or the password is wrong, or there were too many guesses."""
         now = self._clock()
         keys = (f"a:{address}", f"n:{address}:{name[:120]}")
-        if not self._guesses.allowed(keys, now) or len(password) > LONGEST_PASSWORD:
+        if not self._guesses.allowed(keys, now) or len(password) > LONGEST_PASSWORD or name != clean(name):
             return None
         person = self._proved(name, password)
         if person is None:

@@ -20,6 +20,8 @@ class Limit(Enum):
 
     SIGN_IN = Measure(30, 20)
     """For an address: each try costs a password's hash, a right one too."""
+    PROVIDER = Measure(300, 1)
+    """For an address: off to the identity provider, and back."""
     EXPORT = Measure(60, 10)
     """For a person: an export reads the whole fleet."""
     API = Measure(300, 0.5)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from console.access import Limit
+from console.access.oidc.settings import CALLBACK
 from console.web.guard import Rule, Who
-from console.web.pages import device, exports, login, machines, overview, static
+from console.web.pages import device, exports, login, machines, oidc, overview, static
 from policy_schema.messages.enrol import ENROL_PATH
 from policy_schema.messages.report import REPORTS_PATH
 
@@ -19,6 +20,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("GET", "/static/{file:path}", Who.ANYBODY, static.file),
     Rule("GET", "/login", Who.ANYBODY, login.form),
     Rule("POST", "/login", Who.ANYBODY, login.sign_in, limit=Limit.SIGN_IN),
+    Rule("GET", "/login/oidc", Who.ANYBODY, oidc.begin, limit=Limit.PROVIDER),
+    Rule("GET", CALLBACK, Who.ANYBODY, oidc.callback, limit=Limit.PROVIDER),
     Rule("POST", "/logout", Who.VIEWER, login.sign_out),
     # pages
     Rule("GET", "/", Who.VIEWER, overview.show),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,7 @@ import httpx
 
 from console import app, server
 from console.access import hash_password
+from console.access.settings import DEFAULTS, AccessSettings
 from console.ingest.enrol import secret_digest
 from console.ingest.writer import Writer
 from console.settings import Settings
@@ -93,13 +94,25 @@ def prepared(data: Path) -> Database:
 
 
 @contextmanager
-def running(data: Path, *, trial: bool = False, waiting: int = 1000) -> Iterator[RunningConsole]:
-    """Starts a console, and ends it with everything that it opened."""
+def running(
+    data: Path,
+    *,
+    trial: bool = False,
+    waiting: int = 1000,
+    access: Callable[[str], AccessSettings] = lambda address: DEFAULTS,
+) -> Iterator[RunningConsole]:
+    """Starts a console, and ends it with everything that it opened. `access` learns where it will listen."""
     database = prepared(data)
     console = RunningConsole(Settings(data=data, port=0, trial=trial), database, Writer(database, waiting))
-    application = app.build(console.settings, database, clock=console.clock, writer=console.writer)
     with server.bind(console.settings) as bound:
         console.address = server.address(bound)
+        application = app.build(
+            console.settings,
+            database,
+            clock=console.clock,
+            writer=console.writer,
+            access=access(console.address),
+        )
         ready = threading.Event()
         serving = server.server(application, ready.set)
         thread = threading.Thread(target=serving.run, args=([bound],), name="console-under-test")
