@@ -37,10 +37,12 @@ def _frozen(build: Build, frozen: Path) -> Path:
     return build.out / "interdict.cdx.json"
 
 
+_FREEZING = ("patchelf", "readelf", "strip")
+
 KINDS: Mapping[str, Kind] = {
-    "frozen": Kind(("readelf", "strip"), True, _frozen),
-    "deb": Kind(("dpkg-deb", "readelf", "strip"), True, lambda build, frozen: make_deb(build, tree_of(build, frozen))),
-    "rpm": Kind(("rpmbuild", "readelf", "strip"), True, lambda build, frozen: make_rpm(build, tree_of(build, frozen))),
+    "frozen": Kind(_FREEZING, True, _frozen),
+    "deb": Kind(("dpkg-deb", *_FREEZING), True, lambda build, frozen: make_deb(build, tree_of(build, frozen))),
+    "rpm": Kind(("rpmbuild", *_FREEZING), True, lambda build, frozen: make_rpm(build, tree_of(build, frozen))),
     "wheel": Kind((), False, _wheel),
 }
 

@@ -16,7 +16,7 @@ from making.source import ROOT, Build
 
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 MAINTAINER = "Interdict maintainers <interdict@example.org>"
-_SCRIPTS = ("config", "preinst", "postinst", "prerm", "postrm")
+_SCRIPTS = ("config", "postinst", "prerm", "postrm")
 
 
 def make_deb(build: Build, tree: Path) -> Path:

@@ -30,8 +30,25 @@ def freeze(build: Build) -> Path:
     if done.returncode:
         raise RuntimeError(f"PyInstaller ended with {done.returncode}:\n{done.stderr[-3000:]}")
     made = build.out / "interdict"
+    _forget_places(made)
     _tidy(made, build)
     return made
+
+
+def _forget_places(folder: Path) -> None:
+    """Takes out where libraries were looked for on the machine that built them: elsewhere that is somebody's folder."""
+    for path in elves(folder / "lib"):
+        shown = subprocess.run(
+            ["patchelf", "--print-rpath", os.fspath(path)], capture_output=True, text=True, check=True
+        )
+        if shown.stdout.strip():
+            subprocess.run(["patchelf", "--remove-rpath", os.fspath(path)], check=True)
+
+
+def elves(folder: Path) -> list[Path]:
+    """Every program and library of a folder."""
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
+    return [path for path in found if path.read_bytes()[:4] == b"\x7fELF"]
 
 
 def _tidy(folder: Path, build: Build) -> None:
@@ -49,10 +66,9 @@ def _tidy(folder: Path, build: Build) -> None:
 def glibc_floor(folder: Path) -> str:
     """The oldest glibc that has every symbol that is asked for, such as `2.35`."""
     found: set[str] = {"2.17"}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.open("rb").read(4) == b"\x7fELF":
-            text = subprocess.run(["readelf", "-VW", os.fspath(path)], capture_output=True, text=True, check=True)
-            found.update(_SYMBOL.findall(text.stdout))
+    for path in elves(folder):
+        text = subprocess.run(["readelf", "-VW", os.fspath(path)], capture_output=True, text=True, check=True)
+        found.update(_SYMBOL.findall(text.stdout))
     return max(found, key=lambda version: tuple(map(int, version.split("."))))
 
 
