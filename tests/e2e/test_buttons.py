@@ -36,7 +36,7 @@ NPM = """#!/bin/sh
 to="$HOME/.local/lib/node_modules/@qoder-ai/qodercli"
 mkdir -p "$to" && echo '{"name": "@qoder-ai/qodercli", "version": "1.2.3"}' > "$to/package.json"
 """
-BUTTONS = ("get", "details", "ask", "remove")
+BUTTONS = ("get", "details", "ask", "remove", "later")
 
 
 class Desk:
@@ -74,8 +74,8 @@ class Desk:
         self.station.publish("notify", min_notice=86_400, tools={"claude-code": CLAUDE_CODE, "qoder": qoder})
         self._notifier(environment)
         self.station.start()
-        self.station.wait_for(event="outcome", kind="notify", result="told")
-        self.screen.wait_for_notice()
+        self.station.wait_for(event="outcome", kind="notify", result="told", ban="claude-code")
+        self.screen.wait_for_notice(2)  # the welcome, and the notice
 
     def press(self, key: str) -> None:
         self.screen.press(BUTTONS.index(key), len(BUTTONS))

@@ -16,7 +16,7 @@ from tests.fakes.synthetic import synthetic_npm_install
 from tests.fakes.workstation import TAKEN, Workstation
 
 pytestmark = pytest.mark.desktop
-BUTTONS = ("get", "details", "ask", "remove")
+BUTTONS = ("get", "details", "ask", "remove", "later")
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ from tests.fakes.workstation import TAKEN, Workstation
 
 pytestmark = [pytest.mark.root, pytest.mark.desktop]
 LI, WANG, SSH = 54_331, 54_332, 54_333
+BAN = "claude-code"
 VERSIONS = {LI: "2.1.197", WANG: "2.1.190", SSH: "2.1.180"}
 AS_PERSON = str(Path("tests/fakes/as_person.py").absolute())
 UTMP = Path("/run/utmp")
@@ -139,13 +140,15 @@ def office() -> Iterator[Office]:
 
 def test_each_is_shown_just_their_own_and_who_came_by_ssh_reads_it_on_their_terminal(office: Office) -> None:
     for uid, screen in office.screens.items():
-        [(title, body)] = screen.shown()
+        [(title, body), (welcome, _)] = screen.shown()
+        assert welcome == "Example Group has installed Interdict on this machine"
         assert title.startswith("Claude Code")
         assert f"version {VERSIONS[uid]} in {office.package(uid)}" in body
         assert not any(version in body for other, version in VERSIONS.items() if other != uid)
     text = os.read(office.terminal, 65536).decode().replace("\r\n", "\n").strip().splitlines()
-    assert len(text) == 2 and text[0].startswith("Example Group policy: Claude Code") and "qoder.com" in text[0]
-    told = [row["path"] for row in office.station.events(event="outcome", kind="notify", result="told")]
+    assert text[0].startswith("Example Group has installed Interdict here") and "interdict status --html" in text[1]
+    assert len(text) == 5 and text[3].startswith("Example Group policy: Claude Code") and "qoder.com" in text[3]
+    told = [row["path"] for row in office.station.events(event="outcome", kind="notify", result="told", ban=BAN)]
     assert sorted(map(str, told)) == sorted(str(office.package(uid)) for uid in VERSIONS)
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,16 +67,21 @@ class Desktop:
 
     def press(self, button: int, of: int) -> None:
         """Clicks on a button of the newest notice; xfce4-notifyd lays them side by side along its lower edge."""
-        window = self._windows()[-1]
+        window = max(self._windows(), key=int)  # of one program the newest has the highest id
         geometry = self._on_screen(["xdotool", "getwindowgeometry", "--shell", window])
         values = dict(line.split("=") for line in geometry.split())
         x = int(values["X"]) + 14 + (int(values["WIDTH"]) - 28) * (2 * button + 1) // (2 * of)
         y = int(values["Y"]) + int(values["HEIGHT"]) - 30
         self._on_screen(["xdotool", "mousemove", str(x), str(y), "click", "1"])
 
-    def wait_for_notice(self) -> None:
-        """Until something is on the screen."""
+    def wait_for_notice(self, number: int = 1) -> None:
+        """Until so many notices are on the screen."""
         self._on_screen(["xdotool", "search", "--sync", "--onlyvisible", "--name", "."])
+        for _ in range(400):
+            if len(self._windows()) >= number:
+                return
+            threading.Event().wait(0.05)
+        raise AssertionError(f"{len(self._windows())} notices are on the screen, and not {number}")
 
     def type_into(self, kind: str, text: str) -> None:
         """Waits for a window of this kind (its class), points at it, as there is no window manager, and types."""
