@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 import threading
 import time
 from collections import Counter
@@ -36,7 +35,7 @@ from agent.host.child import weaknesses
 from agent.host.clock import BUILD_TIME, Clock, SystemClock, ahead_of_utc, wall
 from agent.host.files import read_bounded, take_lock
 from agent.host.person_socket import NAME as SOCKET
-from agent.host.person_socket import PersonListener
+from agent.host.person_socket import listen
 from agent.host.service_manager import ServiceManager
 from agent.host.sessions import is_console, sessions, terminal_of, write_terminal_of
 from agent.host.state_folder import make_state_folder
@@ -157,7 +156,11 @@ def build_daemon(settings: Settings) -> Daemon:
         recover=functools.partial(_recover, base),
         settings_mark=lambda: settings_mark(settings),
         reload=lambda: load_settings(settings.file),
-        threads=(*_threads(settings, watching, messenger, actors), *_listening(people), *guardian.parts(gate.run)),
+        threads=(
+            *_threads(settings, watching, messenger, actors),
+            Part("people", people.run),
+            *guardian.parts(gate.run),
+        ),
         unlock=base.unlock,
     )
     return Daemon(parts)
@@ -297,11 +300,7 @@ def _desk(base: _Base, decider: Decider, outbox: Outbox) -> Desk:
 
 def _people(base: _Base) -> PeopleDoor:
     path = os.path.join(base.settings.state_dir, SOCKET)
-    return PeopleDoor(listen=lambda: PersonListener(path), say=base.inbox.put, version=VERSION)
-
-
-def _listening(people: PeopleDoor) -> tuple[Part, ...]:
-    return () if sys.platform == "win32" else (Part("people", people.run),)
+    return PeopleDoor(listen=lambda: listen(path), say=base.inbox.put, version=VERSION)
 
 
 def _guardian(base: _Base, watching: _Watching, decider: Decider, actors: Actors, gate: Gate) -> Guardian:

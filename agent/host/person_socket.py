@@ -2,7 +2,7 @@
 
 Everybody on the machine may connect; who did is asked of the kernel. Nobody waits on anybody: reading and writing
 answer at once. Whoever connects looks first whose socket it is: one in a folder that others may write, or served by
-another account, is not the agent's. On Windows there is none yet.
+another account, is not the agent's. On Windows named pipes do the same (`agent.host.pipe_bridge`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import socket
 import stat
 import struct
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from agent.errors import Denied, Gone, StateBroken
 from agent.host.users import own_uid
@@ -135,14 +137,51 @@ class PersonListener:
             os.unlink(self._path)
 
 
+class Listener(Protocol):
+    """The daemon's side, whatever lies beneath."""
+
+    def fileno(self) -> int:
+        """For a selector."""
+        ...
+
+    def accept(self) -> PersonConnection | None:
+        """Who waits to be let in; None when there is nobody. Raises Denied."""
+        ...
+
+    def close(self) -> None:
+        """Ends listening."""
+        ...
+
+
+def listen(path: str) -> Listener:
+    """Listens at `path`, or on Windows at a name made of it.
+
+    Raises:
+        StateBroken: it cannot be made there.
+    """
+    if sys.platform == "win32":
+        from agent.host._windows_pipe import WindowsPipes
+        from agent.host.pipe_bridge import BridgedListener
+
+        return BridgedListener(WindowsPipes(path))
+    return PersonListener(path)
+
+
 def connect(path: str, *, believe: Callable[[int], bool] = lambda uid: uid in (0, own_uid())) -> PersonConnection:
     """A person's side: connects to the daemon. `believe` says whose word is the agent's.
 
     Raises:
-        StateBroken: this system has no such socket.
         Gone: nobody listens there.
         Denied: whoever listens there is not the agent, or could have been put there by somebody else.
     """
+    if sys.platform == "win32":
+        from agent.host._windows_pipe import open_pipe
+        from agent.host.pipe_bridge import carry
+
+        pipe = open_pipe(path)
+        ours, theirs = socket.socketpair()
+        threading.Thread(target=carry, args=(pipe, theirs), name="pipe", daemon=True).start()
+        return PersonConnection(ours, 0)
     folder = os.path.dirname(path)
     end = _new()
     try:
@@ -189,13 +228,9 @@ def _address(path: str) -> Iterator[str]:
 
 
 def _new() -> socket.socket:
-    """A socket of this kind.
-
-    Raises:
-        StateBroken: this system has none.
-    """
+    """A socket of this kind."""
     if sys.platform == "win32":
-        raise StateBroken("this system has no such socket", "Notices go to the desktop without it.")
+        raise StateBroken("this system has pipes instead", "Use `listen` and `connect`.")
     return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
 

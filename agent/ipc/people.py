@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from agent.errors import Denied
-from agent.host.person_socket import PersonConnection, PersonListener
+from agent.host.person_socket import Listener, PersonConnection
 from policy_schema.messages import local
 from policy_schema.messages.local import FrameRefused, Frames, FromDaemon, FromPerson
 
@@ -78,7 +78,7 @@ class PeopleDoor:
     def __init__(
         self,
         *,
-        listen: Callable[[], PersonListener],
+        listen: Callable[[], Listener],
         say: Callable[[PersonSaid], None],
         version: str,
         clock: Callable[[], float] = time.monotonic,
@@ -142,7 +142,7 @@ class PeopleDoor:
         self._ring.close()
         self._heard.close()
 
-    def _turn(self, selector: selectors.BaseSelector, listener: PersonListener) -> None:
+    def _turn(self, selector: selectors.BaseSelector, listener: Listener) -> None:
         for key, _ in selector.select(1.0):
             if key.fileobj is listener:
                 self._let_in(selector, listener)
@@ -157,7 +157,7 @@ class PeopleDoor:
             self._deaf_until = 0.0
             selector.register(listener, selectors.EVENT_READ, None)
 
-    def _let_in(self, selector: selectors.BaseSelector, listener: PersonListener) -> None:
+    def _let_in(self, selector: selectors.BaseSelector, listener: Listener) -> None:
         now = self._clock()
         try:
             connection = listener.accept()
