@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from authlib.oidc.core import CodeIDToken  # type: ignore[import-untyped]
 from joserfc import jwt
-from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError
+from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError, MissingClaimError
 from joserfc.jwk import JWKRegistry, KeySet
 
 from console.access.oidc.refused import SignInRefused, Why
@@ -66,7 +66,7 @@ def checked(token: str, keys: Mapping[str, Any], expected: Expected, settings: O
         claims.validate(now=expected.now, leeway=settings.clock_skew)
     except ExpiredTokenError as error:
         raise SignInRefused(Why.EXPIRED, str(error)) from error
-    except InvalidClaimError as error:
+    except (InvalidClaimError, MissingClaimError) as error:
         raise SignInRefused(Why.NONCE if "nonce" in str(error) else Why.TOKEN, str(error)) from error
     except (JoseError, ValueError, TypeError) as error:
         raise SignInRefused(Why.TOKEN, str(error)) from error
