@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not hasattr(parsed, "command"):
             raise BadCommand("no command was given", "See `interdict-console --help`.")
         os.umask(0o077)
-        command: Callable[[argparse.Namespace], int] = getattr(_commands(), parsed.command)
+        command = _command(parsed.command)
+        _choose_database(parsed)
         code = command(parsed)
         sys.stdout.flush()
         return code
@@ -47,13 +48,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _commands() -> object:
+def _command(name: str) -> Callable[[argparse.Namespace], int]:
+    """`serve` of `console.commands`, or `report` of `commands_reports.report`."""
+    module, _, function = name.rpartition(".")
     try:
-        return importlib.import_module(COMMANDS)
+        loaded = importlib.import_module(f"console.{module}" if module else COMMANDS)
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in ("console", "policy_schema"):
             raise
         raise ExtraMissing(f"the console needs {error.name}, which is not installed") from error
+    command: Callable[[argparse.Namespace], int] = getattr(loaded, function)
+    return command
+
+
+def _choose_database(parsed: argparse.Namespace) -> None:
+    """What the command line says about the database; loaded when it says something."""
+    if parsed.database or parsed.database_password_file is not None:
+        use: Callable[[str, Path | None], None] = importlib.import_module("console.store.address").use
+        use(parsed.database, parsed.database_password_file)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,6 +90,13 @@ def _verb(verbs: argparse._SubParsersAction[_Parser], name: str, command: str, h
         metavar="DIR",
         help=f"where the database lies (default: $INTERDICT_CONSOLE_DATA, else {DATA})",
     )
+    verb.add_argument(
+        "--database",
+        default="",
+        metavar="URL",
+        help="a PostgreSQL server instead, without a password (default: $INTERDICT_CONSOLE_DATABASE)",
+    )
+    verb.add_argument("--database-password-file", type=Path, metavar="FILE", help="its password, in the first line")
     return verb
 
 

@@ -5,36 +5,35 @@ from __future__ import annotations
 import argparse
 import csv
 import getpass
-import os
 import secrets
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from console import app, audit, server
 from console.access import hash_password
 from console.clock import wall_clock
-from console.errors import BadCommand, BadFile, StoreUnusable
+from console.command_parts import database as _database
+from console.command_parts import lines_of as _lines
+from console.command_parts import migrated as _migrated
+from console.command_parts import shown
+from console.command_parts import who as _who
+from console.errors import BadCommand, BadFile
 from console.exports.csv import write_csv
 from console.exports.json import write_json
 from console.exports.records import write_records
 from console.exports.text import write_text
 from console.ingest.enrol import secret_digest
 from console.reports import compliance
-from console.settings import DATABASE, Settings, check
-from console.store import migrate as migrations
+from console.settings import Settings, check
 from console.store import past
-from console.store.db import Database, open_database
+from console.store.address import address_of
+from console.store.db import Database
 from console.store.queries import access, fleet, ingest
 from console.store.queries.fleet import Silence, Wanted
 from console.store.tables import host_key
 from policy_schema.messages.wire import clean
 from policy_schema.rules.instant import format_instant
 
-LONGEST_FILE = 64 << 20
 MOST_USES = 10_000_000
 
 
@@ -71,7 +70,8 @@ def _announce(settings: Settings, database: Database, address: str) -> None:
 def migrate(arguments: argparse.Namespace) -> int:
     """Brings the database to this version's form, making it if there is none."""
     before, after = _migrated(arguments.data)
-    print(f"{arguments.data / DATABASE} is at {after}" + ("" if before == after else f", was {before or 'not there'}"))
+    was = "" if before == after else f", was {before or 'not there'}"
+    print(f"{shown(address_of(arguments.data))} is at {after}{was}")
     return 0
 
 
@@ -155,41 +155,6 @@ def device_remove(arguments: argparse.Namespace) -> int:
     return 0
 
 
-@contextmanager
-def _database(data: Path, *, create: bool = False) -> Iterator[Database]:
-    """The database in its newest form.
-
-    Raises:
-        StoreUnusable: it is not there and shall not be made, or cannot be used.
-    """
-    if not create and not (data / DATABASE).is_file():
-        raise StoreUnusable(
-            f"there is no console in {data}", "Say --data DIR, or begin with `interdict-console serve`."
-        )
-    _migrated(data)
-    database = open_database(Settings(data=data).database)
-    try:
-        yield database
-    except SQLAlchemyError as error:
-        raise StoreUnusable(f"the database in {data} cannot be used: {str(error).splitlines()[0]}") from error
-    finally:
-        database.close()
-
-
-def _migrated(data: Path) -> tuple[str | None, str]:
-    try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreUnusable(f"{data} cannot be made: {error.strerror}") from error
-    database = open_database(Settings(data=data).database)
-    try:
-        return migrations.migrate(database)
-    except SQLAlchemyError as error:
-        raise StoreUnusable(f"the database in {data} cannot be used: {str(error).splitlines()[0]}") from error
-    finally:
-        database.close()
-
-
 def _password(file: Path | None) -> str:
     if file is not None:
         return _lines(file)[0] if _lines(file) else ""
@@ -219,24 +184,3 @@ def _host_names(file: Path) -> list[str]:
     if not cleaned:
         raise BadFile(f"{file} names no device", "Give one host name a line.")
     return cleaned
-
-
-def _lines(file: Path) -> list[str]:
-    """Raises:
-    BadFile: the file cannot be read as text.
-    """
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(LONGEST_FILE + 1)
-        if len(data) > LONGEST_FILE:
-            raise BadFile(f"{file} has more than {LONGEST_FILE} bytes")
-        return data.decode("utf-8-sig").splitlines()
-    except OSError as error:
-        raise BadFile(f"{file} cannot be read: {error.strerror}") from error
-    except UnicodeError as error:
-        raise BadFile(f"{file} is not UTF-8 text", "Save it as UTF-8.") from error
-
-
-def _who() -> str:
-    """Who uses the command, for the record."""
-    return f"uid {os.getuid()}" if hasattr(os, "getuid") else getpass.getuser()
