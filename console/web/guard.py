@@ -16,9 +16,11 @@ from starlette.routing import Route
 
 from console import audit
 from console.access import Limit, Rates, Role, Scope, Viewer, same
+from console.store.queries import access
 from console.web import forms
 from console.web.context import NOBODY, Context, Handler, Visit
 from console.web.forms import Form
+from policy_schema.messages.wire import clean
 
 OK: Final = 200
 
@@ -104,6 +106,8 @@ class Guard:
         return refused or await self._call(rule, Visit(request, viewer, form))
 
     async def _call(self, rule: Rule, visit: Visit) -> Response:
+        if rule.views and not await run_in_threadpool(self._sees, visit.viewer, visit.part(rule.views)):
+            return self._context.nothing(visit, "There is no such device.")
         if inspect.iscoroutinefunction(rule.handler):
             response = await cast("Awaitable[Response]", rule.handler(self._context, visit))
         else:
@@ -112,6 +116,14 @@ class Guard:
         if rule.views and response.status_code == OK:
             await run_in_threadpool(self._looked, visit, visit.part(rule.views))
         return response
+
+    def _sees(self, viewer: Viewer, device: str) -> bool:
+        """Whether a device is among those that they may see. One that is not there is not for this to say."""
+        if viewer.groups is None:
+            return True
+        with self._context.database.read() as connection:
+            groups = connection.execute(access.groups_of(clean(device, 40))).scalars().all()
+        return viewer.sees(frozenset(groups))
 
     def _looked(self, visit: Visit, device: str) -> None:
         """Put on the record before anything is shown: what cannot be recorded is not shown."""

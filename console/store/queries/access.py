@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Delete, Insert, Select, Update, and_, case, delete, func, insert, or_, select, update
 
 from console.store.tables import enrolment_secret, expected_device, session, user
+from console.store.tables_fleet import device_group
 from console.store.upsert import upsert
 
 
@@ -91,6 +92,11 @@ def end_session(digest: str) -> Delete:
 def end_sessions(name: str, now: int) -> Delete:
     """All sessions of somebody whose password changed, and whatever has run out."""
     return delete(session).where((session.c.name == name) | (session.c.expires_at <= now))
+
+
+def groups_of(device_id: str) -> Select[str]:
+    """The groups of a device: who sees only some groups must see one of these."""
+    return select(device_group.c.group).where(device_group.c.device_id == device_id)
 
 
 def add_secret(*, digest: str, uses: int, expires_at: int, now: int, who: str) -> Insert:

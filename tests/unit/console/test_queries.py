@@ -27,6 +27,7 @@ STATEMENTS: dict[Callable[..., Any], tuple[Any, ...]] = {
     access.drop_expected: (),
     access.end_session: ("x",),
     access.end_sessions: ("x", 0),
+    access.groups_of: ("d",),
     access.password_of: ("x",),
     access.put_expected: ("dialect",),
     access.put_user: ("dialect",),
@@ -95,10 +96,18 @@ STATEMENTS: dict[Callable[..., Any], tuple[Any, ...]] = {
     ingest.standing_still: (["d"],),
     ingest.use_secret: (1,),
     past.add_gap: ("d", 0, 1),
+    past.changed_findings: (["d"], 0, 0),
+    past.devices_as_of: (0, "d", 10),
+    past.exceptions_as_of: (0, "b"),
+    past.expect: ("dialect",),
+    past.expect_no_more: (["h"], 0),
+    past.expected_now: (),
     past.forget_digest: ("d",),
+    past.missing_as_of: (0, "h", 10),
     past.newest: ("d",),
     past.present_moves: ("d",),
     past.put_past: ("dialect",),
+    past.unchanged_findings: (["d"], 0, 0),
     record.add_line: ({"who": "x"},),
     record.chain: (0, 10),
     record.head: (),
@@ -129,6 +138,11 @@ OVER_THE_FLEET: dict[Callable[..., Any], str] = {
     fleet.newest_requests: "the newest few for the first page, by their own index",
     fleet.page: "the list itself, paged by key",
     fleet.policies: "a total for the first page",
+}
+OVER_THE_FLEET |= {
+    past.devices_as_of: "the report, paged by key",
+    past.exceptions_as_of: "the record of exceptions, each with its number of devices",
+    past.missing_as_of: "the report, paged by key",
 }
 HELPERS = {fleet.fleet, fleet.in_groups, fleet.state_of}
 
