@@ -101,7 +101,9 @@ def test_it_tells_the_whole_story_in_order_and_leaves_nothing(person: Person) ->
     [
         pytest.param("policy signed and published", signal.SIGINT, id="Ctrl-C while it begins"),
         pytest.param("a session runs", signal.SIGTERM, id="killed in the middle"),
-        pytest.param("removed", signal.SIGHUP, id="its terminal closed while something is in quarantine"),
+        pytest.param(
+            "removed", signal.SIGHUP, id="its terminal closed while something is in quarantine", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_ended_early_it_ends_all_that_it_started(person: Person, moment: str, number: signal.Signals) -> None:

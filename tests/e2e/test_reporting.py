@@ -348,7 +348,7 @@ def test_nothing_is_lost_or_counted_twice_when(place: Place, trouble: Callable[[
     assert "told" in {event["outcome"] for event in place.rows(finding_event)}
 
 
-@pytest.mark.parametrize("away", ["closed", "answers 503"])
+@pytest.mark.parametrize("away", [pytest.param("closed", marks=pytest.mark.slow), "answers 503"])
 def test_a_device_enrols_by_itself_when_the_console_comes_at_last(place: Place, away: str) -> None:
     place.agent.publish("notify")
     place.install()
@@ -370,7 +370,7 @@ def test_a_device_enrols_by_itself_when_the_console_comes_at_last(place: Place, 
     assert_nothing_lost_or_doubled(place)
 
 
-@pytest.mark.parametrize("moment", ["before-commit", "after-commit"])
+@pytest.mark.parametrize("moment", [pytest.param("before-commit", marks=pytest.mark.slow), "after-commit"])
 def test_a_console_killed_around_the_commit_of_a_report_has_it_once(place: Place, moment: str) -> None:
     place.agent.publish("notify")
     with place.console():
@@ -398,7 +398,14 @@ def _console_that_dies(place: Place, moment: str) -> Iterator[subprocess.Popen[s
             console.kill()
 
 
-@pytest.mark.parametrize("gone", ["restored from an older copy", "restored from a copy that knew it", "lost"])
+@pytest.mark.parametrize(
+    "gone",
+    [
+        pytest.param("restored from an older copy", marks=pytest.mark.slow),
+        pytest.param("restored from a copy that knew it", marks=pytest.mark.slow),
+        "lost",
+    ],
+)
 def test_a_console_whose_database_was(place: Place, gone: str, tmp_path: Path) -> None:
     """It is told the whole state anew under a new epoch: what is there, what is over, who has moved."""
     agent = place.agent

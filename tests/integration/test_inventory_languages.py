@@ -169,7 +169,9 @@ def test_what_go_installs_is_seen_with_its_version_and_under_any_name(home: Home
     assert (found.purl, found.path) == (f"pkg:golang/{module}@{version}", "/home/li/.local/bin/notes")
 
 
-@pytest.mark.parametrize("system", ["linux/s390x", "darwin/arm64", "windows/amd64"])
+@pytest.mark.parametrize(
+    "system", [pytest.param("linux/s390x", marks=pytest.mark.slow), "darwin/arm64", "windows/amd64"]
+)
 def test_a_program_for_another_system_says_the_same(system: str, home: Home, tmp_path: Path) -> None:
     source = tmp_path / "source"
     write(source / "go.mod", "module example.com/tiny\n\ngo 1.18\n")

@@ -209,6 +209,7 @@ def test_too_many_names_are_no_tool_unless_they_are_one_package(world: World) ->
     assert world.take(package=True).result is OutcomeCode.QUARANTINED
 
 
+@pytest.mark.slow
 def test_ten_thousand_files_come_back(world: World) -> None:
     for number in range(10_000):
         (world.tree / "empty" / str(number)).write_text(str(number))

@@ -21,6 +21,8 @@ from tests.fakes.quarantine import Steps, World, in_child, worlds
 
 ONE = pytest.param(True, id="by one rename")
 TWO = pytest.param(False, id="by a copy to another filesystem")
+TWO_KILLED = pytest.param(False, id="by a copy to another filesystem", marks=pytest.mark.slow)
+"""Killed ahead of each of its many steps."""
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def taken(fresh: Callable[[], World], one_filesystem: bool) -> World:
     return world
 
 
-@pytest.mark.parametrize("one_filesystem", [ONE, TWO])
+@pytest.mark.parametrize("one_filesystem", [ONE, TWO_KILLED])
 def test_killed_ahead_of_every_step_of_a_quarantine(fresh: Callable[[], World], one_filesystem: bool) -> None:
     steps = count(fresh(), taking, one_filesystem=one_filesystem)
     places = []
@@ -93,7 +95,7 @@ def test_killed_ahead_of_every_step_of_a_quarantine(fresh: Callable[[], World], 
     assert set(places) == {"in its place", "in the vault"}
 
 
-@pytest.mark.parametrize("one_filesystem", [ONE, TWO])
+@pytest.mark.parametrize("one_filesystem", [ONE, TWO_KILLED])
 def test_killed_ahead_of_every_step_of_a_restore(fresh: Callable[[], World], one_filesystem: bool) -> None:
     steps = count(taken(fresh, one_filesystem), giving, one_filesystem=one_filesystem)
     places = []

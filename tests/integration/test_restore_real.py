@@ -60,7 +60,9 @@ CASES = {
     "npm, the native era": _npm(NATIVE_ERA),
     "pip, a command in an environment": _pip(),
 }
-WAYS = [pytest.param(True, id="uninstalled by its manager"), pytest.param(False, id="moved away without a manager")]
+WAYS = {True: "uninstalled by its manager", False: "moved away without a manager"}
+SLOW = {("npm, the native era", True), ("pip, a command in an environment", False)}
+"""Of these the other way is tried each time."""
 
 
 @pytest.fixture
@@ -78,8 +80,14 @@ def removed(machine: Uninstalling, seen: Observation) -> Outcome:
     return actor.act(intent_for(seen, kind=Kind.QUARANTINE))
 
 
-@pytest.mark.parametrize("by_manager", WAYS)
-@pytest.mark.parametrize("what", list(CASES))
+@pytest.mark.parametrize(
+    ("what", "by_manager"),
+    [
+        pytest.param(what, way, id=f"{what}-{name}", marks=[pytest.mark.slow] if (what, way) in SLOW else [])
+        for what in CASES
+        for way, name in WAYS.items()
+    ],
+)
 def test_a_real_install_works_again_with_every_file_as_it_was(
     machine: Uninstalling, what: str, by_manager: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
