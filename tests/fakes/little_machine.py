@@ -1,7 +1,7 @@
 """A machine of its own inside this one: Debian's or Ubuntu's files made by debootstrap, systemd as its first process.
 
-Its root, /dev, /run and /tmp are temporary filesystems of its own in a mount, process and cgroup namespace of its own, so
-that a gate in there asks about nothing of ours, and everything is gone when its first process ends. It shares our
+Its root, /dev, /run and /tmp are temporary filesystems of its own in a mount, process and cgroup namespace of its own,
+so that a gate in there asks about nothing of ours, and everything is gone when its first process ends. It shares our
 network: a server on our loopback is reached from inside.
 """
 
@@ -120,7 +120,7 @@ class LittleMachine:
     def command(self, *words: str, user: str = "root") -> list[str]:
         """The command line out here for one in there."""
         become = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
-        inside = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"]
+        inside = ["env", "--chdir=/", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"]
         enter = [
             "nsenter",
             f"--target={self.first}",
