@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
+from console import cli_access
 from console.errors import BadCommand, ConsoleError, ExtraMissing
 from policy_schema.rules.instant import parse_duration
 
@@ -75,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     _verb(verbs, "migrate", "migrate", "bring the database to this version's form")
     _report(_verb(verbs, "report", "report", "print the compliance report"))
     _secrets(verbs)
-    _users(verbs)
+    cli_access.add(verbs, _verb, _nested, _seconds)
     _devices(verbs)
     return parser
 
@@ -110,6 +111,7 @@ def _serve(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--port", type=int, default=8600, help="port, 0 for a free one (default: %(default)s)")
     verb.add_argument("--trial", action="store_true", help="no login; this machine only")
     verb.add_argument("--behind-tls", action="store_true", help="a proxy in front ends TLS")
+    verb.add_argument("--config", type=Path, metavar="FILE", help="settings (default: console.toml beside the database)")
     _duration(verb, "--report-every", "15m", "how often devices shall report")
     _duration(verb, "--silent-after", "24h", "without a report for so long a device counts as silent")
 
@@ -128,13 +130,6 @@ def _secrets(verbs: argparse._SubParsersAction[_Parser]) -> None:
     new = _verb(secrets, "new", "secret_new", "make a secret and print it once")
     new.add_argument("--uses", type=int, default=1, metavar="N", help="machines that may enrol with it (default: 1)")
     _duration(new, "--expires", "7d", "how long it can be used")
-
-
-def _users(verbs: argparse._SubParsersAction[_Parser]) -> None:
-    users = _nested(verbs, "user", "people who may sign in")
-    add = _verb(users, "add", "user_add", "add somebody, or give them a new password")
-    add.add_argument("name")
-    add.add_argument("--password-file", type=Path, metavar="FILE", help="read the password from its first line")
 
 
 def _devices(verbs: argparse._SubParsersAction[_Parser]) -> None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
 import csv
-import getpass
 import secrets
 import sys
 from pathlib import Path
 
 from console import app, audit, server
-from console.access import hash_password
+from console.access.settings import access_settings
 from console.clock import wall_clock
 from console.command_parts import database as _database
 from console.command_parts import lines_of as _lines
 from console.command_parts import migrated as _migrated
 from console.command_parts import shown
 from console.command_parts import who as _who
+from console.config import load
 from console.errors import BadCommand, BadFile
 from console.exports.csv import write_csv
 from console.exports.json import write_json
@@ -50,9 +51,10 @@ def serve(arguments: argparse.Namespace) -> int:
             silent_after=arguments.silent_after,
         )
     )
+    signing_in = access_settings(load(arguments.config, arguments.data, os.environ))
     with _database(settings.data, create=True) as database, server.bind(settings) as bound:
-        at = server.address(bound)
-        server.server(app.build(settings, database), lambda: _announce(settings, database, at)).run([bound])
+        at, built = server.address(bound), app.build(settings, database, access=signing_in)
+        server.server(built, lambda: _announce(settings, database, at)).run([bound])
     return 0
 
 
@@ -113,21 +115,6 @@ def secret_new(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def user_add(arguments: argparse.Namespace) -> int:
-    """Adds somebody, or gives them a new password; their sessions end."""
-    name = arguments.name
-    if name != clean(name) or not name.strip() or len(name) > 100:
-        raise BadCommand(f"{clean(name)!r} is not a name", "Take up to 100 ordinary characters.")
-    password, now = hash_password(_password(arguments.password_file)), wall_clock()
-    with _database(arguments.data, create=True) as database, database.write() as connection:
-        user = {"name": name, "password": password, "created_at": now}
-        connection.execute(access.put_user(connection.dialect.name), user)
-        connection.execute(access.end_sessions(name, now))
-        audit.record(connection, now, who=_who(), what="user-added", detail=name)
-    print(f"{name} can sign in")
-    return 0
-
-
 def devices_import(arguments: argparse.Namespace) -> int:
     """Replaces the list of expected devices; who is on it and has not enrolled shows as never enrolled."""
     names, now = _host_names(arguments.file), wall_clock()
@@ -153,17 +140,6 @@ def device_remove(arguments: argparse.Namespace) -> int:
         audit.record(connection, now, who=_who(), what="device-removed", detail=found[0].device_id)
     print(f"{found[0].host_name} ({found[0].device_id}) is removed")
     return 0
-
-
-def _password(file: Path | None) -> str:
-    if file is not None:
-        return _lines(file)[0] if _lines(file) else ""
-    if not sys.stdin.isatty():
-        raise BadCommand("there is no terminal to ask for the password", "Use --password-file FILE.")
-    password = getpass.getpass("Password: ")
-    if password != getpass.getpass("Once more: "):
-        raise BadCommand("the two passwords differ", "Try again.")
-    return password
 
 
 def _host_names(file: Path) -> list[str]:
