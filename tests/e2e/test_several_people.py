@@ -7,7 +7,6 @@ the third has a terminal that the login records name.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pty
 import signal
@@ -68,8 +67,7 @@ class Office:
 
     def finding(self, uid: int) -> str:
         """The id of a person's finding."""
-        value = json.loads((self.station.state / "views" / f"{uid}.json").read_bytes())
-        return str(value["findings"][0]["id"])
+        return str(self.station.wait_for(event="finding", path=str(self.package(uid)))["finding"])
 
     def _home(self, uid: int) -> Path:
         home = self.folder / f"home-{uid}"
