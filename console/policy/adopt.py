@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from console.policy.follow import Source
 from policy_schema.document.canonical import policy_id
 from policy_schema.document.pieces import compile_bytes
 from policy_schema.errors import BadDocument
 from policy_schema.network.fetcher import Access, Fetcher
 from policy_schema.rules.relief import PAUSES
 from policy_schema.trust.collect import Get, Have, collect
+from policy_schema.trust.exceptions import NAMES
 from policy_schema.trust.highest import Highest
 from policy_schema.trust.layout import POLICY, Files, newest_root, root_number
 from policy_schema.trust.refusal import Refusal, Refused
@@ -38,7 +40,7 @@ class Looked(NamedTuple):
     policy_id: str
 
 
-def look(source: str, trust: bytes, known: Known, now: int) -> Looked | None:
+def look(source: Source, trust: bytes, known: Known, now: int) -> Looked | None:
     """The newest state of the repository; None when it is what is known already.
 
     Raises:
@@ -61,21 +63,26 @@ def look(source: str, trust: bytes, known: Known, now: int) -> Looked | None:
     return Looked(found, {path: files[path] for path in found.paths}, policy_id(found.policy))
 
 
-def _fetched(source: str, trust: bytes, known: Known) -> Mapping[str, bytes]:
+def _fetched(source: Source, trust: bytes, known: Known) -> Mapping[str, bytes]:
     metadata = {p: c for p, c in known.files.items() if p.startswith("metadata/") and not root_number(p)}
     have = Have(
         root=max(newest_root(known.files), _first(trust)),
         files=metadata,
         held=frozenset(path for path in known.files if path.startswith("targets/")),
-        wanted=(POLICY, PAUSES),
+        wanted=(POLICY, *sorted(NAMES)) if source.bins else (POLICY, PAUSES),
     )
-    if not source.startswith(("http://", "https://")):
-        return collect(_of_folder(Path(source)), have)
-    with Fetcher(Access(), source) as fetcher:
+    if not source.where.startswith(("http://", "https://")):
+        return collect(of_folder(Path(source.where)), have)
+    with Fetcher(Access(), source.where) as fetcher:
         return collect(fetcher.get, have)
 
 
-def _of_folder(folder: Path) -> Get:
+def of_folder(folder: Path) -> Get:
+    """Reads the files of a repository in a folder.
+
+    Raises:
+        Refused: there is none.
+    """
     if not (folder / "metadata").is_dir():
         raise Refused(Refusal.UNREACHABLE, f"{folder} has no folder metadata")
 

@@ -43,6 +43,8 @@ class Source(NamedTuple):
     trust_root: Path = Path()
     every: int = 60
     """Seconds between two looks of all processes together."""
+    bins: bool = False
+    """Fetch the exceptions of every device too: to see what somebody else has signed for us."""
 
 
 class Follower:
@@ -111,7 +113,7 @@ class Follower:
         with self._database.read() as connection:
             known = _known(connection)
         try:
-            looked: Looked | None = importlib.import_module(LOOKS).look(self._source.where, self._trust(), known, now)
+            looked: Looked | None = importlib.import_module(LOOKS).look(self._source, self._trust(), known, now)
         except Refused as error:
             self._note(now, error.code.value, str(error), error.advice())
             return error.code.value

@@ -36,7 +36,9 @@ def upgrade() -> None:
         sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("serial", name=op.f("pk_policy_version")),
     )
-    op.create_index(op.f("ix_policy_version_version_policy_id"), "policy_version", ["version", "policy_id"], unique=False)
+    op.create_index(
+        op.f("ix_policy_version_version_policy_id"), "policy_version", ["version", "policy_id"], unique=False
+    )
     op.create_table(
         "policy_file",
         sa.Column("path", sa.String(length=200), nullable=False),
