@@ -14,6 +14,8 @@ from starlette.responses import PlainTextResponse
 from console.access import Access
 from console.access.settings import DEFAULTS, AccessSettings
 from console.clock import Clock, wall_clock
+from console.deciding import Deciding
+from console.decisions import Decisions
 from console.ingest.agents import AgentRoutes
 from console.ingest.writer import Writer
 from console.settings import Settings
@@ -24,6 +26,8 @@ from console.web.headers import Headers, LocalOnly
 from console.web.routes import RULES
 from console.web.templating import Templates
 
+NO_DECISIONS = Decisions()
+
 
 def build(
     settings: Settings,
@@ -32,9 +36,11 @@ def build(
     clock: Clock = wall_clock,
     writer: Writer | None = None,
     access: AccessSettings = DEFAULTS,
+    decisions: Decisions = NO_DECISIONS,
 ) -> Starlette:
-    """The application. It starts and stops the writer; the database stays the caller's."""
+    """The application. It starts and stops the writer and who decides; the database stays the caller's."""
     writer = writer or Writer(database)
+    deciding = Deciding(database=database, decisions=decisions, clock=clock)
     context = Context(
         database=database,
         settings=settings,
@@ -48,7 +54,10 @@ def build(
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
         writer.start()
+        deciding.start()
+        app.state.deciding = deciding
         yield
+        await run_in_threadpool(deciding.stop)
         await run_in_threadpool(writer.stop)
 
     middleware = [Middleware(Headers, clock=clock, behind_tls=settings.behind_tls)]
