@@ -21,7 +21,7 @@ from console.ingest.writer import Writer
 from console.settings import Settings
 from console.store.db import Database
 from console.web.context import Context
-from console.web.guard import Guard
+from console.web.guard import NEEDS, Guard
 from console.web.headers import Headers, LocalOnly
 from console.web.routes import RULES
 from console.web.templating import Templates
@@ -48,6 +48,7 @@ def build(
         access=Access(database=database, clock=clock, settings=access),
         agents=AgentRoutes(database=database, writer=writer, clock=clock, report_every=settings.report_every),
         templates=Templates(),
+        pages=tuple((rule.path, NEEDS[rule.who]) for rule in RULES if rule.who in NEEDS and rule.method == "GET"),
     )
     guard = Guard(context)
 

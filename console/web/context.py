@@ -19,7 +19,9 @@ from console.store.db import Database
 from console.store.queries.fleet import Silence
 from console.web import forms
 from console.web.forms import Form
+from console.web.navigation import ITEMS, Item
 from console.web.templating import Templates
+from console.web.view import view_of
 
 NOBODY: Final = Viewer(name="", csrf="", role=Role.VIEWER, groups=frozenset())
 """Somebody who is not signed in: they see no device at all."""
@@ -53,24 +55,36 @@ class Context:
     access: Access
     agents: AgentRoutes
     templates: Templates
+    pages: tuple[tuple[str, Role], ...] = ()
+    """The paths of pages, each with the role that it needs."""
 
     def silence(self) -> Silence:
         """Now, and after how many seconds a device counts as silent."""
         return Silence(self.clock(), self.settings.silent_after)
 
     def page(self, visit: Visit, template: str, *, status: int = 200, **values: object) -> Response:
-        """A page in the viewer's language. Every template has `viewer`, `trial`, `now`, `path` and `no_proof`."""
+        """A page as the viewer wants to see it. What every template has besides stands in `templates/base.html`."""
+        url = visit.request.url
         text = self.templates.render(
             template,
-            language=self.templates.language(visit.request),
+            view_of(visit.request),
             viewer=visit.viewer,
+            navigation=self._navigation(visit.viewer),
             trial=self.settings.trial,
             now=self.clock(),
-            path=visit.request.url.path,
+            path=url.path,
+            here=url.path + (f"?{url.query}" if url.query else ""),
             no_proof=NO_PROOF,
             **values,
         )
         return HTMLResponse(text, status)
+
+    def _navigation(self, viewer: Viewer) -> tuple[Item, ...]:
+        """The entries whose pages there are and which this viewer may open."""
+        if not viewer.name:
+            return ()
+        allowed = {path for path, role in self.pages if viewer.role.may(role)}
+        return tuple(item for item in ITEMS if item.path in allowed)
 
     def nothing(self, visit: Visit, sentence: str) -> Response:
         """There is no such thing: 404 with a sentence that says what."""

@@ -7,7 +7,7 @@ from typing import Final
 from console.access import Limit
 from console.access.oidc.settings import CALLBACK
 from console.web.guard import Rule, Who
-from console.web.pages import device, exports, login, machines, oidc, overview, static
+from console.web.pages import device, devices, exports, login, machines, oidc, overview, static, view
 from policy_schema.messages.enrol import ENROL_PATH
 from policy_schema.messages.report import REPORTS_PATH
 
@@ -23,10 +23,13 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("GET", "/login/oidc", Who.ANYBODY, oidc.begin, limit=Limit.PROVIDER),
     Rule("GET", CALLBACK, Who.ANYBODY, oidc.callback, limit=Limit.PROVIDER),
     Rule("POST", "/logout", Who.VIEWER, login.sign_out),
+    Rule("POST", "/view", Who.ANYBODY, view.change),
     # pages
     Rule("GET", "/", Who.VIEWER, overview.show),
+    Rule("GET", "/devices", Who.VIEWER, devices.show),
     Rule("GET", "/devices/{device}", Who.VIEWER, device.show, views="device"),
     Rule("GET", "/devices/{device}/reports/{epoch}/{sequence:int}", Who.VIEWER, device.report, views="device"),
+    Rule("GET", "/view", Who.VIEWER, view.show),
     # files
     Rule("GET", "/export/compliance.csv", Who.VIEWER, exports.compliance_csv, limit=Limit.EXPORT),
     Rule("GET", "/export/compliance.json", Who.VIEWER, exports.compliance_json, limit=Limit.EXPORT),

@@ -1,25 +1,22 @@
-"""The templates, in each language: `{{ _("...") }}` looks a text up in `locale/<language>/LC_MESSAGES/console.mo`.
-
-Everything is escaped, and a name that is missing is an error, not an empty place.
-"""
+"""The templates, once for each language. Everything is escaped, and a name that is missing is an error."""
 
 from __future__ import annotations
 
-import gettext
+import hashlib
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.requests import Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context as Values
+from markupsafe import Markup
 
-from console.web import words
+from console.web import times, words
+from console.web.languages import LANGUAGES, texts
+from console.web.view import View
 
 HERE: Final = Path(__file__).parent
-LANGUAGES: Final = {"en": "English", "zh-Hans": "简体中文"}
-"""The name of a language as a page says it (BCP 47) → how its readers call it."""
-_FOLDERS: Final = {"zh-Hans": "zh_CN"}
-LANGUAGE: Final = "interdict_language"
-"""The cookie that keeps a choice."""
 
 
 class Templates:
@@ -28,48 +25,100 @@ class Templates:
     def __init__(self) -> None:
         self._environments = {language: _environment(language) for language in LANGUAGES}
 
-    def render(self, template: str, *, language: str, **values: object) -> str:
-        """The text of a page."""
-        page = self._environments[language].get_template(template)
-        return page.render(language=language, languages=LANGUAGES, **values)
-
-    def language(self, request: Request) -> str:
-        """What the person chose, else what their browser asks for, else English."""
-        chosen = request.cookies.get(LANGUAGE, "")
-        return chosen if chosen in LANGUAGES else accepted(request.headers.get("accept-language", ""))
+    def render(self, template: str, view: View, **values: object) -> str:
+        """The text of a page as this person wants to see it."""
+        page = self._environments[view.language].get_template(template)
+        return page.render(view=view, languages=LANGUAGES, **values)
 
 
-def accepted(header: str) -> str:
-    """The language of an Accept-Language header that we have and that is wished for most (RFC 9110, 12.5.4)."""
-    best, weight = "en", 0.0
-    for part in header[:500].split(","):
-        name, _, parameters = part.strip().partition(";")
-        language = _ours(name.strip().lower())
-        quality = _quality(parameters)
-        if language and quality > weight:
-            best, weight = language, quality
-    return best
+@pass_context
+def _minute(values: Values, instant: int | str | None) -> Markup | str:
+    """An instant to the minute; a mere day, as of a running program, stays a day."""
+    at = times.instant(instant) if isinstance(instant, str) else instant
+    if at is None:
+        return _written_day(values, instant) if isinstance(instant, str) else "–"
+    view: View = values["view"]
+    return _time(at, "minute", times.minute(at, view.time_zone, view.language))
 
 
-def _ours(name: str) -> str:
-    """Chinese of any place but those that write it in traditional signs is read as simplified."""
-    if name.startswith("zh"):
-        return "" if {"tw", "hk", "mo", "hant"} & set(name.split("-")) else "zh-Hans"
-    return "en" if name.split("-")[0] == "en" else ""
+@pass_context
+def _day(values: Values, instant: int | str | None) -> Markup | str:
+    """The day of an instant."""
+    at = times.instant(instant) if isinstance(instant, str) else instant
+    if at is None:
+        return _written_day(values, instant) if isinstance(instant, str) else "–"
+    view: View = values["view"]
+    return _time(at, "day", times.day(at, view.time_zone, view.language))
 
 
-def _quality(parameters: str) -> float:
-    name, _, value = parameters.strip().partition("=")
-    try:
-        return float(value) if name.strip() == "q" else 1.0
-    except ValueError:
-        return 0.0
+def _written_day(values: Values, text: str) -> str:
+    return times.written_day(text, values["view"].language)
 
 
-def translations(language: str) -> gettext.NullTranslations:
-    """The texts of a language; what is not translated stays English."""
-    folder = _FOLDERS.get(language, language)
-    return gettext.translation("console", HERE / "locale", [folder], fallback=True)
+@pass_context
+def _ago(values: Values, instant: int) -> Markup:
+    """How long ago something was; the instant itself shows up at a touch."""
+    view: View = values["view"]
+    spoken = texts(view.language)
+    text = spoken.gettext("%(span)s ago") % {"span": times.span(values["now"] - instant, spoken)}
+    return _time(instant, "title", text, times.minute(instant, view.time_zone, view.language))
+
+
+@pass_context
+def _span(values: Values, seconds: int) -> str:
+    return times.span(seconds, texts(values["view"].language))
+
+
+def _time(instant: int, form: str, text: str, title: str = "") -> Markup:
+    shown = Markup(' title="{}"').format(title) if title else Markup()
+    return Markup('<time datetime="{}" data-form="{}"{}>{}</time>').format(times.iso(instant), form, shown, text)
+
+
+def _number(value: int) -> str:
+    return f"{value:,}"
+
+
+def _code(value: str) -> str:
+    """A code as a class name of the style."""
+    return "".join(sign if sign.isascii() and (sign.isalnum() or sign == "-") else "-" for sign in value.lower())
+
+
+@pass_context
+def _word(values: Values, code: str, table: Mapping[str, str]) -> str:
+    """The word for a code in the viewer's language; a code that this console does not know stays as it is."""
+    known = table.get(code)
+    return texts(values["view"].language).gettext(known) if known else code
+
+
+@pass_context
+def _say(values: Values, text: str) -> str:
+    """A text that comes from a table, in the viewer's language. Unlike `_` it is taken as it is: no values go in."""
+    return texts(values["view"].language).gettext(text) if text else ""
+
+
+@pass_context
+def _sentence(values: Values, text: str) -> str:
+    return words.sentence(text, texts(values["view"].language).gettext)
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a file of the style, with its hash: it changes when the file does, so browsers may keep it."""
+    digest = hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+FILTERS: Final[dict[str, Any]] = {
+    "ago": _ago,
+    "code": _code,
+    "day": _day,
+    "minute": _minute,
+    "number": _number,
+    "say": _say,
+    "sentence": _sentence,
+    "span": _span,
+    "word": _word,
+}
 
 
 def _environment(language: str) -> Environment:
@@ -82,24 +131,17 @@ def _environment(language: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.policies["ext.i18n.trimmed"] = True
-    spoken = translations(language)
-    # The extension adds these; mypy does not know them.
+    spoken = texts(language)
+    # The extension adds this; mypy does not know it.
     environment.install_gettext_callables(  # type: ignore[attr-defined]
         spoken.gettext, spoken.ngettext, newstyle=True, pgettext=spoken.pgettext, npgettext=spoken.npgettext
     )
-    environment.filters.update(
-        day=words.day,
-        minute=words.minute,
-        moment=words.moment,
-        since_then=words.since_then,
-        state_word=words.state_word,
-    )
+    environment.filters.update(FILTERS)
     environment.globals.update(
-        ACTIONS=words.ACTIONS,
-        OUTCOMES=words.OUTCOMES,
-        REQUESTS=words.REQUESTS,
-        TRUST=words.TRUST,
+        words.TABLES,
+        asset=asset,
         finding_state=words.finding_state,
+        iso=times.iso,
         policy_troubles=words.policy_troubles,
     )
     return environment

@@ -63,6 +63,10 @@ class Wanted(NamedTuple):
     moved: bool = False
     groups: frozenset[str] | None = None
     """The groups that a viewer may see; None: everything. A device without groups is in none of them."""
+    group: str = ""
+    os: str = ""
+    agent: str = ""
+    """The version of the agent."""
 
 
 def in_groups(device_id: ColumnElement[str], groups: frozenset[str]) -> ColumnElement[bool]:
@@ -82,12 +86,21 @@ def state_of(silence: Silence) -> ColumnElement[str]:
 
 def fleet(silence: Silence) -> Subquery:
     """Every device that is enrolled or expected, each in one state."""
-    enrolled = select(device.c.device_id, device.c.host_name, device.c.host_key, state_of(silence).label("state"))
+    enrolled = select(
+        device.c.device_id,
+        device.c.host_name,
+        device.c.host_key,
+        state_of(silence).label("state"),
+        device.c.os,
+        device.c.agent,
+    )
     missing = select(
         literal("").label("device_id"),
         expected_device.c.host_name,
         expected_device.c.host_key,
         literal(DeviceState.NEVER_ENROLLED.value).label("state"),
+        literal("").label("os"),
+        literal("").label("agent"),
     ).where(~exists().where(device.c.host_key == expected_device.c.host_key))
     rows = union_all(enrolled, missing).subquery("everything")
     rank = case({state.value: place for place, state in enumerate(SHOWN_FIRST)}, value=rows.c.state, else_=99)
@@ -128,6 +141,12 @@ def _conditions(rows: Subquery, wanted: Wanted) -> list[ColumnElement[bool]]:
         conditions.append(exists().where(and_(move.c.device_id == rows.c.device_id, move.c.gone_at.is_(None))))
     if wanted.groups is not None:
         conditions.append(in_groups(rows.c.device_id, wanted.groups))
+    if wanted.group:
+        conditions.append(in_groups(rows.c.device_id, frozenset({wanted.group})))
+    if wanted.os:
+        conditions.append(rows.c.os == wanted.os)
+    if wanted.agent:
+        conditions.append(rows.c.agent == wanted.agent)
     if wanted.search:
         key = rows.c.host_key.contains(host_key(wanted.search), autoescape=True)
         conditions.append(or_(key, rows.c.device_id == wanted.search))
@@ -184,12 +203,13 @@ def requests(device_id: str, most: int) -> Select[Any]:
     )
 
 
-def newest_requests(since: int, most: int) -> Select[Any]:
+def newest_requests(since: int, most: int, groups: frozenset[str] | None = None) -> Select[Any]:
     """The newest of what people asked for anywhere, with the names of their devices."""
+    seen = [] if groups is None else [in_groups(request.c.device_id, groups)]
     return (
         select(request, device.c.host_name)
         .join(device, device.c.device_id == request.c.device_id)
-        .where(request.c.received_at >= since)
+        .where(request.c.received_at >= since, *seen)
         .order_by(request.c.received_at.desc(), request.c.device_id, request.c.request_id)
         .limit(most)
     )

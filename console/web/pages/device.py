@@ -9,7 +9,9 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from console.reports import compliance
+from console.reports.interface import DeviceLine
 from console.store.queries import fleet
+from console.store.queries.trends import device_exceptions
 from console.web import words
 from console.web.context import Context, Visit
 from policy_schema.messages.kinds import DeviceId, Epoch
@@ -24,7 +26,7 @@ def show(context: Context, visit: Visit) -> Response:
     name = visit.part("device")
     with context.database.read() as connection:
         line = compliance.one_line(connection, context.silence(), name) if _is(name, DeviceId) else None
-        if line is None:
+        if line is None or not visit.viewer.sees(frozenset(line.groups)):
             return context.nothing(visit, "There is no such device.")
         return context.page(
             visit,
@@ -36,6 +38,7 @@ def show(context: Context, visit: Visit) -> Response:
             history_shown=HISTORY_SHOWN,
             reports=connection.execute(fleet.reports(name, REPORTS_SHOWN)).all(),
             asked=connection.execute(fleet.requests(name, REPORTS_SHOWN)).all(),
+            exceptions=connection.execute(device_exceptions(name)).all(),
             heartbeat=_heartbeat(connection, name),
         )
 
@@ -44,16 +47,26 @@ def report(context: Context, visit: Visit) -> Response:
     """One report, word for word as the device sent it."""
     device, epoch, sequence = visit.part("device"), visit.part("epoch"), int(visit.part("sequence"))
     body: bytes | None = None
+    line: DeviceLine | None = None
     if _is(device, DeviceId) and _is(epoch, Epoch) and sequence < 2**53:
         with context.database.read() as connection:
             body = connection.execute(fleet.report_body(device, epoch, sequence)).scalar_one_or_none()
-    if body is None:
+            line = compliance.one_line(connection, context.silence(), device)
+    if body is None or line is None or not visit.viewer.sees(frozenset(line.groups)):
         return context.nothing(visit, "There is no such report. Only the newest reports of a device are kept.")
     try:
         text = words.visible(msgspec.json.format(inflate(body), indent=2).decode())
     except (MessageRefused, msgspec.MsgspecError, UnicodeError):
         return context.nothing(visit, "This report cannot be shown.")
-    return context.page(visit, "report.html", title=f"Report {sequence}", device=device, sequence=sequence, text=text)
+    return context.page(
+        visit,
+        "report.html",
+        title=f"Report {sequence}",
+        device=device,
+        host_name=line.host_name,
+        sequence=sequence,
+        text=text,
+    )
 
 
 def _with_reasons(connection: Connection, device: str) -> list[dict[str, Any]]:
