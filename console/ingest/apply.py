@@ -10,9 +10,10 @@ import msgspec
 from sqlalchemy import Connection
 
 from console import audit
+from console.brake import tally
 from console.ingest.enrol import facts_columns, put_groups
 from console.ingest.verify import Accepted, Refused
-from console.state import Looked, standing_of, why_partial
+from console.state import DOES_NOT_COUNT, Looked, standing_of, why_partial
 from console.store import past
 from console.store.queries import ingest
 from policy_schema.messages.report import FindingLine, Report
@@ -246,9 +247,17 @@ def _put_findings(connection: Connection, report: Report, now: int) -> None:
         connection.execute(ingest.put_finding(connection.dialect.name), rows)
     if report.sequence == 1:
         events += _end_the_unmentioned(connection, report, known, lines, now)
+    if report.sequence != 1:
+        # A whole state, of a new device or a new journal, is no jump of a ban.
+        tally.count(connection, (str(one["ban"]) for one in events if _counts(one)), now)
     if events:
         connection.execute(ingest.add_events(), events)
     _bound(connection, report.device, len(known.keys() | lines.keys()), len(events), now)
+
+
+def _counts(event: dict[str, object]) -> bool:
+    """Whether the fleet's brake counts it: something that was not there before, and that the ban means."""
+    return event["change"] == "new" and event["state"] not in DOES_NOT_COUNT
 
 
 def _end_the_unmentioned(
