@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import Connection
 
 from console.brake.watch import Raised, Watch
 from console.clock import Clock
-from console.decisions import Decisions
-from console.exceptions.publish import Publisher
+from console.decisions import Decisions, Publish
+from console.exceptions.publish import Publisher, seen_in_repository
 from console.policy.follow import Follower
 from console.store.db import Database
 
@@ -25,9 +27,14 @@ class Deciding:
     ) -> None:
         """`tell` is called for each new alarm."""
         self.decisions = decisions
-        self.follower = Follower(database=database, source=decisions.source, clock=clock)
+        self.follower = Follower(database=database, source=decisions.source, clock=clock, kept=self._kept)
         self.publisher = Publisher(database=database, publishing=decisions.publishing, clock=clock)
         self.watch = Watch(database=database, brake=decisions.brake, clock=clock, paused=self.publisher.poke, tell=tell)
+
+    def _kept(self, connection: Connection, files: Mapping[str, bytes], now: int) -> None:
+        """What somebody else has signed for us stands in the repository."""
+        if self.publisher.how is Publish.STAGED:
+            seen_in_repository(connection, files, now)
 
     def start(self) -> None:
         """Begins what is set up."""

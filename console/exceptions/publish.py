@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -156,7 +157,7 @@ def due(connection: Connection, now: int) -> Due:
     )
 
 
-def seen_in_repository(connection: Connection, files: dict[str, bytes], now: int) -> None:
+def seen_in_repository(connection: Connection, files: Mapping[str, bytes], now: int) -> None:
     """Marks what somebody else has signed for us: called when the repository was looked at, in `staged`."""
     names = {path.rpartition("/")[2].partition(".")[2]: content for path, content in files.items()}
     exceptions, pauses = read_documents({name: content for name, content in names.items() if name.endswith(".json")})

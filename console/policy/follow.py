@@ -10,6 +10,7 @@ import importlib
 import logging
 import threading
 import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -32,6 +33,7 @@ LOOKS: Final = "console.policy.adopt"
 TRUST_LIMIT: Final = 256_000
 ENDING: Final = 90.0
 """Seconds that a look under way has at the end: the longest that a server may keep one waiting, and more."""
+Kept = Callable[[Connection, Mapping[str, bytes], int], None]
 log = logging.getLogger(__name__)
 
 
@@ -50,8 +52,9 @@ class Source(NamedTuple):
 class Follower:
     """A thread that looks. `start` and `stop` it with the console; `look` is one look, for whoever cannot wait."""
 
-    def __init__(self, *, database: Database, source: Source, clock: Clock) -> None:
-        self._database, self._source, self._clock = database, source, clock
+    def __init__(self, *, database: Database, source: Source, clock: Clock, kept: Kept = lambda *_: None) -> None:
+        """`kept` is called in the transaction in which a state of the repository is kept."""
+        self._database, self._source, self._clock, self._kept = database, source, clock, kept
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="console-policy", daemon=True)
 
@@ -120,6 +123,7 @@ class Follower:
         with self._database.write() as connection:
             if looked is not None and _still(connection, known):
                 _keep(connection, looked, now)
+                self._kept(connection, looked.files, now)
             elif looked is None:
                 _confirm(connection, now)
             put = policies.put_follow(connection.dialect.name)
