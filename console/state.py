@@ -83,6 +83,8 @@ class Looked(NamedTuple):
     """How many sources looked at all."""
     not_understood: tuple[str, ...]
     """Bans that the device's agent is too old for."""
+    withheld: int = 0
+    """Findings of which the device says nothing yet, since the people whose they are have not been welcomed."""
 
 
 def device_state(*, standing: DeviceState, removed: bool, last_heard: int, now: int, silent_after: int) -> DeviceState:
@@ -122,6 +124,8 @@ def why_partial(looked: Looked) -> tuple[str, ...]:
         sentences.append("has not said yet what it looked at")
     if looked.not_understood:
         sentences.append(f"needs a newer agent for {', '.join(looked.not_understood[:5])}")
+    if looked.withheld:
+        sentences.append(f"{looked.withheld} found of people who have not been shown the welcome yet")
     return tuple(sentences)
 
 

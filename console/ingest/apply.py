@@ -164,13 +164,14 @@ def _looked(connection: Connection, report: Report) -> Looked:
         unknown=tuple((row.source, row.unknown, tuple(msgspec.json.decode(row.reasons))) for row in rows),
         sources=len(rows),
         not_understood=report.not_understood,
+        withheld=sum(line.findings for line in report.withheld),
     )
 
 
 def look_digest(report: Report) -> str:
-    """Tells one look from another. How long it took is not compared: it differs each time."""
+    """Tells one look from another, and what of it is withheld. How long it took is not compared: it always differs."""
     lines = [(line.source, line.roots, line.items, line.unknown, line.reasons) for line in report.coverage]
-    return hashlib.sha256(msgspec.json.encode(lines)).hexdigest()[:16]
+    return hashlib.sha256(msgspec.json.encode([lines, report.withheld])).hexdigest()[:16]
 
 
 def _put_coverage(connection: Connection, report: Report) -> None:

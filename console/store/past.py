@@ -49,6 +49,8 @@ def unlooked(looked: Looked) -> tuple[str, ...]:
         codes.append("not-looked")
     if looked.not_understood:
         codes.append("newer-agent")
+    if looked.withheld:
+        codes.append("not-welcomed")
     return tuple(sorted(codes))
 
 

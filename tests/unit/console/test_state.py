@@ -32,6 +32,7 @@ AMOUNTS: dict[str, tuple[tuple[str, ...], Looked, str]] = {
     "nothing found, nothing looked at": ((), EVERYWHERE._replace(sources=0, unknown=()), "partial"),
     "nothing found, a ban not understood": ((), EVERYWHERE._replace(not_understood=("only-approved",)), "partial"),
     "nothing found by the last good policy": ((), EVERYWHERE._replace(trust="last-good"), "clean"),
+    "found, and not told yet": ((), EVERYWHERE._replace(withheld=2), "partial"),
     "announced": (("announced",), EVERYWHERE, "open"),
     "in force": (("active",), EVERYWHERE, "open"),
     "the person is not told yet": (("awaiting-notice",), EVERYWHERE, "open"),
