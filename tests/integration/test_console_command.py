@@ -138,7 +138,7 @@ def test_somebody_who_was_added_can_sign_in_and_a_new_password_ends_the_session(
     password.write_text(PASSWORD + "\n")
     add = ("user", "add", "chen", "--password-file", str(password), "--data", str(tmp_path))
     with serving(tmp_path) as (address, _), httpx.Client(base_url=address, timeout=60, trust_env=False) as browser:
-        assert output(*add) == "chen can sign in\n"
+        assert output(*add) == "chen can sign in as admin\n"
         token = browser.get("/login").text.split('name="token" value="')[1].split('"')[0]
         signed_in = browser.post("/login", data={"token": token, "name": "chen", "password": PASSWORD})
         assert signed_in.status_code == 303
