@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     _secrets(verbs)
     cli_access.add(verbs, _verb, _nested, _seconds)
     _devices(verbs)
+    _kept(verbs)
     return parser
 
 
@@ -138,6 +139,22 @@ def _devices(verbs: argparse._SubParsersAction[_Parser]) -> None:
     listed.add_argument("file", type=Path, help="one host name a line, or a CSV with a column host_name")
     gone = _verb(devices, "remove", "device_remove", "take a device out of the fleet")
     gone.add_argument("device", help="its id or host name")
+
+
+def _kept(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    _verb(verbs, "prune", "commands_store.prune", "forget what is older than it may be")
+    persons = _nested(verbs, "person", "what is kept of a person or a device")
+    export = _verb(persons, "export", "commands_store.person_export", "everything that is kept, as JSON")
+    export.add_argument("--out", type=Path, metavar="FILE", help="write to a new file that root alone can read")
+    erase = _verb(persons, "erase", "commands_store.person_erase", "forget it; totals of the past stay true")
+    erase.add_argument("--yes", action="store_true", help="it cannot be brought back")
+    for verb in (export, erase):
+        verb.add_argument("whom", help="a device's id or host name, or a pseudonym from a report")
+    for name, help_ in (
+        ("backup", "copy the database into a file while it is used"),
+        ("restore", "make the database of a copy, where there is none"),
+    ):
+        _verb(verbs, name, f"commands_store.{name}", help_).add_argument("file", type=Path)
 
 
 def _duration(verb: argparse.ArgumentParser, name: str, default: str, help_: str) -> None:
