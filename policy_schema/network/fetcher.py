@@ -7,16 +7,18 @@ rich) where those are installed; that costs more than the rest of it, so it is t
 from __future__ import annotations
 
 import importlib
+import socket
 import ssl
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import truststore
 
+from policy_schema.network.troubles import Trouble
 from policy_schema.trust.refusal import Refusal, Refused
 
 if TYPE_CHECKING:
@@ -104,6 +106,28 @@ class Fetcher:
                 raise Refused(Refusal.UNREACHABLE, "it sends us to another host, which is never followed")
         raise Refused(Refusal.UNREACHABLE, "it sends us round in circles")
 
+    def certificate(self) -> bytes:
+        """The certificate that the server, or who stands before it, shows (DER); believed by nobody, for a diagnosis.
+
+        Raises:
+            Refused: no answer, or no TLS.
+        """
+        try:
+            with (
+                httpx.Client(
+                    verify=False,
+                    proxy=self._access.proxy or None,
+                    trust_env=False,
+                    timeout=self._access.pause,
+                ) as client,
+                client.stream("HEAD", self._base) as response,
+            ):
+                tls = response.extensions["network_stream"].get_extra_info("ssl_object")
+                shown: bytes | None = tls.getpeercert(True) if tls is not None else None
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError, ValueError) as error:
+            raise Refused(Refusal.UNREACHABLE, _why(error)) from error
+        return shown or b""
+
     def _once(self, method: str, url: str, headers: Mapping[str, str], body: bytes, limit: int) -> Answer:
         try:
             with self._client.stream(method, url, headers=dict(headers), content=body or None) as response:
@@ -135,7 +159,7 @@ def _certificates(ca_file: str) -> ssl.SSLContext:
         try:
             context.load_verify_locations(ca_file)
         except (OSError, ssl.SSLError) as error:
-            raise Refused(Refusal.UNREACHABLE, f"the certificates in {ca_file} cannot be read: {error}") from error
+            raise Refused(Refusal.UNREACHABLE, f"{Trouble.CA_FILE}: {ca_file}: {error}") from error
     return context
 
 
@@ -152,4 +176,29 @@ def _origin(url: str) -> tuple[str, str, int]:
 
 def _why(error: Exception) -> str:
     text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
+    said = text[0][:200] if text else type(error).__name__
+    return f"{_trouble(error, said)} ({said})"
+
+
+def _trouble(error: Exception, said: str) -> Trouble:
+    """Which of the ways it went wrong. The library tells some of them by its texts only."""
+    causes = list(_causes(error))
+    if any(isinstance(one, ssl.SSLCertVerificationError) for one in causes) or "CERTIFICATE_VERIFY" in said:
+        return Trouble.CERTIFICATE
+    if isinstance(error, httpx.ProxyError):
+        return Trouble.PROXY
+    if any(isinstance(one, ssl.SSLError) for one in causes):
+        return Trouble.TLS
+    if any(isinstance(one, socket.gaierror) for one in causes):
+        return Trouble.NAME
+    if isinstance(error, httpx.TimeoutException):
+        return Trouble.SLOW
+    return Trouble.NOBODY if isinstance(error, httpx.ConnectError) else Trouble.OTHER
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    for _ in range(10):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__

@@ -23,7 +23,7 @@ from policy_schema.document.close import close_policy
 from policy_schema.document.load import parse_policy
 from policy_schema.trust.keys import PublicKeys, make_key
 from policy_schema.trust.layout import POLICY_LIMIT, TIMESTAMP_PATH, Role, digest, metadata_path
-from policy_schema.trust.library import CryptoSigner, Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
+from policy_schema.trust.library import CryptoSigner, Key, Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
 from policy_schema.trust.metadata import Lifetimes, dated, moment, root_of, sign, write
 from policy_schema.trust.repository import grant, initialise, publish, renew
 from policy_schema.trust.roots import next_root, replace_online, replace_person
@@ -94,6 +94,14 @@ class PolicyRepository:
         for name in signers or list(self.policies)[:2]:
             staged = add_signature(self.files, staged, self.policies[name])
         self.history.append(dict(self.files))
+        self.files |= publish(self.files, staged, self.online, now=self.now, lifetimes=self.lifetimes)
+
+    def publish_document(self, document: Mapping[str, Any], exceptions: Key | None = None) -> None:
+        """Enough people sign this document, and say whose key signs exceptions."""
+        policy = encode(dict(document))
+        staged = stage_policy(self.files, {}, policy, now=self.now, lifetimes=self.lifetimes, exceptions=exceptions)
+        for name in list(self.policies)[:2]:
+            staged = add_signature(self.files, staged, self.policies[name])
         self.files |= publish(self.files, staged, self.online, now=self.now, lifetimes=self.lifetimes)
 
     def publish_something_new(self) -> None:
@@ -356,6 +364,8 @@ class PolicyServer:
         self.requests: list[str] = []
         self.connections = 0
         self.misbehave: dict[str, Misbehaviour] = {}
+        self.date = ""
+        """What its clock shows (an HTTP date); empty: the time."""
         self.over = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = False
@@ -437,6 +447,9 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.server_of.connections += 1
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return self.server_of.date or super().date_time_string(timestamp)
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path.removeprefix("/interdict/")

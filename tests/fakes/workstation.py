@@ -13,6 +13,7 @@ import os
 import queue
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -45,13 +46,17 @@ class AgentStopped(AssertionError):
 class Workstation:
     """Start it with `with`; `publish` changes the policy, `wait_for` reads the log."""
 
-    def __init__(self, folder: Path, *, server: str = "", secret: str = "", **settings: object) -> None:
+    def __init__(
+        self, folder: Path, *, server: str = "", secret: str = "", tls: ssl.SSLContext | None = None, **settings: object
+    ) -> None:
         self.folder = folder
         self.home = folder / "home"
         self.prefix = self.home / ".npm-global"
         self.state = folder / "state"
         self.repository = PolicyRepository(now=int(time.time()))
-        self.server = PolicyServer(lambda: self.repository.files)
+        self.server = PolicyServer(lambda: self.repository.files, tls)
+        self.behind: tuple[str, ...] = ()
+        """A command before the agent's own, such as one that takes rights from it."""
         self._settings = settings
         self._console = server
         self._secret = secret
@@ -131,7 +136,7 @@ class Workstation:
         self.write_settings(**changes)
         mark = self.mark()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "agent", "run", "--config", str(self.settings_file)],
+            [*self.behind, sys.executable, "-m", "agent", "run", "--config", str(self.settings_file)],
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -22,7 +22,7 @@ def checked(folder: Path, view: dict[str, object], **changes: str) -> Check:
     """What doctor says of the gate."""
     settings = Settings(state_dir=os.fspath(folder), **changes)  # type: ignore[arg-type]  # strings only
     Views(settings.state_dir).machine({"gate": view})
-    check = next(made for made in CHECKS if made.__name__ == "_gate")
+    check = next(made for made in CHECKS if made.__name__ == "gate")
     return check(settings)
 
 

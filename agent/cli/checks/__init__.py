@@ -1,0 +1,1 @@
+"""The checks of `interdict doctor`, by what they are about."""
