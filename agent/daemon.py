@@ -373,6 +373,7 @@ class Daemon:
         """Everybody who looks learns what to look for."""
         self._p.content.want(rules)
         self._ask_the_guard(rules)
+        self._p.decider.sayings.answers = self._p.policy.answers
         self._p.decider.adopt(rules)
         self._p.looker.want(rules)
 

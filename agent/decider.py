@@ -31,7 +31,7 @@ from agent.host.clock import Now
 from agent.inventory.installations import Installation, group
 from agent.memory import Memory
 from agent.moves import Moves
-from agent.persons import About, released, requested
+from agent.persons import About, asking, released, requested
 from agent.reminders import spread_of
 from agent.report.journal import Journal
 from agent.report.outbox import Whole
@@ -166,11 +166,14 @@ class Decider:
         self._memory.reload()
         self._moves = Moves(journal=self._journal, queue=self._lines.queue, log=self._log, may_tell=self._may_tell)
 
-    def requested(self, ban: str, uid: int, now: Instant) -> None:
-        """A person asked for an exception: made in time, it holds everything once for the policy's `pending_hold`."""
-        for key, person in list(self._memory.persons.items()):
-            if (key[0], key[2]) == (ban, uid):
-                self._memory.keep_person(*key, requested(person, now, self.pending_hold()))
+    def requested(self, ban: str, uid: int, now: Instant, request: str = "") -> None:
+        """A person asked for an exception: made in time, it holds everything of theirs once for the policy's
+        `pending_hold`. What is the system's is held for nobody; whoever asked hears the answer all the same."""
+        tools = {row.subject.tool for row in self.current.values() if row.subject.ban == ban}
+        for tool in tools:
+            known = (ban, tool, uid) in self._memory.persons
+            person = asking(self._memory.person(ban, tool, uid), now, request)
+            self._memory.keep_person(ban, tool, uid, requested(person, now, self.pending_hold()) if known else person)
 
     def allow(self, ban: str, tool: str, uid: int, version: str) -> None:
         """A ban no longer names a version: whoever was told of it hears so."""

@@ -169,9 +169,10 @@ class Desk:
             return False, _TOO_OFTEN
         tools = {row.subject.tool for row in rows if row.subject.uid == uid}
         before = self._held_until(ban, tools, uid)
-        self._decider.requested(ban, uid, now)
+        request = _request()
+        self._decider.requested(ban, uid, now, request)
         until = self._held_until(ban, tools, uid)
-        self._note(now, uid, _Asked("exception", ban, "", reason, until if until > now else None))
+        self._note(now, uid, _Asked("exception", ban, "", reason, until if until > now else None), request)
         if until > max(now, before):
             return True, f"Your request is written down. Until {format_instant(until)} nothing of yours is blocked."
         if until > now:
@@ -212,10 +213,10 @@ class Desk:
             if _concerns(row, uid) and local.notice_id(uid, row.subject.ban, row.subject.tool) == notice
         ]
 
-    def _note(self, now: Instant, uid: int, asked: _Asked) -> None:
+    def _note(self, now: Instant, uid: int, asked: _Asked, request: str = "") -> None:
         """Writes it into the journal, and queues it for the administrators."""
         until = format_instant(asked.held_until) if asked.held_until else None
-        request = "r-" + secrets.token_hex(8)
+        request = request or _request()
         body = {"event": "asked", "request": request, **asked._asdict(), "held_until": until}
         self._journal.add_event(now, uid, body)
         self._log.write(Event.ASKED, what=asked.kind, uid=uid, ban=asked.ban, finding=asked.finding or None)
@@ -232,6 +233,11 @@ class Desk:
             person=self._pseudonym(uid),
         )
         self._queue([line])
+
+
+def _request() -> str:
+    """The id of a request, new."""
+    return "r-" + secrets.token_hex(8)
 
 
 def spoken(journal: Journal, uid: int) -> tuple[str, ...]:

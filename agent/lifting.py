@@ -93,16 +93,18 @@ def owed(rules: DeviceRules, persons: Mapping[Key, Person], now: Instant) -> Ite
 
 
 def answered(
-    rules: DeviceRules, persons: Mapping[Key, Person], now: Instant, patience: int
+    rules: DeviceRules, answers: Mapping[str, str], persons: Mapping[Key, Person], now: Instant, patience: int
 ) -> Iterator[tuple[Key, Person]]:
-    """Everybody whose request has its answer by now: an exception that names their ban, or `patience` seconds (a day
-    at least) without one."""
+    """Everybody whose request has its answer by now: an exception that names their ban, a refusal (`answers`: why, by
+    request), or `patience` seconds (a day at least) without either."""
     for key, person in persons.items():
         granted = any(one.ban == key[0] and one.until > now for one in rules.exceptions)
         if person.asked and granted and person.owed is not About.EXCEPTED:
             yield key, person._replace(owed=About.EXCEPTED)
+        elif not granted and person.request in answers and person.owed is not About.REFUSED:
+            yield key, person._replace(owed=About.REFUSED, detail=answers[person.request])
         elif not granted and unanswered(person, now, max(patience, DAY)):
-            yield key, person._replace(owed=About.UNANSWERED, asked=Instant(0), after=About.STAGE)
+            yield key, person._replace(owed=About.UNANSWERED, asked=Instant(0), request="", after=About.STAGE)
 
 
 def next_answer(persons: Mapping[Key, Person], now: Instant, patience: int) -> Instant | None:
@@ -129,6 +131,8 @@ def _until(rules: DeviceRules, key: Key, person: Person) -> Instant | None:
     match person.owed:
         case About.HELD:
             return person.held_until
+        case About.REFUSED:
+            return person.held_until or None
         case About.EXCEPTED:
             return max((one.until for one in rules.exceptions if one.ban == key[0]), default=None)
         case About.PAUSED:

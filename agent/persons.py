@@ -39,6 +39,8 @@ class About(StrEnum):
     LIFTED = "lifted"
     REMINDER = "reminder"
     """A stage acts soon, or the day has come to which a notice was put off."""
+    REFUSED = "refused"
+    """Somebody has refused a request."""
     UNANSWERED = "unanswered"
     """The time of a request is over, and nobody granted it."""
     WELCOME = "welcome"
@@ -69,15 +71,21 @@ class Person(NamedTuple):
     """How often they have."""
     asked: Instant = Instant(0)
     """When they asked for an exception and have not heard yet what became of it."""
+    request: str = ""
+    """The id of that request."""
 
 
 def told(person: Person, action: Action, now: Instant) -> Person:
     """A notice of this stage was shown to the person: whatever else there is to say may follow at once."""
     shown = {**person.told, action.value: person.told.get(action.value, now)}
     answered = person.after is About.HELD and person.held_until <= now
-    asked = Instant(0) if answered else person.asked
     after = _over(person, now, About.STAGE, person.after)
-    return person._replace(told=shown, tried=Instant(0), after=after, said=now, asked=asked)
+    person = person._replace(told=shown, tried=Instant(0), after=after, said=now)
+    return _answered(person) if answered else person
+
+
+def _answered(person: Person) -> Person:
+    return person._replace(asked=Instant(0), request="")
 
 
 def over(person: Person, now: Instant) -> About:
@@ -94,8 +102,8 @@ def told_of(person: Person, about: About, until: Instant | None, now: Instant) -
     owed = About.STAGE if person.owed is about else person.owed
     marks = _reached(until, now) if until is not None and about in (About.LAPSES, About.EXCEPTED) else ()
     shown = {**{_mark(mark, until): now for mark in marks}, **person.told}
-    asked = Instant(0) if about in (About.EXCEPTED, About.UNANSWERED) else person.asked
-    return person._replace(owed=owed, told=shown, tried=Instant(0), said=now, asked=asked)
+    person = person._replace(owed=owed, told=shown, tried=Instant(0), said=now)
+    return _answered(person) if about in (About.EXCEPTED, About.REFUSED, About.UNANSWERED) else person
 
 
 def due_warning(person: Person, until: Instant, now: Instant) -> bool:
@@ -127,12 +135,16 @@ def at_rest(person: Person, decision: Decision) -> Person:
     return person
 
 
+def asking(person: Person, now: Instant, request: str) -> Person:
+    """They asked for an exception, and wait for an answer."""
+    return person._replace(asked=now, request=request)
+
+
 def requested(person: Person, now: Instant, longest: int) -> Person:
     """They asked for an exception: made before anything is enforced, it holds that once, for `longest` seconds."""
-    asked = person._replace(asked=now)
     if person.held_until or person.enforcing_since is not None or longest <= 0:
-        return asked
-    return asked._replace(held_until=Instant(now + longest), owed=About.HELD, after=About.HELD)
+        return person
+    return person._replace(held_until=Instant(now + longest), owed=About.HELD, after=About.HELD)
 
 
 def unanswered(person: Person, now: Instant, patience: int) -> bool:

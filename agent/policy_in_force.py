@@ -154,6 +154,13 @@ class PolicyInForce:
         return isinstance(level, Mapping) and level.get("default") is True
 
     @property
+    def answers(self) -> Mapping[str, str]:
+        """Requests that were refused, with the word for why."""
+        rows = self._relief.get("answers")
+        given = (row for row in rows if isinstance(row, Mapping)) if isinstance(rows, list) else ()
+        return {str(row.get("request")): str(row.get("because")) for row in given}
+
+    @property
     def kept(self) -> tuple[str, ...]:
         """Bans that are gone from the policy without being lifted, and stay."""
         return self._kept

@@ -29,6 +29,8 @@ class Sayings:
         self._reminders: dict[Said, tuple[Current, Wish]] = {}
         self.here: frozenset[int] = frozenset()
         """Who is at the machine now."""
+        self.answers: Mapping[str, str] = {}
+        """Requests that were refused, with a word for why."""
         self.told_with: dict[tuple[str, str, int], tuple[tuple[str, str], ...]] = {}
         """What else the last reminder of a ban of a tool spoke of to whom."""
         self.wake: Instant | None = None
@@ -78,7 +80,7 @@ class Sayings:
         persons = self._memory.persons
         for key, person in list(lifting.after_lifting(rules, persons, names)):
             self._memory.keep_person(*key, person)
-        for key, person in list(lifting.answered(rules, persons, now, patience)):
+        for key, person in list(lifting.answered(rules, self.answers, persons, now, patience)):
             self._memory.keep_person(*key, person)
         made: list[Intent] = []
         quiet = self.quiet(now)

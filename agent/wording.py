@@ -68,6 +68,7 @@ class Wording:
             admitted=rules.admitted(subject.ban) or 0,
             until=wish.finish_until,
             after=_OCCASIONS.get(wish.after),
+            because=subject.version if wish.about is About.REFUSED else "",
             beside=tuple(_name(book.tool_entries, tool) for _, tool in wish.beside),
         )
         unknown = {"id": subject.tool, "name": subject.version if wish.about is About.LIFTED else ""}
@@ -128,6 +129,7 @@ _OCCASIONS = {
     About.PAUSED: Occasion.PAUSED,
     About.NARROWED: Occasion.NARROWED,
     About.LIFTED: Occasion.LIFTED,
+    About.REFUSED: Occasion.REFUSED,
     About.UNANSWERED: Occasion.UNANSWERED,
 }
 

@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "enroll": "agent.cli.enroll",
     "explain": "agent.cli.explain",
     "inventory": "agent.cli.inventory",
+    "later": "agent.cli.later",
     "leave": "agent.cli.leave",
     "move": "agent.cli.move",
     "notifier": "agent.cli.notifier",

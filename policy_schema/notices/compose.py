@@ -12,6 +12,7 @@ from typing import NamedTuple, assert_never
 
 from policy_schema.notices.facts import Claim, Values
 from policy_schema.notices.telling import (
+    ANSWERS,
     RESTING,
     SOON,
     Found,
@@ -25,6 +26,7 @@ from policy_schema.notices.telling import (
 )
 from policy_schema.notices.times import clock, span, when, zone_name
 from policy_schema.notices.translate import Words
+from policy_schema.rules.relief import Because
 
 __all__ = ["Button", "Found", "Notice", "Occasion", "Situation", "claim_line", "compose", "occasion_of"]
 
@@ -96,6 +98,8 @@ def _title(made: Telling) -> str:
             return words("{tool} {version} is allowed", tool=tool, version=made.found.version)
         case Occasion.SOON_BLOCKED | Occasion.SOON_REMOVED:
             return _soon(made)
+        case Occasion.REFUSED:
+            return words("{tool}: your request was refused", tool=tool)
         case Occasion.UNANSWERED:
             return words("{tool}: no exception has been granted", tool=tool)
         case _:
@@ -148,6 +152,8 @@ def _over(made: Telling) -> Iterator[str]:
     if made.occasion is Occasion.EXCEPTED:
         if made.after is Occasion.HELD:
             yield made.words("Your request was granted.")
+    elif made.occasion is Occasion.REFUSED:
+        yield because(made.because, made.words)
     elif made.occasion is Occasion.UNANSWERED:
         yield made.words("The time of your request is over, and no exception has been granted.")
     elif made.after is Occasion.EXCEPTED:
@@ -156,6 +162,18 @@ def _over(made: Telling) -> Iterator[str]:
         yield made.words("The pause is over.")
     elif made.after is Occasion.HELD:
         yield made.words("The time of your request is over, and no exception has been granted.")
+
+
+def because(code: str, words: Words) -> str:
+    """Why a request was refused; a code that is not known here is shown as one that says nothing."""
+    known = {
+        Because.ALTERNATIVE: words("Your request was refused: what is offered instead does the same."),
+        Because.REASON: words("Your request was refused: its reason does not show why nothing else will do."),
+        Because.RISK: words("Your request was refused: the risk is too high, whatever the reason."),
+        Because.DEVICE: words("Your request was refused: not on this machine."),
+        Because.ASK: words("Your request was refused. Whoever answers questions will say more."),
+    }
+    return known[Because(code) if code in set(Because) else Because.ASK]
 
 
 def _rests(made: Telling) -> Iterator[str]:
@@ -244,10 +262,10 @@ def _happens(made: Telling) -> Iterator[str]:
         change = words("Please choose another model there.") if made.found.model else words("Please take it out there.")
         yield words.gap.join([change, words("Nothing is changed for you, and this says nothing about use.")])
         return
-    if made.occasion in (Occasion.ANNOUNCED, Occasion.SOON_BLOCKED, Occasion.UNANSWERED) and _ahead(made):
+    if made.occasion in (Occasion.ANNOUNCED, Occasion.SOON_BLOCKED, *ANSWERS) and _ahead(made):
         yield words("From {time} on it can no longer be started.", time=_date(begins, made))
         yield _may_finish(made)
-    elif made.occasion in (Occasion.BLOCKED, Occasion.UNANSWERED) and begins is not None:
+    elif made.occasion in (Occasion.BLOCKED, *ANSWERS) and begins is not None:
         yield words("It can no longer be started.")
         yield _may_finish(made)
     elif made.occasion is Occasion.FINISHING:
@@ -262,7 +280,7 @@ def _happens(made: Telling) -> Iterator[str]:
         yield words("Nothing is deleted: it can be put back.")
     elif made.removes is not None and made.removes > made.now:
         yield words("On {time} it is put aside; it can be put back.", time=_date(made.removes, made))
-    if begins is not None and made.occasion in (Occasion.ANNOUNCED, Occasion.UNANSWERED, *SOON, *RESTING):
+    if begins is not None and made.occasion in (Occasion.ANNOUNCED, *ANSWERS, *SOON, *RESTING):
         yield words("Times are those of {zone}.", zone=zone_name(made.ban.zone))
 
 

@@ -43,10 +43,13 @@ class Occasion(StrEnum):
     """A reminder: it cannot be started from `until` on."""
     SOON_REMOVED = "soon-removed"
     """A reminder: it is put aside at `until`."""
+    REFUSED = "refused"
+    """Somebody has refused a request."""
     UNANSWERED = "unanswered"
     """The time of a request is over, and no exception was granted."""
 
 
+ANSWERS = (Occasion.REFUSED, Occasion.UNANSWERED)
 SOON = (Occasion.SOON_BLOCKED, Occasion.SOON_REMOVED)
 RESTING = (Occasion.HELD, Occasion.EXCEPTED, Occasion.LAPSING, Occasion.PAUSED)
 """Nothing is enforced before `until`."""
@@ -77,6 +80,8 @@ class Situation(NamedTuple):
     """The end of a countdown, a hold, a pause or an exception."""
     after: Occasion | None = None
     """The hold, pause or exception that is over, of which this is the first notice."""
+    because: str = ""
+    """Why a request was refused: a code of `policy_schema.rules.relief`."""
     beside: tuple[str, ...] = ()
     """Of a reminder: names of other tools to which the same happens at the same time."""
 
@@ -96,6 +101,7 @@ class Telling(NamedTuple):
     banned: str
     """Which versions the ban names; empty: all of them."""
     after: Occasion | None
+    because: str
     beside: tuple[str, ...]
     words: Words
     ascii_only: bool
@@ -124,7 +130,7 @@ def telling(organisation: Values, ban: Values, tool: Values, situation: Situatio
     occasion = situation.occasion
     if occasion in (Occasion.BLOCKED, Occasion.REMOVING) and begins is not None and begins > now:
         occasion = Occasion.ANNOUNCED
-    if begins is not None and occasion in (*RESTING, Occasion.SOON_BLOCKED):
+    if begins is not None and occasion in (*RESTING, Occasion.SOON_BLOCKED, Occasion.REFUSED):
         begins = max(begins, situation.until or 0)
     remove = facts.stages.get(Action.REMOVE)
     return Telling(
@@ -138,6 +144,7 @@ def telling(organisation: Values, ban: Values, tool: Values, situation: Situatio
         until=situation.until,
         banned=facts.versions.get(str(tool.get("id")), ""),
         after=situation.after,
+        because=situation.because,
         beside=situation.beside,
         words=words_for(wanted),
         ascii_only=situation.reader.ascii_only,

@@ -57,6 +57,8 @@ def _what(made: Telling) -> str:
         what = words("{tool} cannot be started from {time} on.", tool=tool, time=time)
     elif made.occasion in SOON and made.until is not None:
         what = _soon(made, when(made.until, made.ban.zone, words))
+    elif made.occasion is Occasion.REFUSED:
+        what = words("{tool}: your request was refused.", tool=tool)
     elif made.occasion is Occasion.UNANSWERED:
         what = words("{tool}: no exception has been granted.", tool=tool)
     elif made.occasion is Occasion.FINISHING and made.until is not None:

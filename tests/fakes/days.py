@@ -24,6 +24,7 @@ from agent.host.clock import Now, judge_time
 from agent.lifting import given_back, version_of
 from agent.memory import Memory
 from agent.persons import About
+from agent.quiet_hours import quiet_until
 from agent.report.journal import Journal
 from agent.settings import Settings
 from agent.wording import Wording
@@ -91,6 +92,8 @@ class Published:
     text: str | None = None
     exceptions: Sequence[tuple[str, Instant]] | None = None
     pauses: Sequence[Pause] | None = None
+    answers: Mapping[str, str] | None = None
+    """Requests that are refused, with the word for why."""
 
 
 @dataclass
@@ -106,6 +109,7 @@ class Life:
     at_night: bool = False
     steps: Mapping[Instant, Callable[[Life], str]] = field(default_factory=dict)
     language: str = "en"
+    quiet_hours: str = ""
     clock_offset: int = 0
     """Seconds that the machine's clock is wrong by."""
 
@@ -120,6 +124,7 @@ class Life:
         self._book: Rulebook | None = None
         self._grants: tuple[tuple[str, Instant], ...] = ()
         self._pauses: tuple[Pause, ...] = ()
+        self._answers: Mapping[str, str] = {}
         self._taken: list[tuple[Record, Observation]] = []
         self._pid = 100
         self._running: tuple[int, float] | None = None
@@ -208,8 +213,9 @@ class Life:
         wording = Wording(settings=Settings(language=self.language), rules=rules, told=told, places=lambda ban, tool: 1)
         self.decider = Decider(
             journal=self.journal, memory=self.memory, log=EventLog(io.StringIO()), compose=wording,
-            queue=lambda lines: None, observe=False,
+            queue=lambda lines: None, observe=False, quiet=quiet_until(self.quiet_hours, lambda at: 8 * HOUR),
         )  # fmt: skip
+        self.decider.sayings.answers = self._answers
         if self._book is not None:
             self.decider.adopt(self._rules())
         self._look()
@@ -243,6 +249,8 @@ class Life:
                 self._grants = tuple(one.exceptions)
             if one.pauses is not None:
                 self._pauses = tuple(one.pauses)
+            if one.answers is not None:
+                self._answers = self.decider.sayings.answers = one.answers
         if fresh and self._book is not None:
             self.decider.adopt(self._rules())
             said = "policy" if any(self.published[number].text for number in fresh) else "exceptions and pauses for"

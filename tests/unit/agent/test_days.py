@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from agent import brake as braking
+from agent.reminders import not_put_off, put_off
 from policy_schema.authoring.lifting import Entry, lifted
 from policy_schema.rules.identity import rollout_bucket
 from policy_schema.rules.rulebook import Device, Pause
@@ -55,8 +56,21 @@ def _administrator(life: Life) -> str:
 
 
 def _request(life: Life) -> str:
-    life.decider.requested("claude-code", 1000, life.now)
+    life.decider.requested("claude-code", 1000, life.now, "r-1")
     return "asks for an exception"
+
+
+def _later(undo: bool = False) -> Callable[[Life], str]:
+    def press(life: Life) -> str:
+        key = ("claude-code", "claude-code", 1000)
+        change = not_put_off if undo else put_off
+        person = change(life.memory.person(*key), life.now)
+        if person is None:
+            return "wants to be reminded tomorrow, once more, which is too often"
+        life.memory.keep_person(*key, person)
+        return "wants to be reminded after all" if undo else "wants to be reminded tomorrow"
+
+    return press
 
 
 LIVES: dict[str, Callable[[Path], Life]] = {
@@ -114,6 +128,40 @@ LIVES: dict[str, Callable[[Path], Life]] = {
         folder, [AT_FIRST, Published(on("27 July 12:00"), NARROWED)], _device(), install("2.1.198"), language="zh-Hans"
     ),
     "request-not-granted": lambda folder: Life(folder, [AT_FIRST], _device(), steps={on("9 July 16:00"): _request}),
+    "request-refused": lambda folder: Life(
+        folder,
+        [AT_FIRST, Published(on("10 July 10:00"), answers={"r-1": "alternative"})],
+        _device(),
+        steps={on("9 July 16:00"): _request},
+    ),
+    "request-refused-in-chinese": lambda folder: Life(
+        folder,
+        [AT_FIRST, Published(on("7 July 10:00"), answers={"r-1": "a word of tomorrow"})],
+        _device(),
+        steps={on("6 July 16:00"): _request},
+        language="zh-Hans",
+    ),
+    "request-long-before-the-block": lambda folder: Life(
+        folder, [AT_FIRST], _device(), steps={on("7 July 10:00"): _request}
+    ),
+    "request-after-the-block": lambda folder: Life(
+        folder, [AT_FIRST], _device(), steps={on("13 July 10:00"): _request}
+    ),
+    "put-off": lambda folder: Life(
+        folder,
+        [AT_FIRST],
+        _device(),
+        steps={
+            on("8 July 17:00"): _later(),
+            on("10 July 08:30"): _later(),
+            on("16 July 10:00"): _later(),
+            on("20 July 10:00"): _later(),
+        },
+    ),
+    "put-off-and-undone": lambda folder: Life(
+        folder, [AT_FIRST], _device(), steps={on("8 July 17:00"): _later(), on("9 July 10:00"): _later(undo=True)}
+    ),
+    "quiet-mornings": lambda folder: Life(folder, [AT_FIRST], _device(), quiet_hours="07:00-12:30"),
     "exception-and-away-at-its-end": lambda folder: Life(
         folder,
         [AT_FIRST, Published(on("8 July 15:00"), exceptions=[("claude-code", on("10 August 15:00"))])],

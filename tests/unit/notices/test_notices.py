@@ -79,6 +79,7 @@ TITLES = {
     Occasion.LIFTED: "Claude Code is allowed again",
     Occasion.NARROWED: "Claude Code 2.1.197 is allowed",
     Occasion.PAUSED: "Claude Code may be used until Fri 10 July 2026, 09:15",
+    Occasion.REFUSED: "Claude Code: your request was refused",
     Occasion.REMOVED: "Claude Code was put aside",
     Occasion.REMOVING: "Claude Code is being put aside",
     Occasion.RESTORED: "Claude Code is back in its place",
