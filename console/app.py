@@ -20,6 +20,8 @@ from console.ingest.agents import AgentRoutes
 from console.ingest.writer import Writer
 from console.settings import Settings
 from console.store.db import Database
+from console.store.retention import Keep
+from console.upkeep import Upkeep
 from console.web.context import Context
 from console.web.guard import NEEDS, Guard
 from console.web.headers import Headers, LocalOnly
@@ -27,6 +29,7 @@ from console.web.routes import RULES
 from console.web.templating import Templates
 
 NO_DECISIONS = Decisions()
+USUAL_KEEP = Keep()
 
 
 def build(
@@ -37,10 +40,12 @@ def build(
     writer: Writer | None = None,
     access: AccessSettings = DEFAULTS,
     decisions: Decisions = NO_DECISIONS,
+    keep: Keep = USUAL_KEEP,
 ) -> Starlette:
-    """The application. It starts and stops the writer and who decides; the database stays the caller's."""
+    """The application. It starts and stops the writer, who decides, and the upkeep; the database stays the caller's."""
     writer = writer or Writer(database)
     deciding = Deciding(database=database, decisions=decisions, clock=clock)
+    upkeep = Upkeep(database, keep=keep, silent_after=settings.silent_after, clock=clock)
     context = Context(
         database=database,
         settings=settings,
@@ -55,10 +60,12 @@ def build(
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
         writer.start()
+        upkeep.start()
         deciding.start()
         app.state.deciding = deciding
         yield
         await run_in_threadpool(deciding.stop)
+        await run_in_threadpool(upkeep.stop)
         await run_in_threadpool(writer.stop)
 
     middleware = [Middleware(Headers, clock=clock, behind_tls=settings.behind_tls)]

@@ -29,6 +29,7 @@ from console.settings import Settings, check
 from console.store import past
 from console.store.address import address_of
 from console.store.db import Database
+from console.store.retention import keep_of
 from console.store.queries import access, fleet, ingest
 from console.store.queries.fleet import Silence, Wanted
 from console.store.tables import host_key
@@ -51,9 +52,10 @@ def serve(arguments: argparse.Namespace) -> int:
             silent_after=arguments.silent_after,
         )
     )
-    signing_in = access_settings(load(arguments.config, arguments.data, os.environ))
+    config = load(arguments.config, arguments.data, os.environ)
+    signing_in, keep = access_settings(config), keep_of(config.section("keep"))
     with _database(settings.data, create=True) as database, server.bind(settings) as bound:
-        at, built = server.address(bound), app.build(settings, database, access=signing_in)
+        at, built = server.address(bound), app.build(settings, database, access=signing_in, keep=keep)
         server.server(built, lambda: _announce(settings, database, at)).run([bound])
     return 0
 

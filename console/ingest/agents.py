@@ -68,6 +68,11 @@ class AgentRoutes:
         self._keys: dict[str, bytes] = {}
         self._inside = 0
 
+    @property
+    def full(self) -> bool:
+        """Whether machines would be turned away now."""
+        return self._inside >= MOST_INSIDE or self._writer.full
+
     async def enrol(self, request: HttpRequest) -> Response:
         """A machine shows a secret and binds its key."""
         return await self._answered(request, self._enrol)
@@ -79,7 +84,7 @@ class AgentRoutes:
     async def _answered(self, http: HttpRequest, handle: Callable[[Request], Pending]) -> Response:
         """The frame of both: is there room, read, check off the loop, wait for the commit, answer."""
         began = time.monotonic()
-        if self._inside >= MOST_INSIDE or self._writer.full:
+        if self.full:
             return self._turned_away(http, began)
         self._inside += 1
         try:

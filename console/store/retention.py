@@ -44,7 +44,7 @@ def keep_of(section: Section) -> Keep:
 
 
 def prune(database: Database, keep: Keep, now: int, who: str) -> Mapping[str, int]:
-    """Forgets what is older than it may be. Returns how many rows of each table; the record gets a line of it."""
+    """Forgets what is older than it may be. Returns how many rows of each table; the record gets a line if any went."""
     gone: Counter[str] = Counter()
     history = now - keep.history
     for device in _removed(database, history):
@@ -61,7 +61,8 @@ def prune(database: Database, keep: Keep, now: int, who: str) -> Mapping[str, in
         gone["session"] += connection.execute(upkeep.old_sessions(now)).rowcount
         gone["enrolment_secret"] += connection.execute(upkeep.old_secrets(history)).rowcount
         found = {name: number for name, number in sorted(gone.items()) if number}
-        audit.record(connection, now, who=who, what="pruned", detail=sentence(found))
+        if found:
+            audit.record(connection, now, who=who, what="pruned", detail=sentence(found))
     return found
 
 

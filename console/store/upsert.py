@@ -20,3 +20,10 @@ def upsert(dialect: str, table: Table, keep: Collection[str] = ()) -> Insert:
     }
     updated: Insert = statement.on_conflict_do_update(index_elements=keys, set_=changing)
     return updated
+
+
+def insert_missing(dialect: str, table: Table) -> Insert:
+    """Inserts a row, or leaves the one with the same primary key as it is."""
+    statement: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    missing: Insert = statement.on_conflict_do_nothing()
+    return missing

@@ -17,6 +17,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("POST", REPORTS_PATH, Who.AGENT, machines.reports),
     # before signing in
     Rule("GET", "/healthz", Who.ANYBODY, machines.healthz),
+    Rule("GET", "/readyz", Who.ANYBODY, machines.readyz),
     Rule("GET", "/static/{file:path}", Who.ANYBODY, static.file),
     Rule("GET", "/login", Who.ANYBODY, login.form),
     Rule("POST", "/login", Who.ANYBODY, login.sign_in, limit=Limit.SIGN_IN),

@@ -41,7 +41,7 @@ from console.store.tables import (
 )
 from console.store.tables_fleet import day_total, device_group, upkeep
 from console.store.tables_schedules import device_gap, device_past
-from console.store.upsert import upsert
+from console.store.upsert import insert_missing, upsert
 from policy_schema.rules.decision import State
 
 
@@ -119,7 +119,7 @@ def old_secrets(before: int) -> Delete:
 
 def first_turn(dialect: str) -> Insert:
     """Something that is done by itself, never done yet; what is there stays."""
-    return upsert(dialect, upkeep, keep=("done_at",))
+    return insert_missing(dialect, upkeep)
 
 
 def take_turn(name: str, now: int, every: int) -> Update:
