@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND")
     _serve(_verb(verbs, "serve", "serve", "take reports and serve the pages"))
     _verb(verbs, "migrate", "migrate", "bring the database to this version's form")
-    _report(_verb(verbs, "report", "report", "print the compliance report"))
+    _report(_verb(verbs, "report", "commands_reports.report", "print the compliance report"))
     _secrets(verbs)
     cli_access.add(verbs, _verb, _nested, _seconds)
     _devices(verbs)
@@ -118,11 +118,16 @@ def _serve(verb: argparse.ArgumentParser) -> None:
 
 
 def _report(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--ban", default="", metavar="ID", help="devices on which this ban has found something")
+    verb.add_argument("--as-of", metavar="TIME", help="as it was then, such as 2026-07-10 or 2026-07-10T18:00+08:00")
+    verb.add_argument("--ban", default="", metavar="ID", help="only this ban")
+    verb.add_argument("--group", default="", metavar="NAME", help="only devices of this group")
+    verb.add_argument("--out", type=Path, metavar="FILE", help="write to a file")
     form = verb.add_mutually_exclusive_group()
-    form.add_argument("--csv", action="store_true", help="a row for each device and installation")
-    form.add_argument("--json", action="store_true", help="one JSON document")
-    form.add_argument("--records", action="store_true", help="a device a line, for `interdict-policy simulate`")
+    names = ("text", "json", "csv", "xlsx", "pdf", "records")
+    form.add_argument("--format", choices=names, default="text", help="what it is written as (default: %(default)s)")
+    for name, means in (("csv", "csv"), ("json", "json"), ("records", "records, for `interdict-policy simulate`")):
+        help_ = f"the same as --format {means}"
+        form.add_argument(f"--{name}", dest="format", action="store_const", const=name, help=help_)
     _duration(verb, "--silent-after", "24h", "without a report for so long a device counts as silent")
 
 
@@ -135,8 +140,8 @@ def _secrets(verbs: argparse._SubParsersAction[_Parser]) -> None:
 
 def _devices(verbs: argparse._SubParsersAction[_Parser]) -> None:
     devices = _nested(verbs, "devices", "the devices of the fleet")
-    listed = _verb(devices, "import", "devices_import", "replace the list of expected devices")
-    listed.add_argument("file", type=Path, help="one host name a line, or a CSV with a column host_name")
+    listed = _verb(devices, "import", "commands_reports.devices_import", "replace the list of expected devices")
+    listed.add_argument("file", type=Path, help="one host name a line, or a CSV with host_name, groups")
     gone = _verb(devices, "remove", "device_remove", "take a device out of the fleet")
     gone.add_argument("device", help="its id or host name")
 

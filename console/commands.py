@@ -4,36 +4,25 @@ from __future__ import annotations
 
 import argparse
 import os
-import csv
 import secrets
 import sys
-from pathlib import Path
 
 from console import app, audit, server
 from console.access.settings import access_settings
 from console.clock import wall_clock
 from console.command_parts import database as _database
-from console.command_parts import lines_of as _lines
 from console.command_parts import migrated as _migrated
 from console.command_parts import shown
 from console.command_parts import who as _who
 from console.config import load
-from console.errors import BadCommand, BadFile
-from console.exports.csv import write_csv
-from console.exports.json import write_json
-from console.exports.records import write_records
-from console.exports.text import write_text
+from console.errors import BadCommand
 from console.ingest.enrol import secret_digest
-from console.reports import compliance
 from console.settings import Settings, check
 from console.store import past
 from console.store.address import address_of
 from console.store.db import Database
-from console.store.retention import keep_of
 from console.store.queries import access, fleet, ingest
-from console.store.queries.fleet import Silence, Wanted
-from console.store.tables import host_key
-from policy_schema.messages.wire import clean
+from console.store.retention import keep_of
 from policy_schema.rules.instant import format_instant
 
 MOST_USES = 10_000_000
@@ -79,26 +68,6 @@ def migrate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def report(arguments: argparse.Namespace) -> int:
-    """Prints the compliance report."""
-    silence = Silence(wall_clock(), arguments.silent_after)
-    wanted = Wanted(ban=arguments.ban)
-    with _database(arguments.data) as database, database.read() as connection:
-        overview = compliance.overview(connection, silence)
-        lines = compliance.all_lines(connection, silence, wanted)
-        if arguments.csv:
-            for piece in write_csv(lines):
-                sys.stdout.write(piece)
-        elif arguments.records:
-            sys.stdout.writelines(write_records(lines))
-        elif arguments.json:
-            print(write_json(overview, lines, silence.now).decode())
-        else:
-            for text in write_text(overview, lines, silence.now):
-                print(text)
-    return 0
-
-
 def secret_new(arguments: argparse.Namespace) -> int:
     """Prints a secret. Only its hash is kept, so it cannot be shown again."""
     if not 1 <= arguments.uses <= MOST_USES:
@@ -117,18 +86,6 @@ def secret_new(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def devices_import(arguments: argparse.Namespace) -> int:
-    """Replaces the list of expected devices; who is on it and has not enrolled shows as never enrolled."""
-    names, now = _host_names(arguments.file), wall_clock()
-    rows = {host_key(name): {"host_key": host_key(name), "host_name": name, "imported_at": now} for name in names}
-    with _database(arguments.data, create=True) as database, database.write() as connection:
-        connection.execute(access.drop_expected())
-        connection.execute(access.put_expected(connection.dialect.name), list(rows.values()))
-        audit.record(connection, now, who=_who(), what="devices-imported", detail=f"{len(rows)} devices")
-    print(f"{len(rows)} devices are expected")
-    return 0
-
-
 def device_remove(arguments: argparse.Namespace) -> int:
     """Takes a device out of the fleet. Its next report, if one comes, brings it back."""
     now = wall_clock()
@@ -142,23 +99,3 @@ def device_remove(arguments: argparse.Namespace) -> int:
         audit.record(connection, now, who=_who(), what="device-removed", detail=found[0].device_id)
     print(f"{found[0].host_name} ({found[0].device_id}) is removed")
     return 0
-
-
-def _host_names(file: Path) -> list[str]:
-    """One name a line, or the column `host_name` of a CSV.
-
-    Raises:
-        BadFile: neither of them, or nothing in it.
-    """
-    lines = [line for line in _lines(file) if line.strip()]
-    if lines and "," in lines[0]:
-        rows = csv.DictReader(lines)
-        if "host_name" not in (rows.fieldnames or ()):
-            raise BadFile(f"{file} line 1: no column is called host_name", "Name the column, or give one name a line.")
-        names = [row["host_name"] or "" for row in rows]
-    else:
-        names = lines[1:] if lines and lines[0].strip() == "host_name" else lines
-    cleaned = [clean(name.strip()) for name in names if name.strip()]
-    if not cleaned:
-        raise BadFile(f"{file} names no device", "Give one host name a line.")
-    return cleaned

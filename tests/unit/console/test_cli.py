@@ -63,7 +63,7 @@ def test_a_command_that_makes_no_sense_gets_one_line_and_exit_code_2(
 
 @pytest.mark.parametrize("library", ["sqlalchemy", "starlette", "jinja2", "argon2", "alembic", "uvicorn"])
 def test_a_missing_library_is_one_line_that_says_what_to_install(library: str, tmp_path: Path) -> None:
-    script = WITHOUT.format(library=library, arguments=["report", "--data", str(tmp_path)])
+    script = WITHOUT.format(library=library, arguments=["migrate", "--data", str(tmp_path)])
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert re.fullmatch(rf'interdict-console: .*{library}.*; pip install "interdict\[console\]"\n', done.stderr)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from console.exports.csv import COLUMNS, safe_cell, write_csv
 from console.exports.json import write_json
 from console.exports.records import write_records
-from console.exports.text import write_text
 from console.reports.interface import NO_PROOF, DeviceLine, MoveSeen, Overview, PolicySeen, ToolLine
 from console.state import DeviceState
 
@@ -147,12 +146,3 @@ def test_the_json_document_has_the_same_and_its_totals() -> None:
     assert [device["state"] for device in document["devices"]] == ["open", "never-enrolled"]
     assert document["devices"][0]["tools"][0]["outcomes"] == ["told", "finishing"]
     assert document["devices"][0]["last_report_at"] == "2026-07-12T01:00:00Z"
-
-
-def test_the_table_for_a_terminal_names_device_state_software_and_what_was_done() -> None:
-    text = "\n".join(write_text(OVERVIEW, (LINE, MISSING), 1_783_818_060))
-    assert "li-laptop  open" in text
-    assert "claude-code 2.1.197 (no longer there)" in text
-    assert "person told, may finish" in text
-    assert "1 min ago" in text
-    assert text.endswith(NO_PROOF)

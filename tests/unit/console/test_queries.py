@@ -156,7 +156,7 @@ def sql(statement: Callable[..., Any], dialect: str) -> str:
 def test_no_statement_is_forgotten_here() -> None:
     written = {
         function
-        for module in (access, fleet, identities, ingest, record, past)
+        for module in (access, fleet, identities, ingest, past, record, tokens)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }
