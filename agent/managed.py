@@ -12,7 +12,7 @@ from xml.parsers.expat import ExpatError
 
 from agent.errors import BadSettings
 
-PREFERENCES_DOMAIN = "org.interdict.agent"
+PREFERENCES_DOMAIN = "com.interdict.agent"
 """The name of the preferences on macOS: a configuration profile fills it."""
 POLICY_KEY = r"SOFTWARE\Policies\Interdict"
 r"""Below `HKEY_LOCAL_MACHINE`: where Group Policy and Intune write. Only administrators can change what is below it."""
