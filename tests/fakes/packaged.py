@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from console.store.tables import device
+from console.store.tables import device, finding
 from policy_schema.document.canonical import encode
 from policy_schema.rules.instant import Instant, format_instant
 from tests.fakes.little_machine import LittleMachine
@@ -61,6 +60,11 @@ class Fleet:
         """Publishes a closed policy with these bans."""
         self.repository.publish_bytes(encode(closed(*bans, **changes)))
 
+    def outcomes(self) -> list[tuple[str, str]]:
+        """What was done about each finding."""
+        with self.console.database.read() as connection:
+            return [(row.tool, row.outcome) for row in connection.execute(select(finding.c.tool, finding.c.outcome))]
+
     def device(self) -> dict[str, object]:
         """The one device as the console knows it; empty while it knows none."""
         with self.console.database.read() as connection:
@@ -84,15 +88,22 @@ def blocking(**changes: object) -> dict[str, object]:
     return ban(stages=[stage], **changes)
 
 
-def move_in(machine: LittleMachine, archive: Path) -> None:
+def removing(**changes: object) -> dict[str, object]:
+    """The same, and since a moment ago it is taken away."""
+    now = int(time.time())
+    rows = [(now - 7200, "block"), (now - 3600, "remove")]
+    stages = [
+        {"from": format_instant(Instant(at)), "action": action, "let_finish": 0, "kill_after": 2} for at, action in rows
+    ]
+    return ban(stages=stages, **changes)
+
+
+def move_in(machine: LittleMachine, unpacked: Path) -> None:
     """A person with a home, and a real package as `npm install -g` lays it down."""
     machine.run("useradd", "--create-home", "--shell", "/bin/bash", PERSON)
     home = machine.root / "home" / PERSON
     package = home / ".npm-global/lib/node_modules/@anthropic-ai/claude-code"
-    with tarfile.open(fileobj=io.BytesIO(archive.read_bytes())) as packed:
-        for member in packed.getmembers():
-            member.name = member.name.removeprefix("package/")
-            packed.extract(member, package, filter="data")
+    shutil.copytree(unpacked, package)
     (package / "cli.js").chmod(0o755)
     (home / ".npm-global/bin").mkdir()
     (home / ".npm-global/bin/claude").symlink_to("../lib/node_modules/@anthropic-ai/claude-code/cli.js")
