@@ -139,12 +139,13 @@ def _body(made: Telling) -> Iterator[str]:
     yield from _rests(made)
     if made.occasion not in (Occasion.RESTORED, Occasion.EXCEPTED, Occasion.PAUSED):
         yield _why(made)
-    if made.occasion in (Occasion.ANNOUNCED, Occasion.BLOCKED, Occasion.REMOVING, Occasion.CONFIGURED):
-        yield from (claim_line(claim, words) for claim in ban.claims if claim.standing != "withdrawn")
     yield words.gap.join(line for line in _happens(made) if line)
     yield from _instead(made)
     if ban.help:
         yield words("Questions, or a reason to keep it: {url}", url=ban.help)
+    # Last, since small notices of some desktops (dunst: 300 by 300 pixels) end where their window does.
+    if made.occasion in (Occasion.ANNOUNCED, Occasion.BLOCKED, Occasion.REMOVING, Occasion.CONFIGURED):
+        yield from (claim_line(claim, words) for claim in ban.claims if claim.standing != "withdrawn")
 
 
 def _over(made: Telling) -> Iterator[str]:

@@ -17,7 +17,7 @@ PAGE = "interdict status --html"
 def welcome(organisation: Values, reader: Reader, *, reports: bool) -> Notice:
     """The notice. `reports`: whether anything is sent to anybody."""
     words, name = _read(organisation, reader)
-    title = words("{organisation} has installed Interdict on this machine", organisation=name)
+    title = words("{organisation} has installed Interdict", organisation=name)
     body = "\n".join(_lines(organisation, words, name, reports))
     if reader.ascii_only:
         title, body = plain_ascii(title), plain_ascii(body)
@@ -42,6 +42,11 @@ def _lines(organisation: Values, words: Words, name: str, reports: bool) -> Iter
         "happens to it, why, and what to use instead.",
         organisation=name,
     )
+    yield words("Everything it knows about you, did and sent stands on one page: {command}", command=PAGE)
+    contacts = organisation.get("contacts")
+    if isinstance(contacts, Mapping) and contacts.get("help"):
+        yield words("Questions: {url}", url=contacts["help"])
+    # What follows is on that page too: small notices of some desktops end where their window does.
     yield words(
         "It looks at: names, versions and places of installed packages, extensions and programs, which programs run, "
         "and which models and servers the settings of AI tools name."
@@ -58,10 +63,6 @@ def _lines(organisation: Values, words: Words, name: str, reports: bool) -> Iter
         )
     else:
         yield words("Nothing is reported to anybody.")
-    yield words("Everything it knows about you, did and sent stands on one page: {command}", command=PAGE)
-    contacts = organisation.get("contacts")
-    if isinstance(contacts, Mapping) and contacts.get("help"):
-        yield words("Questions: {url}", url=contacts["help"])
 
 
 def _read(organisation: Values, reader: Reader) -> tuple[Words, str]:

@@ -139,7 +139,7 @@ def office() -> Iterator[Office]:
 def test_each_is_shown_just_their_own_and_who_came_by_ssh_reads_it_on_their_terminal(office: Office) -> None:
     for uid, screen in office.screens.items():
         [(title, body), (welcome, _)] = screen.shown()
-        assert welcome == "Example Group has installed Interdict on this machine"
+        assert welcome == "Example Group has installed Interdict"
         assert title.startswith("Claude Code")
         assert f"version {VERSIONS[uid]} in {office.package(uid)}" in body
         assert not any(version in body for other, version in VERSIONS.items() if other != uid)

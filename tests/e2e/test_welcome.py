@@ -28,7 +28,7 @@ from tests.fakes.workstation import Workstation
 
 pytestmark = pytest.mark.root
 VERSION, MOVED = "2.1.197", "1.1.52"
-TITLE = "Example Group has installed Interdict on this machine"
+TITLE = "Example Group has installed Interdict"
 
 
 class Home:

@@ -48,15 +48,15 @@ def test_an_announcement_says_it_all() -> None:
     assert made.body.splitlines() == [
         "Found: version 2.1.197 in /home/li/.local/share/claude/versions/2.1.197. And in 2 more places.",
         "Policy of Example Group: Information Security has assessed it as not allowed on company devices.",
-        "- Versions 2.1.91 to 2.1.197 put a mark into the prompt that depends on the time zone and on the host of "
-        "ANTHROPIC_BASE_URL (confirmed; fixed in 2.1.198)",
-        "- The mark was there to single out users in China "
-        '(alleged; disputed by the vendor: "an experiment against abuse")',
         "From Fri 10 July 2026, 09:00 on it can no longer be started. What runs then may finish for 4 hours. "
         "On Fri 24 July 2026, 09:00 it is put aside; it can be put back. Times are those of Asia/Shanghai.",
         "Use instead: Qoder, https://qoder.com",
         "Moving your work and questions about paid subscriptions: https://help.example.com/ai-tools/moving",
         "Questions, or a reason to keep it: https://help.example.com/ai-tools",
+        "- Versions 2.1.91 to 2.1.197 put a mark into the prompt that depends on the time zone and on the host of "
+        "ANTHROPIC_BASE_URL (confirmed; fixed in 2.1.198)",
+        "- The mark was there to single out users in China "
+        '(alleged; disputed by the vendor: "an experiment against abuse")',
     ]
     assert [(button.key, button.url) for button in made.buttons] == [
         ("get", "https://qoder.com"),
