@@ -16,7 +16,8 @@ from console.brake.judge import Figures, Kind, grown, judge
 from console.brake.tally import SLOT
 from console.clock import Clock
 from console.decisions import Brake
-from console.exceptions.decide import NotDecided, put_pause
+from console.exceptions.decide import put_pause
+from console.exceptions.words import NotDecided
 from console.policy import Ban, Policy
 from console.store.db import Database
 from console.store.queries import brake as queries

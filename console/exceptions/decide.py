@@ -16,21 +16,13 @@ from sqlalchemy import Connection
 
 from console import audit
 from console.access import Viewer
-from console.errors import ConsoleError
+from console.exceptions.words import STATEMENT, NotDecided
 from console.policy import Ban, Policy
 from console.store.queries import decisions
 from policy_schema.rules.relief import DAY, Because
 
 MOST_DEVICES: Final = 50
 LONGEST_REASON: Final = 1000
-STATEMENT: Final = "I did not ask for this, and none of these devices is mine."
-"""What whoever approves ticks; it is kept with the exception."""
-
-
-class NotDecided(ConsoleError):
-    """A decision cannot be taken; `str` is a sentence for the page."""
-
-    default_advice = "Nothing was changed."
 
 
 class Wish(NamedTuple):
@@ -77,7 +69,7 @@ def give(connection: Connection, policy: Policy | None, viewer: Viewer, wish: Wi
         NotDecided: it may not be given.
     """
     if not wish.asked_by.strip():
-        raise NotDecided("Say who asked for it.")
+        raise NotDecided("asker")
     return _grant(connection, policy, viewer, wish, now, person="", asked_at=now)
 
 
@@ -86,12 +78,12 @@ def _grant(
 ) -> str:
     in_force = _allowed(policy, wish, now)
     if not wish.stated:
-        raise NotDecided(f"Whoever approves states: {STATEMENT}")
+        raise NotDecided("statement", statement=STATEMENT)
     if wish.asked_by.strip().casefold() == viewer.name.casefold():
-        raise NotDecided("Nobody approves their own: somebody else decides.")
+        raise NotDecided("own-name")
     seen = set(connection.execute(decisions.seen_devices(wish.devices, viewer.groups)).scalars())
     if missing := [device for device in wish.devices if device not in seen]:
-        raise NotDecided(f"There is no device {missing[0]} that you may decide on.")
+        raise NotDecided("device", device=missing[0])
     _not_own(connection, viewer, wish.devices)
     name = f"x-{secrets.token_hex(5)}"
     row = {
@@ -120,15 +112,15 @@ def _allowed(policy: Policy | None, wish: Wish, now: int) -> Ban:
     """Whether the policy in force lets such an exception be given."""
     ban = policy.ban(wish.ban) if policy is not None else None
     if policy is None or ban is None:
-        raise NotDecided(f"The policy in force has no ban {wish.ban}: there is nothing to except from.")
+        raise NotDecided("ban", ban=wish.ban)
     if not wish.until > now:
-        raise NotDecided("The last day is over already.")
+        raise NotDecided("over")
     if wish.until > now + policy.max_days * DAY:
-        raise NotDecided(f"The policy allows {policy.max_days} days at most.")
+        raise NotDecided("days", days=policy.max_days)
     if not 0 < len(wish.reason.strip()) <= LONGEST_REASON:
-        raise NotDecided(f"Say why, in up to {LONGEST_REASON} characters: the reason stays in the record.")
+        raise NotDecided("reason", most=LONGEST_REASON)
     if not 1 <= len(wish.devices) <= MOST_DEVICES:
-        raise NotDecided(f"An exception is for 1 to {MOST_DEVICES} devices of one person.")
+        raise NotDecided("devices", most=MOST_DEVICES)
     return ban
 
 
@@ -142,7 +134,7 @@ def refuse_request(
     """
     row = _waiting(connection, asked, viewer)
     if row.kind != "exception":
-        raise NotDecided("An objection is not refused: note that you looked at it.")
+        raise NotDecided("objection")
     given = {"verdict": "refused", "code": because.value, "reason": _said(reason)}
     _decided(connection, row, viewer, now, given)
     detail = f"{row.ban} on {asked.device_id}, {because.value}: {reason}"
@@ -157,7 +149,7 @@ def note_objection(connection: Connection, viewer: Viewer, asked: Asked, reason:
     """
     row = _waiting(connection, asked, viewer)
     if row.kind != "wrong":
-        raise NotDecided("A request for an exception is approved or refused.")
+        raise NotDecided("wish")
     _decided(connection, row, viewer, now, {"verdict": "noted", "reason": _said(reason)})
     detail = f"{row.ban} on {asked.device_id}: {reason}"
     audit.record(connection, now, who=viewer.name, what="objection-noted", detail=detail, about=asked.request_id)
@@ -170,14 +162,14 @@ def withdraw(connection: Connection, viewer: Viewer, name: str, why: str, now: i
         NotDecided: it is over, or on a device that the viewer may not see.
     """
     if not why.strip():
-        raise NotDecided("Say why it is taken back: the reason stays in the record.")
+        raise NotDecided("reason", most=LONGEST_REASON)
     row = connection.execute(decisions.exception_of(name)).one_or_none()
     devices = [one.device_id for one in connection.execute(decisions.exception_devices([name]))]
     seen = set(connection.execute(decisions.seen_devices(devices, viewer.groups)).scalars())
     if row is None or not set(devices) <= seen:
-        raise NotDecided(f"There is no exception {name} that you may decide on.")
+        raise NotDecided("exception", name=name)
     if connection.execute(decisions.withdraw(name, now, viewer.name, _said(why))).rowcount == 0:
-        raise NotDecided(f"{name} is over already.")
+        raise NotDecided("withdrawn", name=name)
     detail = f"{row.ban}: {why.strip()}"
     audit.record(connection, now, who=viewer.name, what="exception-withdrawn", detail=detail, about=name)
 
@@ -191,13 +183,13 @@ def set_pause(
         NotDecided: the policy does not allow it, it is paused already, or the viewer is of some groups only.
     """
     if viewer.groups is not None:
-        raise NotDecided("A pause is for the whole fleet, and you decide for some groups only.")
+        raise NotDecided("some-groups")
     if policy is None or policy.ban(ban) is None:
-        raise NotDecided(f"The policy in force has no ban {ban}.")
+        raise NotDecided("ban", ban=ban)
     if not 0 < seconds <= policy.pause_max:
-        raise NotDecided(f"The policy allows a pause of {policy.pause_max // 3600} hours at most.")
+        raise NotDecided("hours", hours=policy.pause_max // 3600)
     if not reason.strip():
-        raise NotDecided("Say why: the reason stays in the record.")
+        raise NotDecided("reason", most=LONGEST_REASON)
     put_pause(connection, ban, seconds, reason=_said(reason), who=viewer.name, by_brake=False, now=now)
     detail = f"{ban} for {seconds // 60} minutes: {reason.strip()}"
     audit.record(connection, now, who=viewer.name, what="paused", detail=detail, about=ban)
@@ -212,7 +204,7 @@ def put_pause(
         NotDecided: the ban is paused already.
     """
     if any(row.ban == ban for row in connection.execute(decisions.pauses(now))):
-        raise NotDecided(f"{ban} is paused already: lift that pause first.")
+        raise NotDecided("paused", ban=ban)
     row = {
         "ban": ban,
         "reason": reason,
@@ -233,9 +225,9 @@ def lift_pause(connection: Connection, viewer: Viewer, ban: str, now: int) -> No
         NotDecided: it is not paused, or the viewer is of some groups only.
     """
     if viewer.groups is not None:
-        raise NotDecided("A pause is for the whole fleet, and you decide for some groups only.")
+        raise NotDecided("some-groups")
     if connection.execute(decisions.end_pauses(ban, now, viewer.name)).rowcount == 0:
-        raise NotDecided(f"{ban} is not paused.")
+        raise NotDecided("not-paused", ban=ban)
     audit.record(connection, now, who=viewer.name, what="pause-lifted", detail=ban, about=ban)
 
 
@@ -246,7 +238,7 @@ def claim_device(connection: Connection, viewer: Viewer, device_id: str, name: s
         NotDecided: there is no such device that the viewer may see.
     """
     if not connection.execute(decisions.seen_devices([device_id], viewer.groups)).scalars().all():
-        raise NotDecided("There is no such device that you may see.")
+        raise NotDecided("device", device=device_id)
     row = {"device_id": device_id, "name": name[:120], "said_by": viewer.name, "said_at": now}
     connection.execute(decisions.put_owner(connection.dialect.name), row)
     audit.record(connection, now, who=viewer.name, what="device-claimed", detail=name, about=device_id)
@@ -261,8 +253,10 @@ def find_devices(connection: Connection, viewer: Viewer, names: Sequence[str]) -
     found: list[str] = []
     for name in names:
         rows = connection.execute(decisions.some_devices([name], viewer.groups)).all()
-        if len(rows) != 1:
-            raise NotDecided(f"{'No device is' if not rows else 'Several devices are'} called {name[:60]}.")
+        if not rows:
+            raise NotDecided("device", device=name)
+        if len(rows) > 1:
+            raise NotDecided("name", number=len(rows), device=name)
         found.append(rows[0].device_id)
     return tuple(dict.fromkeys(found))
 
@@ -272,17 +266,17 @@ def _waiting(connection: Connection, asked: Asked, viewer: Viewer) -> Any:
     row = connection.execute(decisions.request_of(asked.device_id, asked.request_id)).one_or_none()
     seen = connection.execute(decisions.seen_devices([asked.device_id], viewer.groups)).scalars().all()
     if row is None or not seen or row.kind not in ("exception", "wrong"):
-        raise NotDecided("There is no such request that you may decide on.")
+        raise NotDecided("request")
     before = connection.execute(decisions.decision_of(asked.device_id, asked.request_id)).one_or_none()
     if before is not None:
-        raise NotDecided(f"{before.decided_by} has decided already: {before.verdict}.")
+        raise NotDecided("decided", who=before.decided_by, verdict=before.verdict)
     return row
 
 
 def _not_own(connection: Connection, viewer: Viewer, devices: Sequence[str]) -> None:
     for row in connection.execute(decisions.owners(devices)):
         if row.name.casefold() == viewer.name.casefold():
-            raise NotDecided(f"{row.device_id} is yours: nobody approves their own.")
+            raise NotDecided("own", device=row.device_id)
 
 
 def _decided(connection: Connection, row: Any, viewer: Viewer, now: int, given: dict[str, str]) -> None:

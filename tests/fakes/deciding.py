@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 from console.access import Role, Viewer
 from console.deciding import Deciding
 from console.decisions import Brake, Decisions, Publish, Publishing
-from console.exceptions.decide import STATEMENT, Asked, Wish
+from console.exceptions.decide import Asked, Wish
+from console.exceptions.words import STATEMENT
 from console.ingest.apply import Result, store_report
 from console.ingest.enrol import secret_digest, store_enrolment
 from console.ingest.verify import Accepted, AcceptedEnrolment

@@ -14,8 +14,8 @@ import pytest
 
 from console.access import Role, Viewer
 from console.exceptions import decide
-from console.exceptions.decide import NotDecided
 from console.exceptions.publish import due
+from console.exceptions.words import NotDecided
 from console.policy import current
 from console.store.queries import decisions
 from policy_schema.rules.granted import GrantedException, documents
