@@ -37,12 +37,8 @@ def welcome_line(organisation: Values, reader: Reader) -> str:
 
 
 def _lines(organisation: Values, words: Words, name: str, reports: bool) -> Iterator[str]:
-    yield words(
-        "Interdict looks for software that the policy of {organisation} does not allow. You are told before anything "
-        "happens to it, why, and what to use instead.",
-        organisation=name,
-    )
-    yield words("Everything it knows about you, did and sent stands on one page: {command}", command=PAGE)
+    yield words("It looks for software that the policy does not allow, and tells you before anything happens.")
+    yield words("What it looks at, did and sent: {command}", command=PAGE)
     contacts = organisation.get("contacts")
     if isinstance(contacts, Mapping) and contacts.get("help"):
         yield words("Questions: {url}", url=contacts["help"])
@@ -57,8 +53,8 @@ def _lines(organisation: Values, words: Words, name: str, reports: bool) -> Iter
     )
     if reports:
         yield words(
-            "From now on what is found is reported to {organisation}: which banned software, never where it lies, "
-            "never a command line. Before this notice only how much there is.",
+            "From now on it reports to {organisation} which banned software is found, never where it lies, never a "
+            "command line; before, only how much.",
             organisation=name,
         )
     else:
