@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from xml.parsers.expat import ExpatError
 
 from agent.errors import BadSettings
+from agent.settings import LISTS
 
 PREFERENCES_DOMAIN = "com.interdict.agent"
 """The name of the preferences on macOS: a configuration profile fills it."""
@@ -38,7 +39,7 @@ def from_preferences(data: bytes, name: str) -> Mapping[str, object]:
 
 
 def from_policy_key(values: Mapping[str, str | int | list[str]]) -> Mapping[str, object]:
-    """The values of the policy key: texts, lists of texts (`REG_MULTI_SZ`), and numbers for switches."""
+    """The values of the policy key: texts, lists of texts (`REG_MULTI_SZ`, or with commas), numbers for switches."""
     return {key: _of_registry(key, value) for key, value in values.items()}
 
 
@@ -50,8 +51,11 @@ def _of_registry(key: str, value: str | int | list[str]) -> object:
             return float(value)
         except ValueError:
             return value
+    if key in LISTS and isinstance(value, str):
+        # What an installer's property or a plain text can hold; a folder's name with a comma needs a real list.
+        value = value.split(",")
     # An empty line is what an editor leaves at the end of a list.
-    return [line for line in value if line.strip()] if isinstance(value, list) else value
+    return [line.strip() for line in value if line.strip()] if isinstance(value, list) else value
 
 
 def _plain(value: object) -> object:

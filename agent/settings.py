@@ -105,7 +105,7 @@ _DURATIONS = frozenset({"poll_interval", "scan_interval", "report_interval", "re
 _TEXTS = frozenset(
     {"policy_url", "trust_root", "server", "secret_file", "secret", "state_dir", "vault_dir", "language", "proxy"}
 ) | {"courier_user", "adopter_user", "gate_user", "ca_file", "region", "quiet_hours"}
-_LISTS = frozenset({"roots", "homes", "path_folders", "groups", "gate_only"})
+LISTS = frozenset({"roots", "homes", "path_folders", "groups", "gate_only"})
 _CHOICES = {
     "ownership": ("company", "personal"),
     "kind": ("workstation", "server", "ci", "kiosk"),
@@ -158,7 +158,7 @@ def _value(name: str, key: str, value: object) -> object:
     where = f"{name}: {key}"
     if key in _DURATIONS:
         return _duration(where, value)
-    if key in _LISTS:
+    if key in LISTS:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise BadSettings(f"{where}: a list of texts is expected", 'Write it as ["one", "two"].')
         return tuple(value)

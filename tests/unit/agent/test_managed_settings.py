@@ -55,8 +55,15 @@ IN_THE_REGISTRY: Mapping[str, str | int | list[str]] = {
         from_preferences(plistlib.dumps(MANAGED, fmt=plistlib.FMT_BINARY), "p"),
         from_preferences(plistlib.dumps({**MANAGED, "PayloadUUID": "5A3C", "PayloadType": "x"}), "p"),
         from_policy_key(IN_THE_REGISTRY),
+        from_policy_key({**IN_THE_REGISTRY, "groups": "engineering, berlin,"}),
     ],
-    ids=["XML preferences", "binary preferences", "preferences with what a profile leaves there", "the policy key"],
+    ids=[
+        "XML preferences",
+        "binary preferences",
+        "preferences with what a profile leaves there",
+        "the policy key",
+        "a list with commas, as an installer writes it",
+    ],
 )
 def test_every_form_is_the_same_settings(values: Mapping[str, object]) -> None:
     assert parse_settings(values, "") == EXPECTED
@@ -69,7 +76,7 @@ def test_every_form_is_the_same_settings(values: Mapping[str, object]) -> None:
         ({"ownership": "mine"}, "ownership: 'mine' is not known"),
         ({"system": "yes"}, "system: true or false is expected"),
         ({"process_poll": "fast"}, "process_poll: a number of seconds"),
-        ({"groups": "engineering"}, "groups: a list of texts is expected"),
+        ({"groups": 7}, "groups: a list of texts is expected"),
         ({"poll_interval": 5}, "poll_interval:"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
