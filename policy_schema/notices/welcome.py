@@ -53,8 +53,7 @@ def _lines(organisation: Values, words: Words, name: str, reports: bool) -> Iter
     )
     if reports:
         yield words(
-            "From now on it reports to {organisation} which banned software is found, never where it lies, never a "
-            "command line; before, only how much.",
+            "From now on it reports to {organisation} which banned software is found: no places, no command lines.",
             organisation=name,
         )
     else:
