@@ -48,7 +48,7 @@ async def _show(path: str, languages: tuple[str, ...], config: str) -> None:
     from agent.notify.program import Notifier, Opening
 
     opening = Opening(open_address, details_opener(config), alternative_opener(config))
-    notifier = Notifier(path, Desktop(), opening, languages)
+    notifier = Notifier(path, Desktop(languages), opening, languages)
     showing = asyncio.create_task(notifier.run(say))
     if sys.platform != "win32":
         for number in (signal.SIGTERM, signal.SIGHUP):

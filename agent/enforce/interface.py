@@ -38,6 +38,8 @@ class Detail(StrEnum):
     SYSTEM_FOLDER = "system-folder"
     TOO_MANY_ENTRIES = "too-many-entries"
     # what the machine refuses
+    DO_NOT_DISTURB = "do-not-disturb"
+    """The person does not want to be disturbed, or others see their screen: tried again later."""
     COPY_DIFFERS = "copy-differs"
     DENIED = "denied"
     DISK_FULL = "disk-full"

@@ -32,8 +32,8 @@ class Notifiers(Protocol):
         """Whose are there."""
         ...
 
-    def show(self, uid: int, notice: local.Notice) -> bool:
-        """True once one of a person's notifiers has shown it."""
+    def show(self, uid: int, notice: local.Notice) -> local.Came:
+        """What became of it; true once one of a person's notifiers has shown it."""
         ...
 
 
@@ -59,15 +59,20 @@ class NotifyActor:
             sys.stdout.write(f"{plain(intent.title)}\n{plain(intent.body)}\n\n")
             sys.stdout.flush()
             return self._outcome(intent, shown=True)
-        told = {uid for uid in self._with_notifier(intent.uid) if self._by_notifier(uid, intent)}
-        shown = [self._show(session, intent) for session in self._audience(intent.uid) if session.uid not in told]
-        return self._outcome(intent, bool(told) or any(shown))
+        came = {uid: self._by_notifier(uid, intent) for uid in self._with_notifier(intent.uid)}
+        shown = [
+            self._show(session, intent, came.get(session.uid, local.Came.NOT))
+            for session in self._audience(intent.uid)
+            if not came.get(session.uid)
+        ]
+        detail = Detail.DO_NOT_DISTURB if local.Came.KEPT in came.values() else Detail.NO_DESKTOP
+        return self._outcome(intent, any(came.values()) or any(shown), detail)
 
     def _with_notifier(self, uid: int) -> list[int]:
         there = self._notifiers.present() if self._notifiers else frozenset()
         return [one for one in sorted(there) if one == uid or (uid < _PERSONS_FROM and uid not in there)]
 
-    def _by_notifier(self, uid: int, intent: Intent) -> bool:
+    def _by_notifier(self, uid: int, intent: Intent) -> local.Came:
         """Hands it to the person's own notifier, which can show buttons."""
         assert self._notifiers is not None
         return self._notifiers.show(
@@ -87,8 +92,10 @@ class NotifyActor:
             return [session for session in present if session.uid == uid]
         return present
 
-    def _show(self, session: Session, intent: Intent) -> bool:
-        if session.bus and self._on_desktop(session, intent):
+    def _show(self, session: Session, intent: Intent, came: local.Came) -> bool:
+        if came is local.Came.KEPT and not intent.presses:
+            return False
+        if session.bus and came is local.Came.NOT and self._on_desktop(session, intent):
             return True
         brief = intent.brief or intent.body
         texts = {
@@ -110,6 +117,6 @@ class NotifyActor:
             return False
         return True
 
-    def _outcome(self, intent: Intent, shown: bool) -> Outcome:
+    def _outcome(self, intent: Intent, shown: bool, detail: Detail = Detail.NO_DESKTOP) -> Outcome:
         code = OutcomeCode.TOLD if shown else OutcomeCode.NOT_SHOWN
-        return Outcome(intent, code, Detail.NONE if shown else Detail.NO_DESKTOP, self._now())
+        return Outcome(intent, code, Detail.NONE if shown else detail, self._now())

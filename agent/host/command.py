@@ -31,6 +31,7 @@ class Tool(NamedTuple):
 NOTIFY_SEND = Tool("notify-send", ("/usr/bin/notify-send", "/usr/local/bin/notify-send"))
 ESLOGGER = Tool("eslogger", ("/usr/bin/eslogger",))
 XDG_OPEN = Tool("xdg-open", ("/usr/bin/xdg-open",))
+XRANDR = Tool("xrandr", ("/usr/bin/xrandr", "/usr/bin/X11/xrandr"))
 SETPRIV = Tool("setpriv", ("/usr/bin/setpriv", "/bin/setpriv"))
 
 subprocess._USE_VFORK = False  # type: ignore[misc]  # documented as the switch for just this

@@ -69,6 +69,7 @@ class _Wait:
     def __init__(self) -> None:
         self.ended = threading.Event()
         self.shown = False
+        self.kept = False
         self.asked = 0
 
 
@@ -96,12 +97,12 @@ class PeopleDoor:
 
     # What others call
 
-    def show(self, uid: int, notice: local.Notice, patience: float = SHOWN_WITHIN) -> bool:
-        """Hands a notice to a person's notifiers and waits until one shows it. False: none did, or none is there."""
+    def show(self, uid: int, notice: local.Notice, patience: float = SHOWN_WITHIN) -> local.Came:
+        """Hands a notice to a person's notifiers and waits until one shows it, or all have said that they did not."""
         with self._lock:
             there = sum(1 for guest in self._guests.values() if self._is_notifier(guest, uid))
             if not there:
-                return False
+                return local.Came.NOT
             wait = self._waits[notice.id] = _Wait()
             wait.asked = there
             self._orders.append((uid, None, notice))
@@ -109,7 +110,9 @@ class PeopleDoor:
         wait.ended.wait(patience)
         with self._lock:
             self._waits.pop(notice.id, None)
-        return wait.shown
+        if wait.shown:
+            return local.Came.SHOWN
+        return local.Came.KEPT if wait.kept else local.Came.NOT
 
     def withdraw(self, uid: int, notice: str) -> None:
         """Takes a notice off a person's screens."""
@@ -208,20 +211,21 @@ class PeopleDoor:
                 self._queue(guest, local.Ready(agent=self._version))
             case _ if not guest.what:
                 raise FrameRefused("no hello")
-            case local.Shown(notice=notice, ok=ok):
-                self._shown(uid, notice, ok)
+            case local.Shown():
+                self._shown(uid, message)
             case _:
                 pass
         self._say(PersonSaid(uid, message, lambda answer: self._answer(guest, answer)))
 
-    def _shown(self, uid: int, notice: str, ok: bool) -> None:
+    def _shown(self, uid: int, said: local.Shown) -> None:
         """Ids of notices name their person, so nobody can say it for somebody else."""
         with self._lock:
-            wait = self._waits.get(notice)
-            if wait is None or not notice.startswith(f"{uid}-"):
+            wait = self._waits.get(said.notice)
+            if wait is None or not said.notice.startswith(f"{uid}-"):
                 return
             wait.asked -= 1
-            wait.shown = wait.shown or ok
+            wait.shown = wait.shown or said.ok
+            wait.kept = wait.kept or said.kept
             if wait.shown or wait.asked <= 0:
                 wait.ended.set()
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from desktop_notifier import Button, Capability, DesktopNotifier, Notification, Urgency
+from msgspec import structs
 
+from agent.notify.manners import Manners, manners
 from policy_schema.messages import local
+from policy_schema.notices.discreet import discreet
 
 APP = "Interdict"
 _STEP_WITHIN = 5.0
@@ -20,20 +23,28 @@ _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 class Desktop:
     """The notification service of this session. What it cannot do is left out: the text says everything."""
 
-    def __init__(self) -> None:
+    def __init__(self, languages: tuple[str, ...] = (), ask: Callable[[], Awaitable[Manners]] = manners) -> None:
+        """`languages` of the session; `ask` tells whether a notice would disturb, or be seen by others."""
         logging.getLogger("desktop_notifier").setLevel(logging.ERROR)
+        self._languages, self._ask = languages, ask
         self._service: DesktopNotifier | None = None
         self._markup = False
+        self._covered: set[str] = set()
+        """Notices in whose place stands that there is one."""
 
-    async def show(self, notice: local.Notice, pressed: Callable[[str], None]) -> bool:
-        """Shows a notice in the place of an earlier one with its id. True once the service took it."""
+    async def show(self, notice: local.Notice, pressed: Callable[[str], None]) -> local.Came:
+        """Shows a notice in the place of an earlier one with its id. True once the service took it.
+
+        While the person does not want to be disturbed, or others see the screen, only what stays (something happens
+        within the hour) appears; on a screen that others see without its content.
+        """
         try:
-            return await asyncio.wait_for(self._show(notice, pressed), _STEP_WITHIN)
+            return await asyncio.wait_for(self._politely(notice, pressed), _STEP_WITHIN)
         except Exception:
             # The session ends, no service answers, one of another kind: whoever asked tries elsewhere. The library
             # lets through whatever its bus says.
             self._service = None
-            return False
+            return local.Came.NOT
 
     async def withdraw(self, notice: str) -> None:
         """Takes a notice off the screen, if it is there."""
@@ -44,6 +55,22 @@ class Desktop:
         except Exception:
             # It was closed already, or the service is gone.
             return
+
+    async def _politely(self, notice: local.Notice, pressed: Callable[[str], None]) -> local.Came:
+        how = await self._ask()
+        if (how.disturbs or how.mirrored) and not notice.stays:
+            return local.Came.KEPT
+        if how.mirrored:
+            if notice.id not in self._covered:
+                title, body = discreet(self._languages)
+                await self._show(structs.replace(notice, title=title, body=body, buttons=()), pressed)
+                self._covered.add(notice.id)
+            return local.Came.KEPT
+        self._covered.discard(notice.id)
+        took = await self._show(notice, pressed)
+        if took and how.keeps_urgent:
+            return local.Came.KEPT
+        return local.Came.SHOWN if took else local.Came.NOT
 
     async def _show(self, notice: local.Notice, pressed: Callable[[str], None]) -> bool:
         service = await self._there()

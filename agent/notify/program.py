@@ -25,8 +25,8 @@ _MOST_REMEMBERED = 50
 class Screen(Protocol):
     """Where notices appear (`agent.notify.desktop`)."""
 
-    async def show(self, notice: local.Notice, pressed: Callable[[str], None]) -> bool:
-        """True once the notification service took it."""
+    async def show(self, notice: local.Notice, pressed: Callable[[str], None]) -> local.Came:
+        """What became of it; true once the notification service took it."""
 
     async def withdraw(self, notice: str) -> None:
         """Takes it off the screen."""
@@ -91,8 +91,8 @@ class Notifier:
                 self._notices[number] = message
                 if len(self._notices) > _MOST_REMEMBERED:
                     del self._notices[next(iter(self._notices))]
-                ok = await self._screen.show(message, lambda key: self._pressed(number, key))
-                self._send(local.Shown(notice=number, ok=ok))
+                came = await self._screen.show(message, lambda key: self._pressed(number, key))
+                self._send(local.Shown(notice=number, ok=bool(came), kept=came is local.Came.KEPT))
             case local.Withdraw(id=number):
                 await self._screen.withdraw(number)
             case local.Answer():

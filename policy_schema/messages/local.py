@@ -8,6 +8,7 @@ wish for that person's own things, or a hint.
 from __future__ import annotations
 
 import struct
+from enum import StrEnum
 from hashlib import blake2b
 from typing import Annotated
 
@@ -48,6 +49,8 @@ class Shown(Struct, frozen=True, kw_only=True, tag="shown"):
 
     notice: Id
     ok: bool = True
+    kept: bool = False
+    """It was not shown, since the person does not want to be disturbed now, or others see their screen."""
 
 
 class Pressed(Struct, frozen=True, kw_only=True, tag="pressed"):
@@ -76,6 +79,18 @@ class Later(Struct, frozen=True, kw_only=True, tag="later"):
 
     ban: Id
     undo: bool = False
+
+
+class Came(StrEnum):
+    """What became of a notice; true if it was shown."""
+
+    SHOWN = "shown"
+    NOT = "not"
+    KEPT = "kept"
+    """The person does not want to be disturbed, or others see their screen: nobody shall try another way."""
+
+    def __bool__(self) -> bool:
+        return self is Came.SHOWN
 
 
 def notice_id(uid: int, ban: str, tool: str) -> str:

@@ -35,6 +35,7 @@ class Desktop:
     def __init__(self, folder: Path, uid: int, gid: int, stack: contextlib.ExitStack) -> None:
         self.uid, self.gid, self._stack = uid, gid, stack
         self._folder = folder
+        self.service = ""
         os.chown(folder, uid, gid)
         self.socket = folder / "bus"
         config = folder / "bus.xml"
@@ -52,6 +53,7 @@ class Desktop:
 
     def serve(self, service: str = "dunst") -> None:
         """Starts a display and a notification service (`dunst` or `xfce4`), and waits until that owns the name."""
+        self.service = service
         reading, writing = os.pipe()
         display = self._start(
             ["Xvfb", "-displayfd", str(writing), "-ac", "-nolisten", "tcp", "-screen", "0", "1280x720x24"],
@@ -62,6 +64,10 @@ class Desktop:
             number = pipe.readline().strip()
         assert number, f"Xvfb ended with {display.poll()}"
         self.display = f":{number}"
+        if service == "xfce4":
+            # Where it reads its settings, such as whether nobody shall disturb.
+            self._start([next(iter(glob.glob("/usr/lib/*/xfce4/xfconf/xfconfd")), "xfconfd")])
+            self._call(["gdbus", "wait", "--session", "--timeout", "20", "org.xfce.Xfconf"])
         self._start(_SERVICES[service], DISPLAY=self.display, XDG_RUNTIME_DIR=str(self._folder))
         self._call(["gdbus", "wait", "--session", "--timeout", "20", "org.freedesktop.Notifications"])
 

@@ -109,13 +109,13 @@ def door(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
 
 def test_a_notice_is_shown_when_a_notifier_says_so(door: Door) -> None:
     guest = Guest(door.path)
-    shown: list[bool] = []
+    shown: list[local.Came] = []
     asking = threading.Thread(target=lambda: shown.append(door.door.show(os.geteuid(), NOTICE)))
     asking.start()
     assert guest.hear() == NOTICE
     guest.say(local.Shown(notice=NOTICE.id))
     asking.join(20)
-    assert shown == [True]
+    assert shown == [local.Came.SHOWN]
     assert door.door.present() == {os.geteuid()}
 
 
@@ -132,13 +132,13 @@ CANNOT_SHOW = {
 @pytest.mark.parametrize("what", CANNOT_SHOW)
 def test_a_notice_was_not_shown_where(door: Door, what: str) -> None:
     guest = Guest(door.path)
-    shown: list[bool] = []
+    shown: list[local.Came] = []
     asking = threading.Thread(target=lambda: shown.append(door.door.show(os.geteuid(), NOTICE, patience=20)))
     asking.start()
     guest.hear()
     CANNOT_SHOW[what](guest)
     asking.join(20)
-    assert shown == [False]
+    assert shown == [local.Came.NOT]
 
 
 def test_without_a_notifier_nobody_waits(door: Door) -> None:
@@ -184,13 +184,13 @@ def test_another_person_gets_only_their_own_notices_and_speaks_for_themselves(do
         said = next(said for said in iter(lambda: door.heard.get(timeout=20), None) if not _is_hello(said))
         assert said.uid == UID
         assert not door.door.show(os.geteuid(), NOTICE, patience=0.5)
-        shown: list[bool] = []
+        shown: list[local.Came] = []
         theirs = local.Notice(id=f"{UID}-1", title="theirs", body="b")
         asking = threading.Thread(target=lambda: shown.append(door.door.show(UID, theirs, patience=20)))
         asking.start()
         assert other.act() == {"title": "theirs"}
         asking.join(20)
-        assert shown == [True]
+        assert shown == [local.Came.SHOWN]
 
 
 BAD_MANNERS = {
