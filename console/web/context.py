@@ -17,6 +17,7 @@ from console.reports.interface import NO_PROOF
 from console.settings import Settings
 from console.store.db import Database
 from console.store.queries.fleet import Silence
+from console.store.retention import Keep
 from console.web import forms
 from console.web.forms import Form
 from console.web.navigation import ITEMS, Item
@@ -57,6 +58,8 @@ class Context:
     templates: Templates
     pages: tuple[tuple[str, Role], ...] = ()
     """The paths of pages, each with the role that it needs."""
+    keep: Keep = Keep()  # noqa: RUF009 - a tuple that nobody can change
+    """How long what is kept."""
 
     def silence(self) -> Silence:
         """Now, and after how many seconds a device counts as silent."""
@@ -75,6 +78,7 @@ class Context:
             path=url.path,
             here=url.path + (f"?{url.query}" if url.query else ""),
             no_proof=NO_PROOF,
+            broken_glass=self.access.broken_glass() if visit.viewer.name else (),
             **values,
         )
         return HTMLResponse(text, status)

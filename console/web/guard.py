@@ -95,7 +95,7 @@ class Guard:
         viewer = await run_in_threadpool(self._viewer, request)
         if viewer is None:
             return _to_login(request)
-        if not viewer.role.may(NEEDS[rule.who]):
+        if not viewer.role.may(NEEDS[rule.who]) or (rule.who is Who.ADMIN and viewer.groups is not None):
             return PlainTextResponse("Your role does not allow this.\n", 403)
         form = Form()
         if rule.method != "GET":

@@ -7,7 +7,22 @@ from typing import Final
 from console.access import Limit
 from console.access.oidc.settings import CALLBACK
 from console.web.guard import Rule, Who
-from console.web.pages import device, devices, exports, login, machines, oidc, overview, static, view
+from console.web.pages import (
+    bans,
+    device,
+    devices,
+    exceptions,
+    exports,
+    health,
+    login,
+    machines,
+    moves,
+    oidc,
+    overview,
+    policy,
+    static,
+    view,
+)
 from policy_schema.messages.enrol import ENROL_PATH
 from policy_schema.messages.report import REPORTS_PATH
 
@@ -30,6 +45,23 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("GET", "/devices", Who.VIEWER, devices.show),
     Rule("GET", "/devices/{device}", Who.VIEWER, device.show, views="device"),
     Rule("GET", "/devices/{device}/reports/{epoch}/{sequence:int}", Who.VIEWER, device.report, views="device"),
+    Rule("GET", "/bans", Who.VIEWER, bans.show),
+    Rule("GET", "/bans/{ban}", Who.VIEWER, bans.one),
+    Rule("GET", "/moves", Who.VIEWER, moves.show),
+    Rule("GET", "/policy", Who.VIEWER, policy.show),
+    Rule("GET", "/policy/{serial:int}", Who.VIEWER, policy.version),
+    Rule("GET", "/health", Who.VIEWER, health.show),
+    Rule("GET", "/exceptions", Who.VIEWER, exceptions.show),
+    Rule("GET", "/exceptions/new", Who.APPROVER, exceptions.new),
+    Rule("POST", "/exceptions/new", Who.APPROVER, exceptions.give),
+    Rule("POST", "/exceptions/decide", Who.APPROVER, exceptions.decide_some),
+    Rule("POST", "/exceptions/mine", Who.APPROVER, exceptions.mine),
+    Rule("GET", "/exceptions/requests/{device}/{request}", Who.VIEWER, exceptions.one, views="device"),
+    Rule("POST", "/exceptions/requests/{device}/{request}", Who.APPROVER, exceptions.decide_one, views="device"),
+    Rule("POST", "/exceptions/pauses", Who.ADMIN, exceptions.pause),
+    Rule("POST", "/exceptions/pauses/lift", Who.ADMIN, exceptions.lift),
+    Rule("POST", "/exceptions/alarms/close", Who.ADMIN, exceptions.close_alarm),
+    Rule("POST", "/exceptions/{exception}/withdraw", Who.APPROVER, exceptions.withdraw),
     Rule("GET", "/view", Who.VIEWER, view.show),
     # files
     Rule("GET", "/export/compliance.csv", Who.VIEWER, exports.compliance_csv, limit=Limit.EXPORT),

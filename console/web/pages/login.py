@@ -11,9 +11,10 @@ from starlette.responses import Response
 from console.access import same
 from console.web import forms
 from console.web.context import Context, Visit, go
+from console.web.languages import mark as _
 
-TOO_OLD = "The form was too old. Please try again."
-REFUSED = "That did not work. After several tries, wait for a quarter of an hour."
+TOO_OLD = _("The form was too old. Please try again.")
+REFUSED = _("That did not work. After several tries, wait for a quarter of an hour.")
 
 
 async def form(context: Context, visit: Visit) -> Response:

@@ -7,12 +7,29 @@ from typing import Final
 from starlette.responses import RedirectResponse, Response
 
 from console.access.oidc.flow import LASTS, Back
-from console.access.oidc.refused import SENTENCES, SignInRefused, Why
+from console.access.oidc.refused import SignInRefused, Why
 from console.web import forms
 from console.web.context import Context, Visit, go
+from console.web.languages import mark as _
 from console.web.pages.login import login_page
 
 COOKIE: Final = "interdict_sign_in"
+SENTENCES: Final[dict[Why, str]] = {
+    Why.UNREACHABLE: _("The identity provider does not answer. Try again in a minute, or use a local account."),
+    Why.ODD: _("The identity provider's answer cannot be used. An admin finds more in the audit record."),
+    Why.STATE: _("This sign-in was begun elsewhere, is too old, or was used before. Please begin again."),
+    Why.REFUSED: _("The identity provider refused the sign-in."),
+    Why.CODE: _("The identity provider's code is too old, or was used before. Please begin again."),
+    Why.TOKEN: _(
+        "What the identity provider said about you cannot be believed. An admin finds more in the audit record."
+    ),
+    Why.EXPIRED: _("What the identity provider said about you had run out. If this stays so, a clock is wrong."),
+    Why.NONCE: _("This answer of the identity provider belongs to another sign-in. Please begin again."),
+    Why.NAME: _("The identity provider gave no name for you that can be relied on."),
+    Why.NO_ROLE: _("You have signed in, but none of your groups has a role here. Ask whoever runs this console."),
+    Why.TAKEN: _("Another account has had your name here. An admin can let it go under Settings."),
+}
+"""What the person reads."""
 FAILED: Final = {Why.UNREACHABLE: 503, Why.ODD: 502}
 
 
