@@ -190,6 +190,8 @@ def gate_sentence(gate: Mapping[str, object]) -> str:
     """One sentence on whether starts of banned software are refused on this machine."""
     today = gate.get("refused_today") or 0
     refused = f"; {today} were today" if today else ""
+    if gate.get("stage") == "alive" and not gate.get("serial") and gate.get("problem"):
+        return f"Starts are not refused: {gate['problem']}; what runs is seen and ended."
     if gate.get("stage") == "alive" and gate.get("features") == "full":
         return f"Starts of banned software are refused{refused}."
     if gate.get("stage") == "alive" and gate.get("features") == "no-evictable":

@@ -156,6 +156,10 @@ class Program:
         self._answering.add(made)
         if orders.rules is not None:
             failed = made.mark_filesystems(self._mounts.targets)
+            if failed and len(failed) == len(self._mounts.targets):
+                self._answering.drain(made)
+                made.close()
+                raise OSError(f"none of {len(failed)} filesystems could be marked")
             made.mark_entries(self._mounts.devices)
             if failed:
                 self._channel.send(messages.trouble(Trouble.MARKS, -1))

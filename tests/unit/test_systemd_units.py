@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.host.child import GATE_RIGHTS
-from agent.ipc.gate_start import FOLDER, ORDERS, SOCKET
+from agent.ipc.gate_start import FOLDER, ORDERS, SOCKET, UNIT_SAYS
 from agent.settings import Settings
 from policy_schema.trust.layout import TIMESTAMP_PATH
 from policy_schema.trust.metadata import Lifetimes
@@ -19,6 +19,7 @@ from tests.fakes.caged import read_unit
 
 UNITS = ROOT / "installers" / "systemd"
 AGENT, GATE = read_unit(UNITS / "interdict.service"), read_unit(UNITS / "interdict-gate.service")
+HANDOVER = read_unit(UNITS / "interdict-gate-handover.service")
 OWN_MOUNTS = ("Protect", "Private", "ReadOnly", "Inaccessible", "RootDirectory", "TemporaryFileSystem", "BindPaths")
 
 
@@ -44,6 +45,33 @@ def test_the_users_that_the_settings_name_are_made() -> None:
 @pytest.mark.parametrize("line", ["CPUQuota", "MemoryMax", "MemoryHigh", "CPUWeight"])
 def test_nothing_slows_the_gate_down_or_ends_it_for_its_size(line: str) -> None:
     assert line not in GATE
+
+
+@pytest.mark.parametrize("unit", [GATE, HANDOVER], ids=["the gate", "the one that takes over"])
+def test_the_gate_can_open_names(unit: dict[str, str]) -> None:
+    """systemd 252 answers openat2(2) with ENOSYS under this line, and the gate opens every name by it."""
+    assert "RestrictSUIDSGID" not in unit
+
+
+def test_the_gate_that_takes_over_follows_the_same_orders_with_the_same_rights_and_stays_no_longer() -> None:
+    own = {"ExecStart", "Description", "Restart", "RestartSec", "RestartPreventExitStatus", "RuntimeMaxSec"}
+    own |= {"StartLimitIntervalSec", "WantedBy"}
+    differing = {key for key in GATE.keys() | HANDOVER.keys() if GATE.get(key) != HANDOVER.get(key)}
+    assert differing <= own
+    assert "--socket" not in HANDOVER["ExecStart"]
+    assert HANDOVER["ExecStart"].split("--orders")[1] == GATE["ExecStart"].split("--orders")[1]
+    assert HANDOVER["Restart"] == "no" and int(HANDOVER["RuntimeMaxSec"]) <= 300
+
+
+def test_a_gate_is_ready_when_it_answers_and_is_not_started_again_where_the_kernel_has_no_door() -> None:
+    assert GATE["Type"] == "notify" and GATE["RestartPreventExitStatus"] == "3"
+    assert AGENT["Environment"] == f"{UNIT_SAYS}=systemd", "or the agent would start a second one"
+
+
+def test_names_of_users_are_as_systemd_takes_them() -> None:
+    """sysusers.d(5): a GECOS field has no colon; with one no user is made at all."""
+    rows = [row for path in UNITS.glob("*.sysusers.conf") for row in path.read_text().splitlines() if row[:2] == "u "]
+    assert len(rows) == 4 and [row for row in rows if ":" in row] == []
 
 
 @pytest.mark.parametrize("unit", [AGENT, GATE], ids=["the agent", "the gate"])
