@@ -25,6 +25,11 @@ DEFAULT_FILES = {
     "darwin": "/Library/Application Support/Interdict/settings.toml",
     "win32": r"C:\ProgramData\Interdict\settings.toml",
 }
+STATE_DIRS = {
+    "linux": "/var/lib/interdict",
+    "darwin": "/Library/Application Support/Interdict/state",
+    "win32": r"C:\ProgramData\Interdict\state",
+}
 _MAX_BYTES = 256 * 1024
 
 
@@ -41,7 +46,7 @@ class Settings(NamedTuple):
     """A file with the enrolment secret; read once, by `enroll` or at the first start."""
     secret: str = ""
     """The enrolment secret itself. Only from a device management: the settings file is everybody's to read."""
-    state_dir: str = "/var/lib/interdict"
+    state_dir: str = STATE_DIRS.get(sys.platform, STATE_DIRS["linux"])
     """The agent's own state: trust, journal, views, device key."""
     vault_dir: str = ""
     """Where quarantined things go when the filesystem allows it; empty means: chosen for each filesystem."""
