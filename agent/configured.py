@@ -6,8 +6,10 @@ import os
 import sys
 
 from agent.host.managed_settings import WHERE, managed_mark, managed_values
-from agent.host.own_files import file_mark
+from agent.host.own_files import file_mark, read_bounded
 from agent.settings import DEFAULT_FILES, Settings, default_file, load_file, parse_settings
+
+_MOST_ROOT = 1_000_000
 
 
 def load_settings(path: str = "") -> Settings:
@@ -24,6 +26,19 @@ def load_settings(path: str = "") -> Settings:
     if not os.path.lexists(name):
         return over._replace(file=name)
     return load_file(name)._replace(**{key: getattr(over, key) for key in managed})
+
+
+def first_trust(settings: Settings) -> bytes:
+    """The first root, from its file or from the setting itself; empty when none is set.
+
+    Raises:
+        InterdictError: the file cannot be read.
+    """
+    text = settings.trust_root
+    if text.lstrip().startswith("{"):
+        # A profile or a registry key can carry the document; it is public, and what it is worth is checked later.
+        return text.encode()
+    return read_bounded(text, _MOST_ROOT) if text else b""
 
 
 def settings_mark(settings: Settings) -> object:

@@ -15,7 +15,7 @@ from agent import brake as braking
 from agent.actors import Actors
 from agent.administrator import Administrator
 from agent.cases import Kind
-from agent.configured import load_settings, settings_mark
+from agent.configured import first_trust, load_settings, settings_mark
 from agent.console_link import ConsoleLink
 from agent.daemon import FLOOR, Daemon, Parts
 from agent.decider import Decider
@@ -33,7 +33,7 @@ from agent.guardian import Doors, Guardian
 from agent.host import processes
 from agent.host.child import weaknesses
 from agent.host.clock import BUILD_TIME, Clock, SystemClock, ahead_of_utc, wall
-from agent.host.files import read_bounded, take_lock
+from agent.host.files import take_lock
 from agent.host.person_socket import NAME as SOCKET
 from agent.host.person_socket import listen
 from agent.host.service_manager import ServiceManager
@@ -400,7 +400,7 @@ def access_of(settings: Settings) -> Mapping[str, object]:
 def _first_trust(settings: Settings) -> bytes:
     """The first root; empty when there is none: then no policy can be trusted, and `status` says so."""
     try:
-        return read_bounded(settings.trust_root, 1_000_000) if settings.trust_root else b""
+        return first_trust(settings)
     except InterdictError:
         return b""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent.cli.look import known_device
+from agent.configured import first_trust
 from agent.errors import BadCommand, PolicyRefused
 from agent.host.clock import wall
 from agent.policy import children
@@ -112,7 +113,9 @@ def _adopted(place: Place, courier: children.Ask, settings: Settings) -> Chosen:
 
 
 def _trust(args: argparse.Namespace, settings: Settings) -> bytes:
-    name = args.trust_root or settings.trust_root
+    name = args.trust_root
+    if not name and settings.trust_root:
+        return first_trust(settings)
     if not name:
         raise BadCommand("a policy repository needs --trust-root FILE", "Name the root.json that the authors gave you.")
     try:

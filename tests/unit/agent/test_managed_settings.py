@@ -139,3 +139,11 @@ def test_a_file_that_is_named_stands_alone(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text("")
     assert load_settings(os.fspath(file)) == Settings(file=os.fspath(file))
+
+
+@pytest.mark.parametrize("how", ["in a file", "in the setting itself", "not at all"])
+def test_the_first_trust_is_given(tmp_path: Path, how: str) -> None:
+    file = tmp_path / "root.json"
+    file.write_text('{"signed": {}}')
+    given = {"in a file": os.fspath(file), "in the setting itself": ' {"signed": {}}', "not at all": ""}[how]
+    assert configured.first_trust(Settings(trust_root=given)).strip() == (b'{"signed": {}}' if given else b"")
