@@ -1,4 +1,4 @@
-"""What the console does by itself: months made ahead, totals of the day, forgetting. One process of several does each."""
+"""What the console does by itself: months made ahead, totals of the day, forgetting. One of several processes does it."""
 
 from __future__ import annotations
 

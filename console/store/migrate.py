@@ -24,8 +24,8 @@ LOCK_MS = 3_000
 TRIES = 100
 
 
-def migrate(database: Database) -> tuple[str | None, str]:
-    """Runs every step that is missing. Returns the revisions before and after.
+def migrate(database: Database, to: str = "head") -> tuple[str | None, str]:
+    """Runs every step that is missing, up to a revision. Returns the revisions before and after.
 
     One process at a time does this; the others wait and find nothing left to do. On SQLite all steps are one
     transaction. On PostgreSQL each step is one of its own, so that it can make indexes while others read and write; a
@@ -37,13 +37,13 @@ def migrate(database: Database) -> tuple[str | None, str]:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     if database.dialect != "postgresql":
         with database.write() as connection:
-            return _upgraded(connection)
+            return _upgraded(connection, to)
     with postgres.alone(database.engine, "migrate"), database.engine.connect() as connection:
         connection.execute(text(f"SET lock_timeout = {LOCK_MS}"))
         connection.commit()
         for _ in range(TRIES):
             try:
-                return _upgraded(connection)
+                return _upgraded(connection, to)
             except OperationalError as error:
                 if not isinstance(error.orig, LockNotAvailable):
                     raise
@@ -56,20 +56,20 @@ def revision_of(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _upgraded(connection: Connection) -> tuple[str | None, str]:
+def _upgraded(connection: Connection, to: str) -> tuple[str | None, str]:
     before = revision_of(connection)
     if connection.dialect.name == "postgresql":
         connection.commit()
     config = _config()
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
     except CommandError as error:
         raise StoreUnusable(
             f"the database has the revision {before}, which this program does not know",
             "Upgrade interdict; a database is never taken back to an older form.",
         ) from error
-    return before, newest()
+    return before, newest() if to == "head" else to
 
 
 def newest() -> str:
