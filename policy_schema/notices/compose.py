@@ -114,16 +114,16 @@ def _announced(made: Telling) -> str:
 
 def _soon(made: Telling) -> str:
     """What happens soon, and in how long: that is the whole of a reminder."""
-    words, time = made.words, _date(made.until, made)
+    words = made.words
     left = span(max(0, (made.until or made.now) - made.now), words)
     if made.beside:
         number = 1 + len(made.beside)
         if made.occasion is Occasion.SOON_REMOVED:
-            return words("{number} programs are put aside in {left}: {time}", number=number, left=left, time=time)
-        return words("{number} programs may not be used in {left}: {time}", number=number, left=left, time=time)
+            return words("{number} programs are put aside in {left}", number=number, left=left)
+        return words("{number} programs may not be used in {left}", number=number, left=left)
     if made.occasion is Occasion.SOON_REMOVED:
-        return words("{tool} is put aside in {left}: {time}", tool=made.tool, left=left, time=time)
-    return words("{tool} may not be used in {left}: {time}", tool=made.tool, left=left, time=time)
+        return words("{tool} is put aside in {left}", tool=made.tool, left=left)
+    return words("{tool} may not be used in {left}", tool=made.tool, left=left)
 
 
 def _body(made: Telling) -> Iterator[str]:

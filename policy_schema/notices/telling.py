@@ -165,7 +165,7 @@ def configured(made: Telling) -> str:
     """What a setting says: that something is configured, never that it was used."""
     if made.found.model:
         return made.words("{tool} is configured with a model that is not allowed", tool=made.tool)
-    return made.words("{tool} is configured to be started by another program", tool=made.tool)
+    return made.words("{tool} is set up in another program", tool=made.tool)
 
 
 def plain_ascii(text: str) -> str:

@@ -83,7 +83,7 @@ def test_settings_are_told_about_and_never_touched(workstation: Workstation) -> 
 
     notices = _notices(workstation)
     assert "aider is configured with a model that is not allowed" in notices
-    assert "Claude Code is configured to be started by another program" in notices
+    assert "Claude Code is set up in another program" in notices
     assert {path: path.read_bytes() for path in before} == before
     state = b"".join(path.read_bytes() for path in sorted(workstation.state.rglob("*")) if path.is_file())
     everything = [state.decode(errors="replace"), notices, shown.stdout, explained.stdout, repr(workstation.events())]

@@ -93,7 +93,7 @@ def test_at_the_removal_a_person_is_told_once_and_nothing_else_happens(machine: 
     _see(machine, AIDER, WEAK_MODEL, CURSOR, RESIDUE)
     assert sorted(machine.live(REMOVE)) == [
         (Kind.NOTIFY, "anthropic-models", "aider is configured with a model that is not allowed"),
-        (Kind.NOTIFY, "claude-code", "Claude Code is configured to be started by another program"),
+        (Kind.NOTIFY, "claude-code", "Claude Code is set up in another program"),
     ]
     assert machine.live(REMOVE + 86_400) == []
 

@@ -70,7 +70,7 @@ def test_an_announcement_says_it_all() -> None:
 TITLES = {
     Occasion.ANNOUNCED: "Claude Code may not be used from",
     Occasion.BLOCKED: "Claude Code may not be started any more",
-    Occasion.CONFIGURED: "Claude Code is configured to be started by another program",
+    Occasion.CONFIGURED: "Claude Code is set up in another program",
     Occasion.EXCEPTED: "Claude Code: you have an exception until Fri 10 July 2026, 09:15",
     Occasion.FINISHING: "Claude Code ends at 09:15, in 15 minutes",
     Occasion.HELD: "Claude Code: your request holds the block until Fri 10 July 2026, 09:15",
@@ -83,8 +83,8 @@ TITLES = {
     Occasion.REMOVED: "Claude Code was put aside",
     Occasion.REMOVING: "Claude Code is being put aside",
     Occasion.RESTORED: "Claude Code is back in its place",
-    Occasion.SOON_BLOCKED: "Claude Code may not be used in 15 minutes: Fri 10 July 2026, 09:15",
-    Occasion.SOON_REMOVED: "Claude Code is put aside in 15 minutes: Fri 10 July 2026, 09:15",
+    Occasion.SOON_BLOCKED: "Claude Code may not be used in 15 minutes",
+    Occasion.SOON_REMOVED: "Claude Code is put aside in 15 minutes",
     Occasion.STOPPED: "Claude Code was stopped",
     Occasion.UNANSWERED: "Claude Code: no exception has been granted",
 }
