@@ -79,12 +79,13 @@ def _hashed() -> str:
     return hash_password(PASSWORD)
 
 
-def prepared(data: Path) -> Database:
+def prepared(data: Path, address: str = "") -> Database:
     """A database in its newest form, with a user and a secret for a thousand machines."""
-    database = Database(Settings(data=data).database)
-    if migrate(database)[0] is not None:
-        return database
+    database = Database(address or Settings(data=data).database)
+    migrate(database)
     with database.write() as connection:
+        if connection.execute(access.count_users()).scalar_one():
+            return database
         user = {"name": NAME, "password": _hashed(), "created_at": 0}
         connection.execute(access.put_user(connection.dialect.name), user)
         connection.execute(
@@ -99,10 +100,11 @@ def running(
     *,
     trial: bool = False,
     waiting: int = 1000,
+    address: str = "",
     access: Callable[[str], AccessSettings] = lambda address: DEFAULTS,
 ) -> Iterator[RunningConsole]:
     """Starts a console, and ends it with everything that it opened. `access` learns where it will listen."""
-    database = prepared(data)
+    database = prepared(data, address)
     console = RunningConsole(Settings(data=data, port=0, trial=trial), database, Writer(database, waiting))
     with server.bind(console.settings) as bound:
         console.address = server.address(bound)

@@ -25,12 +25,16 @@ from policy_schema.messages.wire import MAX_INFLATED, MAX_SENT, encode
 from tests.fakes.reporting_device import ReportingDevice, coverage, facts, policy
 from tests.fakes.reporting_device import finding as a_finding
 from tests.fakes.running_console import SECRET, RunningConsole, post, running
+from tests.fakes.stores import Stores
 
 
-@pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningConsole]:
-    with running(tmp_path_factory.mktemp("console")) as console:
-        yield console
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def started(
+    request: pytest.FixtureRequest, stores: Stores, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningConsole]:
+    with stores.new(request.param) as address:
+        with running(tmp_path_factory.mktemp("console"), address=address) as console:
+            yield console
 
 
 @pytest.fixture(autouse=True)
