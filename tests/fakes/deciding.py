@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+import httpx
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -15,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from console import app, server
 from console.access import Role, Viewer
 from console.deciding import Deciding
 from console.decisions import Brake, Decisions, Publish, Publishing
@@ -24,6 +28,7 @@ from console.ingest.apply import Result, store_report
 from console.ingest.enrol import secret_digest, store_enrolment
 from console.ingest.verify import Accepted, AcceptedEnrolment
 from console.policy.follow import Source
+from console.settings import Settings
 from console.store.db import Database
 from console.store.queries import access
 from policy_schema.messages import signature
@@ -83,6 +88,25 @@ class DecidingConsole:
             secret = access.add_secret(digest=digest, uses=10_000, expires_at=2**40, now=0, who="a test")
             connection.execute(secret)
         assert self.deciding.follower.look() == ""
+
+    @contextmanager
+    def browser(self) -> Iterator[httpx.Client]:
+        """The pages, as an admin of a trial sees them over HTTP. Nothing is followed or published by itself."""
+        settings = Settings(data=self.folder, port=0, trial=True)
+        quiet = self.decisions._replace(source=Source(), publishing=Publishing(how=Publish.OFF))
+        application = app.build(settings, self.database, clock=lambda: self.now, decisions=quiet)
+        with server.bind(settings) as bound:
+            ready = threading.Event()
+            serving = server.server(application, ready.set)
+            thread = threading.Thread(target=serving.run, args=([bound],), name="console-under-test")
+            thread.start()
+            try:
+                assert ready.wait(30), "the console did not begin to listen"
+                with httpx.Client(base_url=server.address(bound), timeout=30, trust_env=False) as client:
+                    yield client
+            finally:
+                serving.should_exit = True
+                thread.join(30)
 
     def process(self) -> Deciding:
         """Another process of the same console."""
