@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from console import audit, audit_check
 from console.access.passwords import hash_password
-from console.access.roles import Role, pack, unpack
+from console.access.roles import Role, fitting, pack, unpack
 from console.access.tokens import Scope, Tokens
 from console.clock import wall_clock
 from console.command_parts import database, lines_of, who
@@ -140,9 +140,12 @@ def _standing(connection: Connection, name: str, arguments: argparse.Namespace) 
     before = connection.execute(access.user_named(name)).one_or_none()
     first = connection.execute(access.count_users()).scalar_one() == 0
     role = arguments.role or (before.role if before else Role.ADMIN if first else Role.VIEWER)
-    if arguments.group:
-        return {"role": str(role), "groups": pack(frozenset(arguments.group))}
-    return {"role": str(role), "groups": before.groups if before and not arguments.role else None}
+    kept = unpack(before.groups) if before and not arguments.role else None
+    try:
+        named, groups = fitting(Role(role), frozenset(arguments.group) or kept)
+    except ValueError as error:
+        raise BadCommand(str(error), "Leave --group out, or choose another --role.") from error
+    return {"role": named.value, "groups": pack(groups)}
 
 
 def _shown(row: dict[str, str | None] | dict[str, object]) -> str:

@@ -8,6 +8,7 @@ from console.access import Limit
 from console.access.oidc.settings import CALLBACK
 from console.web.guard import Rule, Who
 from console.web.pages import (
+    audit,
     bans,
     device,
     devices,
@@ -20,6 +21,7 @@ from console.web.pages import (
     oidc,
     overview,
     policy,
+    settings,
     static,
     view,
 )
@@ -63,6 +65,13 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("POST", "/exceptions/alarms/close", Who.ADMIN, exceptions.close_alarm),
     Rule("POST", "/exceptions/{exception}/withdraw", Who.APPROVER, exceptions.withdraw),
     Rule("GET", "/view", Who.VIEWER, view.show),
+    Rule("GET", "/audit", Who.ADMIN, audit.show),
+    Rule("GET", "/settings", Who.VIEWER, settings.show),
+    Rule("POST", "/settings/sessions/end", Who.VIEWER, settings.end_session),
+    Rule("POST", "/settings/users", Who.ADMIN, settings.change_user),
+    Rule("POST", "/settings/identities/let-go", Who.ADMIN, settings.let_go),
+    Rule("POST", "/settings/tokens", Who.ADMIN, settings.make_token),
+    Rule("POST", "/settings/tokens/end", Who.ADMIN, settings.end_token),
     # files
     Rule("GET", "/export/compliance.csv", Who.VIEWER, exports.compliance_csv, limit=Limit.EXPORT),
     Rule("GET", "/export/compliance.json", Who.VIEWER, exports.compliance_json, limit=Limit.EXPORT),

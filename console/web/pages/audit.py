@@ -64,7 +64,7 @@ def show(context: Context, visit: Visit) -> Response:
     place = int(before) if before.isascii() and before.isdecimal() and len(before) < 19 else FROM_THE_END
     with context.database.read() as connection:
         rows = connection.execute(records.newest(lines, place, SHOWN + 1)).all()
-        head = connection.execute(records.head()).one()
+        chain = connection.execute(records.head()).one()
     following = str(rows[SHOWN - 1].audit_id) if len(rows) > SHOWN else ""
     return context.page(
         visit,
@@ -73,7 +73,7 @@ def show(context: Context, visit: Visit) -> Response:
         lines=rows[:SHOWN],
         told=told,
         kinds=KINDS,
-        head=head,
+        chain=chain,
         first=filters.query(PATH, told) if place != FROM_THE_END else "",
         following=filters.query(PATH, {**told, "before": following}) if following else "",
         narrowed=lambda **changes: filters.query(PATH, {**told, **changes}),

@@ -54,7 +54,7 @@ def change_user(context: Context, visit: Visit) -> Response:
     try:
         role, groups = fitting(role_named(form.get("role")), _groups(form.get("groups")))
     except ValueError:
-        return _page(context, visit, problem=_("An admin sees all devices: take the groups away, or choose another role."))
+        return _page(context, visit, problem=_("An admin sees all devices: without groups, or with another role."))
     return _done(people.change(visit.viewer, name, role, groups), "changed")
 
 

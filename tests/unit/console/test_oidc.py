@@ -17,11 +17,12 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 from console.access import Role
 from console.access.oidc.claims import Expected, UnknownKey, checked, groups_of, name_of
 from console.access.oidc.flow import prepare_farewell
-from console.access.oidc.refused import SENTENCES, SignInRefused, Why
+from console.access.oidc.refused import SignInRefused, Why
 from console.access.oidc.settings import Mapped, OidcSettings, is_safe, standing
 from console.access.settings import access_settings
 from console.config import load
 from console.errors import BadFile
+from console.web.pages.oidc import SENTENCES
 
 NOW = 1_783_818_000
 NONCE = "a-nonce"
