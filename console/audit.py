@@ -25,7 +25,7 @@ _WRITTEN: Final = "interdict_audit"
 
 
 def record(connection: Connection, now: int, *, who: str, what: str, detail: str = "", about: str = "") -> None:
-    """One line of the record; `about` is the device, person, file or account that was looked at or changed."""
+    """One line of the record; `what` is one of those on the page Audit, `about` the device, person or account."""
     line = {"at": now, "who": clean(who, 120), "what": what, "about": clean(about, 120), "detail": clean(detail, 500)}
     connection.execute(records.add_line(line))
     connection.info[_WRITTEN] = True

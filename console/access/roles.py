@@ -57,6 +57,17 @@ def role_named(text: str) -> Role:
         raise ValueError(f"{text!r} is no role; there are {', '.join(Role)}") from None
 
 
+def fitting(role: Role, groups: frozenset[str] | None) -> tuple[Role, frozenset[str] | None]:
+    """The two, if they go together.
+
+    Raises:
+        ValueError: an admin would be narrowed, who can give themselves everything.
+    """
+    if role is Role.ADMIN and groups is not None:
+        raise ValueError("an admin sees all devices and cannot be narrowed to groups")
+    return role, groups
+
+
 def pack(groups: frozenset[str] | None) -> str | None:
     """Device groups as the database keeps them."""
     return None if groups is None else json.dumps(sorted(groups), ensure_ascii=False)

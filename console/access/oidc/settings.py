@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from console.access.roles import Role, role_named
+from console.access.roles import Role, fitting, role_named
 from console.config import Config, Section
 from console.errors import BadFile
 from console.settings import is_loopback
@@ -90,11 +90,11 @@ def standing(groups: Collection[str], mapped: tuple[Mapped, ...]) -> Standing | 
     A viewer of everything who approves for one group is an approver of that group and sees that group: a higher role
     never widens to what a lower one could see.
     """
-    fitting = [one for one in mapped if one.group in groups]
-    if not fitting:
+    theirs = [one for one in mapped if one.group in groups]
+    if not theirs:
         return None
-    role = max((one.role for one in fitting), key=lambda role: role.rank)
-    devices = [one.devices for one in fitting if one.role is role]
+    role = max((one.role for one in theirs), key=lambda role: role.rank)
+    devices = [one.devices for one in theirs if one.role is role]
     everything = any(one is None for one in devices)
     return Standing(role, None if everything else frozenset().union(*(one for one in devices if one is not None)))
 
@@ -112,9 +112,9 @@ def _mapped(section: Section, where: str) -> Mapped:
     devices = section.texts("device_groups", ())
     section.done()
     try:
-        return Mapped(group, role_named(named), frozenset(devices) or None)
+        return Mapped(group, *fitting(role_named(named), frozenset(devices) or None))
     except ValueError as error:
-        raise BadFile(f"{where}: role in [[oidc.roles]]: {error}", "Take one of them.") from error
+        raise BadFile(f"{where}: role in [[oidc.roles]]: {error}", "Take one that is.") from error
 
 
 def _checked(settings: OidcSettings, where: str) -> OidcSettings:
