@@ -53,6 +53,7 @@ def build(
         access=Access(database=database, clock=clock, settings=access),
         agents=AgentRoutes(database=database, writer=writer, clock=clock, report_every=settings.report_every),
         templates=Templates(),
+        keep=keep,
         pages=tuple((rule.path, NEEDS[rule.who]) for rule in RULES if rule.who in NEEDS and rule.method == "GET"),
     )
     guard = Guard(context)
