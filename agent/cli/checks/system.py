@@ -31,6 +31,8 @@ def gate(settings: Settings) -> Check:
     sentence = f"{gate_sentence(gate)} {kernel}"
     stage, features = gate.get("stage"), gate.get("features")
     weak = gate_weakness(settings.gate_user) if settings.gate == "auto" else None  # a unit names the user itself
+    if stage == "alive" and not gate.get("serial") and gate.get("problem"):
+        return Check("gate", "failed", sentence, "See the gate's log: journalctl -u interdict-gate.")
     if stage == "alive" and weak is not None:
         return Check("gate", "weak", f"{sentence}; {weak.message}", weak.advice)
     if stage == "alive" and features == "full":
