@@ -95,7 +95,8 @@ class Desktop:
         self._on_screen(["xdotool", "mousemove", "--window", window, "20", "20", "type", text])
 
     def photograph(self, file: Path) -> None:
-        """The whole screen, as it is now, into a PNG."""
+        """The whole screen, as it is now, into a PNG; its folder is made."""
+        file.parent.mkdir(parents=True, exist_ok=True)
         self._on_screen(["import", "-window", "root", str(file)])
 
     def _windows(self) -> list[str]:
