@@ -222,7 +222,10 @@ class Decider:
     def as_json(self, row: Current) -> dict[str, object]:
         """One finding as the views and `scan --json` show it."""
         told = self.ban_text(row.subject.ban), row.case.first_seen, row.case.outcome
-        return finding_json(row.subject, row.decision, row.standing, *told) | shaping.ends_json(row.case)
+        person = self._memory.person(row.subject.ban, row.subject.tool, row.subject.uid)
+        return finding_json(row.subject, row.decision, row.standing, *told) | shaping.ends_json(
+            row.case, person.held_until
+        )
 
     def ban_text(self, ban: str) -> Mapping[str, object]:
         """The closed policy's own words about a ban."""

@@ -238,10 +238,15 @@ def finding_json(
     }
 
 
-def ends_json(case: Case) -> dict[str, object]:
-    """Until when something that runs may finish, behind what `finding_json` says."""
+def ends_json(case: Case, person_held: int = 0) -> dict[str, object]:
+    """Until when something that runs may finish, and until when it is held (by a request of the person's, or by what
+    they said of this finding), behind what `finding_json` says."""
     finishing = case.outcome == "finishing" and case.finish_until is not None
-    return {"finish_until": format_instant(case.finish_until) if finishing and case.finish_until else None}
+    until = max(case.held_until, person_held) if case.state is State.HELD else 0
+    return {
+        "finish_until": format_instant(case.finish_until) if finishing and case.finish_until else None,
+        "held_until": format_instant(until) if until else None,
+    }
 
 
 def finding_line(

@@ -207,6 +207,8 @@ def _show(target: str, answer: Answer, finding: Mapping[str, object] | None) -> 
     following = finding.get("next")
     if isinstance(following, Mapping):
         say(f"Next: {following['action']} from {following['from']}.")
+    if finding.get("held_until"):
+        say(f"Held until {finding['held_until']}.")
     known = finding.get("why")
     for sentence in known if isinstance(known, list) else []:
         if sentence not in answer.why:

@@ -214,6 +214,7 @@ def _deadline(finding: Mapping[str, object]) -> tuple[int, str]:
         (_instant(following.get("from")), str(following.get("action"))),
         (_instant(finding.get("exception_until")), "its exception ends"),
         (_instant(finding.get("finish_until")), "it is ended"),
+        (_instant(finding.get("held_until")), "what holds it ends"),
     ]
     return min((one for one in moments if one[0]), default=(0, ""))
 

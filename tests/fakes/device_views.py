@@ -159,7 +159,13 @@ def own(**changes: object) -> dict[str, Any]:
     ]
     history = [
         {"at": "2026-07-04T01:00:14Z", "event": "outcome", "kind": "notify", "result": "told", "path": ""},
-        {"at": "2026-07-05T02:11:00Z", "event": "exception-asked", "ban": "agent-sdk", "reason": "Thesis until August"},
+        {
+            "at": "2026-07-05T02:11:00Z",
+            "event": "asked",
+            "kind": "exception",
+            "ban": "agent-sdk",
+            "reason": "Thesis until August",
+        },
         {
             "at": "2026-07-06T03:00:00Z",
             "event": "outcome",

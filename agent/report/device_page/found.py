@@ -17,10 +17,11 @@ from agent.report.device_page.material import (
     texts,
     tool_name,
 )
+from agent.report.device_page.sentences import sentences
 from policy_schema.notices.times import when, zone_name
 from policy_schema.rules.instant import format_instant
 
-_REQUESTS = ("exception-asked", "reported-wrong", "remove-wished")
+_REQUESTS = ("asked", "put-off")
 
 
 def findings(material: Material) -> list[Values]:
@@ -116,7 +117,7 @@ def _why(material: Material, row: Values) -> Html:
 def _more(material: Material, row: Values) -> Html:
     """What exactly the agent says about it, and the commands that go with it."""
     words = material.words
-    why = listing(tag("span", one, lang="en") for one in texts(row.get("why")))
+    why = listing(sentences(material, texts(row.get("why"))))
     target = text(row, "path")
     commands = [code(material.command("explain", _quoted(target)))] if target else []
     commands.append(code(material.command("request-exception", _quoted(text(row, "ban")))))
@@ -163,6 +164,8 @@ def _steps_of(material: Material, row: Values) -> Iterator[tuple[int, str, str]]
     if instant(row.get("exception_until")):
         yield instant(row.get("exception_until")), tool, words("Your exception ends.")
         return
+    if instant(row.get("held_until")):
+        yield instant(row.get("held_until")), tool, words("What holds it ends.")
     if instant(row.get("finish_until")):
         yield instant(row.get("finish_until")), tool, words("What runs is ended. Please save your work in it before.")
     first = instant(following.get("from"))
@@ -204,10 +207,10 @@ def _until(material: Material, row: Values) -> Html:
 def _request(material: Material, row: Values) -> Html:
     words = material.words
     what = {
-        "exception-asked": words("an exception from {what}", what=text(row, "ban")),
-        "reported-wrong": words("{what} reported as wrong", what=text(row, "finding")),
-        "remove-wished": words("{what} removed at once", what=text(row, "finding") or text(row, "ban")),
-    }[text(row, "event")]
+        "exception": words("an exception from {what}", what=text(row, "ban")),
+        "wrong": words("{what} reported as wrong", what=text(row, "finding")),
+        "remove": words("{what} removed at once", what=text(row, "finding") or text(row, "ban")),
+    }.get(text(row, "kind"), words("to be reminded of {what} another day", what=text(row, "ban")))
     reason = [tag("q", text(row, "reason"))] if row.get("reason") else []
     return join(
         [tag("time", _moment(material, row.get("at")), datetime=text(row, "at")), words(": "), what, " ", *reason]

@@ -15,6 +15,7 @@ from agent.report.device_page.material import (
     texts,
     tool_name,
 )
+from agent.report.device_page.sentences import sentences
 from policy_schema.notices.compose import claim_line
 from policy_schema.notices.facts import read_ban
 from policy_schema.notices.times import span, when
@@ -57,7 +58,7 @@ def policy_section(material: Material) -> Html:
         words("The policy"),
         facts(pairs),
         *[tag("p", one, class_="warning") for one in warnings],
-        listing((tag("span", one, lang="en") for one in texts(material.machine.get("notes"))), class_="notes"),
+        listing(sentences(material, texts(material.machine.get("notes"))), class_="notes"),
         tag("h3", words("What it forbids")) if bans else "",
         *[_ban(material, ban, text(ban, "id") in mine) for ban in ordered],
     )
