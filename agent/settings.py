@@ -106,12 +106,12 @@ class Settings(NamedTuple):
 
 SETTINGS = frozenset(Settings._fields) - {"file"}
 """The names of all settings."""
-_DURATIONS = frozenset({"poll_interval", "scan_interval", "report_interval", "report_delay"})
+DURATIONS = frozenset({"poll_interval", "scan_interval", "report_interval", "report_delay"})
 _TEXTS = frozenset(
     {"policy_url", "trust_root", "server", "secret_file", "secret", "state_dir", "vault_dir", "language", "proxy"}
 ) | {"courier_user", "adopter_user", "gate_user", "ca_file", "region", "quiet_hours"}
 LISTS = frozenset({"roots", "homes", "path_folders", "groups", "gate_only"})
-_CHOICES = {
+CHOICES = {
     "ownership": ("company", "personal"),
     "kind": ("workstation", "server", "ci", "kiosk"),
     "mode": ("enforce", "observe"),
@@ -161,14 +161,14 @@ def parse_settings(values: Mapping[str, object], name: str) -> Settings:
 
 def _value(name: str, key: str, value: object) -> object:
     where = f"{name}: {key}"
-    if key in _DURATIONS:
+    if key in DURATIONS:
         return _duration(where, value)
     if key in LISTS:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise BadSettings(f"{where}: a list of texts is expected", 'Write it as ["one", "two"].')
         return tuple(value)
-    if key in _CHOICES and value not in _CHOICES[key]:
-        raise BadSettings(f"{where}: {value!r} is not known", f"Write one of {', '.join(_CHOICES[key])}.")
+    if key in CHOICES and value not in CHOICES[key]:
+        raise BadSettings(f"{where}: {value!r} is not known", f"Write one of {', '.join(CHOICES[key])}.")
     if key == "system" and not isinstance(value, bool):
         raise BadSettings(f"{where}: true or false is expected", "Write true or false, without quotes.")
     if key == "process_poll":
