@@ -59,7 +59,7 @@ def window(now: int, first: int | None, last: int | None = None, most: int = 92)
     """The days of a chart: from the first that matters, at least two weeks, on to what is still to come."""
     today = now - now % DAY
     begin = max(min(first if first is not None else today, today - 13 * DAY), today - most * DAY)
-    end = min(max(last or today, today), today + 45 * DAY)
+    end = min(max(last + 2 * DAY if last else today, today), today + 45 * DAY)
     return tuple(range(begin - begin % DAY, end - end % DAY + DAY, DAY))
 
 

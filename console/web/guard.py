@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from console import audit
 from console.access import Limit, Rates, Role, Scope, Viewer, same
+from console.api.answers import problem
 from console.store.queries import access
 from console.web import forms
 from console.web.context import NOBODY, Context, Handler, Visit
@@ -85,10 +86,11 @@ class Guard:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         holder = await run_in_threadpool(self._context.access.tokens.holder, token) if kind == "Bearer" else None
         if holder is None:
-            return PlainTextResponse("This needs a token.\n", 401, headers={"WWW-Authenticate": "Bearer"})
+            return problem(401, "No token", "This needs a token.", {"WWW-Authenticate": "Bearer"})
         if rule.scope not in holder.scopes:
-            return PlainTextResponse(f"This token is not good for {rule.scope}.\n", 403)
-        refused = self._too_often(rule.limit or Limit.API, holder.viewer.name)
+            return problem(403, "Not for this token", f"This token is not good for {rule.scope}.")
+        wait = self._wait(rule.limit or Limit.API, holder.viewer.name)
+        refused = wait and problem(429, "Too often", f"Try again in {wait} seconds.", {"Retry-After": str(wait)})
         return refused or await self._call(rule, Visit(request, holder.viewer, Form()))
 
     async def _for_person(self, rule: Rule, request: Request) -> Response:
@@ -107,6 +109,8 @@ class Guard:
 
     async def _call(self, rule: Rule, visit: Visit) -> Response:
         if rule.views and not await run_in_threadpool(self._sees, visit.viewer, visit.part(rule.views)):
+            if rule.who is Who.TOKEN:
+                return problem(404, "Not found", "There is no such device.")
             return self._context.nothing(visit, "There is no such device.")
         if inspect.iscoroutinefunction(rule.handler):
             response = await cast("Awaitable[Response]", rule.handler(self._context, visit))
@@ -134,14 +138,18 @@ class Guard:
             )
 
     def _too_often(self, limit: Limit | None, who: str) -> Response | None:
-        if limit is None or self._context.settings.trial:
-            return None
-        wait = self._rates.wait(limit, who, self._context.clock())
+        wait = self._wait(limit, who)
         if not wait:
             return None
         return PlainTextResponse(
             f"That was too often. Try again in {wait} seconds.\n", 429, headers={"Retry-After": str(wait)}
         )
+
+    def _wait(self, limit: Limit | None, who: str) -> int:
+        """Seconds until they may ask again; 0: now."""
+        if limit is None or self._context.settings.trial:
+            return 0
+        return self._rates.wait(limit, who, self._context.clock())
 
     def _address(self, request: Request) -> str:
         return forms.client_address(request, behind_tls=self._context.settings.behind_tls)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from console.access import Limit
+from console.access import Limit, Scope
 from console.access.oidc.settings import CALLBACK
 from console.web.guard import Rule, Who
 from console.web.pages import (
@@ -21,6 +21,7 @@ from console.web.pages import (
     oidc,
     overview,
     policy,
+    programs,
     settings,
     static,
     view,
@@ -72,6 +73,10 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("POST", "/settings/identities/let-go", Who.ADMIN, settings.let_go),
     Rule("POST", "/settings/tokens", Who.ADMIN, settings.make_token),
     Rule("POST", "/settings/tokens/end", Who.ADMIN, settings.end_token),
+    # programs
+    Rule("GET", programs.OPENAPI, Who.ANYBODY, programs.openapi),
+    Rule("GET", programs.METRICS, Who.TOKEN, programs.metrics, scope=Scope.METRICS),
+    *(Rule("GET", path, Who.TOKEN, answer, views=views) for path, answer, views in programs.READ),
     # files
     Rule("GET", "/export/compliance.csv", Who.VIEWER, exports.compliance_csv, limit=Limit.EXPORT),
     Rule("GET", "/export/compliance.json", Who.VIEWER, exports.compliance_json, limit=Limit.EXPORT),

@@ -353,7 +353,7 @@ def _afterwards(database: Database, machines: list[Machine]) -> None:
             report(connection, machine, NOW - 50 + number, **trouble(machine))
     with database.write() as connection:
         _clone(connection, heard[2])
-        for machine in heard[-3:]:
+        for machine in heard[20:23]:
             row = device_table.c.device_id == machine.device.id
             connection.execute(device_table.update().where(row).values(removed_at=NOW - 2 * DAY))
         _exceptions(connection)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import PlainTextResponse, Response
 
+from console.exports.metrics import timed
 from console.readiness import not_ready
 from console.web.context import Context, Visit
 
@@ -15,7 +16,8 @@ async def enrol(context: Context, visit: Visit) -> Response:
 
 async def reports(context: Context, visit: Visit) -> Response:
     """A machine reports."""
-    return await context.agents.reports(visit.request)
+    with timed():
+        return await context.agents.reports(visit.request)
 
 
 async def healthz(context: Context, visit: Visit) -> Response:

@@ -95,8 +95,9 @@
       value: (chart, value, index, at) => (at === null || at === undefined ? "–" : String(told.data[number + 1][at] ?? "–")),
     }));
     const bands = told.stacked ? told.series.slice(1).map((_, number) => ({ series: [number + 2, number + 1] })) : [];
+    const last = told.data[0].findLastIndex((at, index) => told.data[1][index] !== null);
     place.replaceChildren();
-    return new uPlot({
+    const chart = new uPlot({
       ...size(),
       tzDate: (stamp) => uPlot.tzDate(new Date(stamp * 1e3), zone),
       scales: { x: { time: true }, y: { range: (chart, low, high) => [0, Math.max(4, Math.ceil((high || 1) * 1.12))] } },
@@ -110,6 +111,11 @@
       legend: { live: true },
       hooks: { draw: [markers(told.markers || [], ink)] },
     }, data, place);
+    // Where nobody points, the legend tells the newest figures.
+    const newest = () => chart.setLegend({ idx: last });
+    chart.over.addEventListener("mouseleave", () => requestAnimationFrame(newest));
+    newest();
+    return chart;
   }
 
   const drawn = new Map();
