@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from sqlalchemy import Connection
 
 from console import app, server
 from console.access import Role, Viewer
@@ -80,6 +81,7 @@ class DecidingConsole:
         source = Source(str(self.files), folder / "root.json", bins=how is Publish.STAGED)
         self.decisions = Decisions(source, publishing, brake or Brake())
         self.database = Database(store)
+        self._batch: Connection | None = None
         self.now = Instant(START + DAY)
         self.repository.now = self.now
         self.deciding = self.process()
@@ -162,17 +164,32 @@ class DecidingConsole:
         told = facts(name).__class__(**{**_fields(facts(name)), "groups": tuple(groups)})
         public = signature.encode_public_key(device.raw_key)
         enrolment = EnrolRequest(secret=SECRET, public_key=public, epoch=device.epoch, facts=told)
-        with self.database.write() as connection:
+        with self._writing() as connection:
             store_enrolment(connection, AcceptedEnrolment(enrolment, device.id, device.raw_key), self.now)
         self.report(device)
         return device
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What devices send meanwhile is committed at once, as the console's writer does it."""
+        with self.database.write() as self._batch:
+            yield
+        self._batch = None
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        if self._batch is not None:
+            yield self._batch
+            return
+        with self.database.write() as connection:
+            yield connection
 
     def report(self, device: ReportingDevice, **changes: object) -> Result:
         """The next report of a device."""
         device.now = self.now
         report = device.report(**changes)
         text = encode(report)
-        with self.database.write() as connection:
+        with self._writing() as connection:
             accepted = Accepted(report, gzip.compress(text, mtime=0), sha256(text).hexdigest())
             return store_report(connection, accepted, self.now)
 
