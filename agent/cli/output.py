@@ -36,9 +36,14 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequ
 
 def say(text: str = "", style: str = "") -> None:
     """A sentence for a person; what the terminal cannot show is escaped, what it would obey is left out."""
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = "ascii" if on_console() else sys.stdout.encoding or "utf-8"
     shown = plain(text).encode(encoding, "backslashreplace").decode(encoding)
     print(f"\x1b[{STYLES[style]}m{shown}\x1b[0m" if style and shown and coloured() else shown)
+
+
+def on_console() -> bool:
+    """Whether a console of Linux's own reads along, which has glyphs for little more than ASCII."""
+    return os.environ.get("TERM") == "linux" and sys.stdout.isatty()
 
 
 def coloured() -> bool:

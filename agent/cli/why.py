@@ -17,10 +17,12 @@ Values = Mapping[str, object]
 def why_lines(organisation: Values, bans: Iterable[Values]) -> Iterator[str]:
     """A few lines for each ban of a closed policy, then where to ask."""
     default = str(organisation.get("default_language") or "en")
-    wanted = session_reader(os.environ).languages
+    reader = session_reader(os.environ)
     for ban in bans:
         reasons = {str(key): str(value) for key, value in _map(ban.get("reason")).items()}
-        reason = reasons.get(choose(wanted, tuple(reasons), default), "")
+        reason = reasons.get(choose(reader.languages, tuple(reasons), default), "")
+        if reader.ascii_only and sum(not c.isascii() for c in reason) * 4 > len(reason):
+            reason = "the reason is not in a language that this console can show."
         decided = _map(ban.get("decision")).get("by")
         by = f" Decided by {decided}." if decided else ""
         yield f"{ban.get('id')}: {reason}{by}"

@@ -14,9 +14,9 @@ from policy_schema.notices.facts import Values
 from policy_schema.notices.language import Reader, choose
 from policy_schema.notices.telling import Occasion, Situation
 from policy_schema.notices.terminal import terminal_text
-from policy_schema.notices.translate import CATALOGUES
+from policy_schema.notices.translate import catalogues
 
-MAX_BYTES = 4096
+MAX_BYTES = 16_384
 _HEAD = """#!/bin/sh
 # Interdict put this file in the place of a program that a policy of your organisation does not allow.
 # The program was not deleted. This file only says so; it goes when the program is put back.
@@ -26,15 +26,15 @@ _TAIL = """esac >&2
 exit 126
 """
 _QUOTED = r"'(?:[^'\x00-\x1f\x7f]|'\\'')*'"
-_BRANCH = rf"(?:zh\*|en\*|\*)\) printf '%s\\n'(?: {_QUOTED}){{1,4}} ;;\n"
-_FORM = re.compile(f"{re.escape(_HEAD)}(?:{_BRANCH}){{1,4}}{re.escape(_TAIL)}")
+_BRANCH = rf"(?:[a-z]{{2,8}}\*|\*)\) printf '%s\\n'(?: {_QUOTED}){{1,4}} ;;\n"
+_FORM = re.compile(f"{re.escape(_HEAD)}(?:{_BRANCH}){{1,20}}{re.escape(_TAIL)}")
 
 
 def signpost(organisation: Values, ban: Values, tool: Values, now: int) -> str:
     """The script for one tool, in every language that notices are written in; which one, `LANG` says at each start."""
-    default = choose((str(organisation.get("default_language") or "en"),), tuple(CATALOGUES), "en")
-    said = {tag: _said(organisation, ban, tool, now, tag) for tag in CATALOGUES}
-    branches = [_branch(f"{tag.partition('-')[0]}*", said[tag]) for tag in CATALOGUES]
+    default = choose((str(organisation.get("default_language") or "en"),), tuple(catalogues()), "en")
+    said = {tag: _said(organisation, ban, tool, now, tag) for tag in catalogues()}
+    branches = [_branch(f"{tag.partition('-')[0]}*", said[tag]) for tag in catalogues()]
     return _HEAD + "".join([*branches, _branch("*", said[default])]) + _TAIL
 
 

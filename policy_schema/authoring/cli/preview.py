@@ -18,9 +18,10 @@ from policy_schema.notices.language import Reader, full_tag
 from policy_schema.notices.page import page_html, page_text
 from policy_schema.notices.telling import RESTING
 from policy_schema.notices.terminal import terminal_text
-from policy_schema.notices.translate import CATALOGUES
+from policy_schema.notices.translate import catalogues
 from policy_schema.rules.decision import Action
 from policy_schema.rules.instant import parse_instant
+from policy_schema.rules.relief import Because
 
 NAME = "preview"
 HELP = "Shows the notice, the terminal text and the page of each ban, in each language and at each stage."
@@ -150,8 +151,14 @@ def _situations(
         yield from (
             (f"after {rest.value}", begun._replace(after=rest)) for rest in RESTING if rest is not Occasion.LAPSING
         )
+        before = begun._replace(now=begun.now - 86_400, until=begun.now)
+        yield "a day before", before._replace(occasion=Occasion.SOON_BLOCKED)
+        yield "a request that was refused", before._replace(occasion=Occasion.REFUSED, because=Because.ALTERNATIVE)
+        yield "a request that nobody granted", begun._replace(occasion=Occasion.UNANSWERED)
     if action is Action.REMOVE:
         begun = _situation(ban, action, language)
+        before = begun._replace(now=begun.now - 86_400, until=begun.now)
+        yield "a day before", before._replace(occasion=Occasion.SOON_REMOVED)
         yield "removed", begun._replace(occasion=Occasion.REMOVED)
         yield "given back", begun._replace(occasion=Occasion.RESTORED)
         if narrowed:
@@ -204,7 +211,7 @@ def stages_of(ban: dict[str, Json]) -> list[Action]:
 def languages_of(document: dict[str, Json], ban: dict[str, Json]) -> list[str]:
     """Every language that the ban has a reason in, and those that notices are written in."""
     default = str(_map(document["organisation"])["default_language"])
-    return list(dict.fromkeys([default, *_map(ban["reason"]), *CATALOGUES]))
+    return list(dict.fromkeys([default, *_map(ban["reason"]), *catalogues()]))
 
 
 def _rule(title: str) -> str:

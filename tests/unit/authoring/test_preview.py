@@ -30,7 +30,9 @@ def titles(text: str) -> list[str]:
 
 def test_every_stage_of_every_ban_in_every_language(capsys: pytest.CaptureFixture[str]) -> None:
     rests = ["held", "excepted", "lapsing", "paused", "after held", "after excepted", "after paused"]
-    stages = ["notify", "block", "countdown", "stopped", "in a project", *rests, "remove", "removed", "given back"]
+    answers = ["a day before", "a request that was refused", "a request that nobody granted"]
+    blocks = ["block", "countdown", "stopped", "in a project", *rests, *answers]
+    stages = ["notify", *blocks, "remove", "a day before", "removed", "given back"]
     expected: list[str] = []
     for language in ("en", "zh-Hans"):
         expected += [f"claude-code, Claude Code, {language}: {stage}" for stage in stages]

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from policy_schema.notices.translate import CATALOGUES, words_for
+from policy_schema.notices.translate import catalogues, words_for
 
 ROOT = Path(__file__).parents[3]
 LOCALE = ROOT / "policy_schema" / "notices" / "locale"
@@ -74,6 +74,6 @@ def test_the_template_holds_every_message(domain: str) -> None:
 
 
 def test_every_language_has_its_folder() -> None:
-    assert {folder for folder in CATALOGUES.values() if folder} == {path.parts[-3] for path in TRANSLATED}
+    assert {folder for folder in catalogues().values() if folder} == {path.parts[-3] for path in TRANSLATED}
     for domain in TOOL.DOMAINS:
-        assert {words_for((tag,), domain).language for tag in CATALOGUES} == set(CATALOGUES)
+        assert {words_for((tag,), domain).language for tag in catalogues()} == set(catalogues())
