@@ -28,6 +28,8 @@ class Question(NamedTuple):
     """Only this ban: findings of others are left out, and states are with regard to it."""
     group: str = ""
     """Only devices of this group."""
+    device: str = ""
+    """Only this device."""
     scope: frozenset[str] | None = None
     """Only devices of one of these groups; None: all."""
 
@@ -39,31 +41,31 @@ class Question(NamedTuple):
 
 def devices(connection: Connection, question: Question) -> Iterator[Device]:
     """Every device of the report: the enrolled ones, then those that never enrolled."""
-    yield from _enrolled(connection, question)
-    after = ""
-    while True:
-        rows = connection.execute(past.missing_as_of(question.moment, after, AT_ONCE)).all()
-        for row in rows:
-            groups = _groups(row.groups)
-            if _wanted(groups, question):
-                yield assess.never_enrolled(row.host_name, groups)
-        if len(rows) < AT_ONCE:
-            return
-        after = rows[-1].host_key
+    for page in (enrolled_page, missing_page):
+        after: str | None = ""
+        while after is not None:
+            some, after = page(connection, question, after, AT_ONCE)
+            yield from some
 
 
-def _enrolled(connection: Connection, question: Question) -> Iterator[Device]:
-    after = ""
-    while True:
-        rows = connection.execute(past.devices_as_of(question.moment, after, AT_ONCE)).all()
-        known = [one for one in map(_past, rows) if _wanted(one.groups, question)]
-        found = _findings(connection, [one.device_id for one in known], question)
-        for one in known:
-            findings = assess.installations(found.get(one.device_id, ()))
-            yield assess.device(one, findings, question.moment, question.silent_after)
-        if len(rows) < AT_ONCE:
-            return
-        after = rows[-1].device_id
+def enrolled_page(connection: Connection, question: Question, after: str, most: int) -> tuple[list[Device], str | None]:
+    """Some enrolled devices, and after which id the next ones come; None at the end."""
+    rows = connection.execute(past.devices_as_of(question.moment, after, most, question.device)).all()
+    known = [one for one in map(_past, rows) if _wanted(one.groups, question)]
+    found = _findings(connection, [one.device_id for one in known], question)
+    some = [
+        assess.device(one, assess.installations(found.get(one.device_id, ())), question.moment, question.silent_after)
+        for one in known
+    ]
+    return some, rows[-1].device_id if len(rows) == most else None
+
+
+def missing_page(connection: Connection, question: Question, after: str, most: int) -> tuple[list[Device], str | None]:
+    """Some devices that are expected and never enrolled, and after which name the next ones come."""
+    rows = connection.execute(past.missing_as_of(question.moment, after, most)).all()
+    listed = [(row.host_name, _groups(row.groups)) for row in rows]
+    some = [assess.never_enrolled(name, groups) for name, groups in listed if _wanted(groups, question)]
+    return some, rows[-1].host_key if len(rows) == most else None
 
 
 def _findings(connection: Connection, ids: Sequence[str], question: Question) -> dict[str, list[Any]]:

@@ -21,7 +21,7 @@ from policy_schema.messages.report import Report as Sent
 from policy_schema.messages.wire import encode
 from tests.fakes.reporting_device import coverage, facts, heartbeat, policy
 
-SECRET = "a-secret-of-these-tests"
+SECRET = "a-secret-of-the-fleet"
 SILENT_AFTER = 24 * 3600
 
 

@@ -38,7 +38,7 @@ def present_moves(device_id: str) -> Select[str, str]:
     return select(move.c.tool, move.c.version).where(move.c.device_id == device_id, move.c.gone_at.is_(None))
 
 
-def devices_as_of(moment: int, after: str, most: int) -> Select[Any]:
+def devices_as_of(moment: int, after: str, most: int, only: str = "") -> Select[Any]:
     """What devices were at a moment, by key: the row that had begun last, and the silence they were in, if any."""
     later = device_past.alias("later")
     superseded = exists().where(
@@ -49,14 +49,15 @@ def devices_as_of(moment: int, after: str, most: int) -> Select[Any]:
         device_gap.c.began_at <= moment,
         device_gap.c.ended_at > moment,
     )
-    return (
+    statement = (
         select(device_past, device.c.last_report_at, device.c.enrolled_at, device_gap.c.began_at.label("gap"))
         .join(device, device.c.device_id == device_past.c.device_id)
         .outerjoin(device_gap, in_gap)
         .where(device_past.c.device_id > after, device_past.c.at <= moment, ~superseded)
-        .order_by(device_past.c.device_id)
-        .limit(most)
     )
+    if only:
+        statement = statement.where(device_past.c.device_id == only)
+    return statement.order_by(device_past.c.device_id).limit(most)
 
 
 def missing_as_of(moment: int, after: str, most: int) -> Select[str, str, str | None]:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
 from console.store.all_tables import FLEET_TABLES, metadata
-from console.store.queries import access, fleet, identities, ingest, past, record, tokens
+from console.store.queries import access, api, fleet, identities, ingest, past, record, tokens
 from console.store.queries.fleet import Place, Silence, Wanted
 
 SILENCE = Silence(0, 1)
@@ -37,6 +37,11 @@ STATEMENTS: dict[Callable[..., Any], tuple[Any, ...]] = {
     access.set_user: ("x", {"role": "viewer"}),
     access.user_named: ("x",),
     access.users: (),
+    api.events_page: ("d", 0, frozenset({"g"}), ("d", "e", 1, "f"), 10),
+    api.finding_counts: (),
+    api.findings_page: ("b", frozenset({"g"}), ("d", "f"), 10),
+    api.problems_of_schedules: (),
+    api.reports_stored: (),
     fleet.bans: (),
     fleet.count: (SILENCE, NARROWED),
     fleet.coverage_of: (["d"],),
@@ -140,6 +145,10 @@ OVER_THE_FLEET: dict[Callable[..., Any], str] = {
     fleet.policies: "a total for the first page",
 }
 OVER_THE_FLEET |= {
+    api.events_page: "the read API, paged by key",
+    api.finding_counts: "figures for Prometheus, every ten seconds at most",
+    api.findings_page: "the read API, paged by key",
+    api.reports_stored: "figures for Prometheus, every ten seconds at most",
     past.devices_as_of: "the report, paged by key",
     past.exceptions_as_of: "the record of exceptions, each with its number of devices",
     past.missing_as_of: "the report, paged by key",
@@ -156,7 +165,7 @@ def sql(statement: Callable[..., Any], dialect: str) -> str:
 def test_no_statement_is_forgotten_here() -> None:
     written = {
         function
-        for module in (access, fleet, identities, ingest, past, record, tokens)
+        for module in (access, api, fleet, identities, ingest, past, record, tokens)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }
