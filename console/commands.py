@@ -15,6 +15,7 @@ from console.command_parts import migrated as _migrated
 from console.command_parts import shown
 from console.command_parts import who as _who
 from console.config import load
+from console.decisions import decisions_of
 from console.errors import BadCommand
 from console.ingest.enrol import secret_digest
 from console.settings import Settings, check
@@ -42,9 +43,10 @@ def serve(arguments: argparse.Namespace) -> int:
         )
     )
     config = load(arguments.config, arguments.data, os.environ)
-    signing_in, keep = access_settings(config), keep_of(config.section("keep"))
+    signing_in, keep, deciding = access_settings(config), keep_of(config.section("keep")), decisions_of(config)
     with _database(settings.data, create=True) as database, server.bind(settings) as bound:
-        at, built = server.address(bound), app.build(settings, database, access=signing_in, keep=keep)
+        at = server.address(bound)
+        built = app.build(settings, database, access=signing_in, keep=keep, decisions=deciding)
         server.server(built, lambda: _announce(settings, database, at)).run([bound])
     return 0
 

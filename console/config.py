@@ -93,6 +93,20 @@ class Section:
             raise self._bad(key, "is no time at all", f'Write for example {key} = "30s".')
         return seconds
 
+    def number(self, key: str, default: int, least: int, most: int) -> int:
+        """A whole number within bounds; in the environment written as digits.
+
+        Raises:
+            BadFile: it is something else.
+        """
+        found = self._take(key)
+        if found is None:
+            return default
+        text = str(found)
+        if isinstance(found, bool) or not text.isascii() or not text.isdecimal() or not least <= int(text) <= most:
+            raise self._bad(key, f"is no number from {least} to {most}", f"Write for example {key} = {default}.")
+        return int(text)
+
     def tables(self, key: str) -> tuple[Section, ...]:
         """A list of tables, `[[section.key]]`.
 

@@ -1,8 +1,7 @@
-"""How a console follows the policy, publishes exceptions, and brakes: one TOML file, `--decisions FILE`.
+"""How a console follows the policy, publishes exceptions and brakes: [policy], [exceptions], [brake] of its settings.
 
-Everything in it is optional. Paths are absolute, or beside the file. A key file is locked with a passphrase, or names a
-token (its PIN is then the passphrase); the passphrase stands in the first line of a file that only the console's user
-may read, such as one of systemd's credentials.
+A key file is locked with a passphrase, or names a token (its PIN is then the passphrase); the passphrase stands in the
+first line of a file that only the console's user may read, such as one of systemd's credentials.
 """
 
 from __future__ import annotations
@@ -10,30 +9,13 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tomllib
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from console.config import Config, Section
 from console.errors import BadFile
 from console.policy.follow import Source
-from policy_schema.rules.instant import parse_duration
-
-LONGEST: Final = 64_000
-SECTIONS: Final = {
-    "policy": {"source", "trust_root", "every"},
-    "exceptions": {
-        "publish",
-        "folder",
-        "key",
-        "key_passphrase",
-        "online_key",
-        "online_passphrase",
-        "online_valid",
-    },
-    "brake": {"least", "percent", "times", "settle", "settle_percent", "wrong"},
-}
 
 
 class Publish(StrEnum):
@@ -86,112 +68,59 @@ class Decisions(NamedTuple):
     brake: Brake = Brake()
 
 
-def read_decisions(path: Path) -> Decisions:
-    """Reads the file.
+def decisions_of(config: Config) -> Decisions:
+    """What the settings file says.
 
     Raises:
-        BadFile: it cannot be read, or a value makes no sense; names the section and the key.
+        BadFile: a value makes no sense; names the section and the key.
     """
-    try:
-        with path.open("rb") as file:
-            text = file.read(LONGEST).decode("utf-8")
-        fields = tomllib.loads(text)
-    except OSError as error:
-        raise BadFile(f"{path} cannot be read: {error.strerror}") from error
-    except (UnicodeError, tomllib.TOMLDecodeError) as error:
-        raise BadFile(f"{path}: {error}", "Mend that line; docs/exceptions.md has an example.") from error
-    for section, values in fields.items():
-        unknown = set(values) - SECTIONS[section] if section in SECTIONS and isinstance(values, dict) else {section}
-        if unknown:
-            raise BadFile(f"{path}: [{section}] {min(unknown)} is not known", "See docs/exceptions.md.")
-    read = _Reader(path, fields)
-    source = Source(
-        where=read.text("policy", "source"),
-        trust_root=read.path("policy", "trust_root"),
-        every=read.seconds("policy", "every", 60, 5, 3600),
-        bins=read.text("exceptions", "publish") == Publish.STAGED,
+    followed, given, braked = (config.section(name) for name in ("policy", "exceptions", "brake"))
+    how = _how(given.text("publish", Publish.OFF.value), config.where)
+    source = _source(followed, config.where, bins=how is Publish.STAGED)
+    publishing = _publishing(given, how, source, config.where)
+    usual = Brake()
+    brake = Brake(
+        least=braked.number("least", usual.least, 1, 10_000_000),
+        percent=braked.number("percent", usual.percent, 0, 100),
+        times=braked.number("times", usual.times, 1, 1000),
+        settle=braked.seconds("settle", usual.settle),
+        settle_percent=braked.number("settle_percent", usual.settle_percent, 0, 100),
+        wrong=braked.number("wrong", usual.wrong, 1, 10_000_000),
     )
-    if source.where and not source.where.startswith(("http://", "https://")):
-        source = source._replace(where=str(read.path("policy", "source")))
-    if bool(source.where) != bool(read.text("policy", "trust_root")):
-        raise BadFile(f"{path}: [policy] needs source and trust_root", "Name both.")
-    return Decisions(source, _publishing(read, source), _brake(read))
+    for section in (followed, given, braked):
+        section.done()
+    return Decisions(source, publishing, brake)
 
 
-def _publishing(read: _Reader, source: Source) -> Publishing:
-    how = read.choice("exceptions", "publish", Publish.OFF)
+def _how(text: str, where: str) -> Publish:
+    try:
+        return Publish(text)
+    except ValueError:
+        raise BadFile(f"{where}: publish in [exceptions] is none of {', '.join(Publish)}") from None
+
+
+def _source(section: Section, where: str, *, bins: bool) -> Source:
+    source, root = section.text("source", ""), section.text("trust_root", "")
+    if bool(source) != bool(root):
+        raise BadFile(f"{where}: [policy] needs source and trust_root", "Name both, or take the whole table out.")
+    return Source(source, Path(root), max(5, section.seconds("every", Source().every)), bins)
+
+
+def _publishing(section: Section, how: Publish, source: Source, where: str) -> Publishing:
     needed = {
         Publish.OFF: (),
         Publish.DIRECTLY: ("folder", "key", "key_passphrase", "online_key", "online_passphrase"),
         Publish.STAGED: ("folder",),
     }
+    paths = {key: section.text(key, "") for key in needed[Publish.DIRECTLY]}
     for key in needed[how]:
-        if not read.text("exceptions", key):
-            raise BadFile(f"{read.file}: [exceptions] publish = {how.value!r} needs {key}", "See docs/exceptions.md.")
+        if not paths[key]:
+            raise BadFile(f"{where}: publish = {how.value!r} in [exceptions] needs {key}", "See docs/exceptions.md.")
     if how is not Publish.OFF and not source.where:
-        raise BadFile(f"{read.file}: [exceptions] needs a [policy] that is followed", "Name source and trust_root.")
-    paths = {key: read.path("exceptions", key) for key in needed[Publish.DIRECTLY]}
-    valid = read.seconds("exceptions", "online_valid", Publishing().online_valid, 60, 365 * 86_400)
-    return Publishing(how, online_valid=valid, trust_root=source.trust_root, **paths)
-
-
-def _brake(read: _Reader) -> Brake:
-    usual = Brake()
-    return Brake(
-        least=read.number("brake", "least", usual.least, 1, 10_000_000),
-        percent=read.number("brake", "percent", usual.percent, 0, 100),
-        times=read.number("brake", "times", usual.times, 1, 1000),
-        settle=read.seconds("brake", "settle", usual.settle, 0, 30 * 86_400),
-        settle_percent=read.number("brake", "settle_percent", usual.settle_percent, 0, 100),
-        wrong=read.number("brake", "wrong", usual.wrong, 1, 10_000_000),
-    )
-
-
-class _Reader:
-    """Values of the file, checked one by one."""
-
-    def __init__(self, file: Path, fields: Mapping[str, Mapping[str, object]]) -> None:
-        self.file = file
-        self._fields = fields
-
-    def _value(self, section: str, key: str) -> object:
-        return self._fields.get(section, {}).get(key)
-
-    def _bad(self, section: str, key: str, wanted: str) -> BadFile:
-        return BadFile(f"{self.file}: [{section}] {key} = {self._value(section, key)!r} is not {wanted}")
-
-    def text(self, section: str, key: str) -> str:
-        value = self._value(section, key)
-        if not isinstance(value, str | None):
-            raise self._bad(section, key, "a text")
-        return value or ""
-
-    def path(self, section: str, key: str) -> Path:
-        return self.file.absolute().parent / self.text(section, key)
-
-    def choice(self, section: str, key: str, usual: Publish) -> Publish:
-        text = self.text(section, key) or usual.value
-        try:
-            return Publish(text)
-        except ValueError:
-            raise self._bad(section, key, f"one of {', '.join(Publish)}") from None
-
-    def number(self, section: str, key: str, usual: int, least: int, most: int) -> int:
-        value = self._value(section, key)
-        value = usual if value is None else value
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise self._bad(section, key, f"a number from {least} to {most}")
-        return value
-
-    def seconds(self, section: str, key: str, usual: int, least: int, most: int) -> int:
-        text = self.text(section, key)
-        try:
-            value = parse_duration(text) if text else usual
-        except ValueError:
-            raise self._bad(section, key, "a time such as 60s or 24h") from None
-        if not least <= value <= most:
-            raise self._bad(section, key, f"a time from {least}s to {most}s")
-        return value
+        raise BadFile(f"{where}: [exceptions] needs a [policy] that is followed", "Name source and trust_root.")
+    valid = section.seconds("online_valid", Publishing().online_valid)
+    named = {key: Path(path) for key, path in paths.items()}
+    return Publishing(how, online_valid=valid, trust_root=source.trust_root, **named)
 
 
 def read_passphrase(path: Path) -> str:
