@@ -120,7 +120,14 @@ class LittleMachine:
     def command(self, *words: str, user: str = "root") -> list[str]:
         """The command line out here for one in there."""
         become = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
-        inside = ["env", "--chdir=/", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"]
+        inside = [
+            "env",
+            "--chdir=/",
+            "-i",
+            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            "LANG=C.UTF-8",
+            "DEBIAN_FRONTEND=noninteractive",
+        ]
         enter = [
             "nsenter",
             f"--target={self.first}",

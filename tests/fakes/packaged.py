@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from console.store.tables import device, finding
+from console.store.tables import device
 from policy_schema.document.canonical import encode
 from policy_schema.rules.instant import Instant, format_instant
 from tests.fakes.little_machine import LittleMachine
@@ -59,11 +59,6 @@ class Fleet:
     def publish(self, *bans: dict[str, object], **changes: object) -> None:
         """Publishes a closed policy with these bans."""
         self.repository.publish_bytes(encode(closed(*bans, **changes)))
-
-    def outcomes(self) -> list[tuple[str, str]]:
-        """What was done about each finding."""
-        with self.console.database.read() as connection:
-            return [(row.tool, row.outcome) for row in connection.execute(select(finding.c.tool, finding.c.outcome))]
 
     def device(self) -> dict[str, object]:
         """The one device as the console knows it; empty while it knows none."""
