@@ -47,7 +47,7 @@
 
   const faded = (seen, part) => seen.replace(/^rgb\((.*)\)$/, `rgba($1, ${part})`);
 
-  function markers(list, ink) {
+  function markers(list, ink, sheet) {
     return (chart) => {
       const { ctx, bbox } = chart;
       ctx.save();
@@ -64,8 +64,12 @@
         ctx.stroke();
         const wide = ctx.measureText(marker.label).width;
         const left = x + wide + 12 > bbox.left + bbox.width;
+        const at = x + (left ? -6 : 6) * devicePixelRatio, y = bbox.top + (12 + 17 * (number % 3)) * devicePixelRatio;
         ctx.textAlign = left ? "right" : "left";
-        ctx.fillText(marker.label, x + (left ? -6 : 6), bbox.top + (14 + 16 * (number % 3)) * devicePixelRatio);
+        ctx.fillStyle = sheet;
+        ctx.fillRect(left ? at - wide - 3 : at - 3, y - 11 * devicePixelRatio, wide + 6, 15 * devicePixelRatio);
+        ctx.fillStyle = ink;
+        ctx.fillText(marker.label, at, y);
       });
       ctx.restore();
     };
@@ -79,7 +83,7 @@
   function draw(figure) {
     const told = JSON.parse(figure.querySelector('script[type="application/json"]').textContent);
     const place = figure.querySelector(".plot");
-    const ink = plain("quiet", figure), grid = plain("line", figure);
+    const ink = plain("quiet", figure), grid = plain("line", figure), sheet = plain("sheet", figure);
     const data = told.stacked ? stacked(told.data, told.series) : told.data;
     const tones = told.series.map((one) => plain(one.tone, figure));
     const size = () => ({ width: Math.max(200, place.clientWidth), height: told.height || 240 });
@@ -96,8 +100,14 @@
     }));
     const bands = told.stacked ? told.series.slice(1).map((_, number) => ({ series: [number + 2, number + 1] })) : [];
     const last = told.data[0].findLastIndex((at, index) => told.data[1][index] !== null);
+    // Where nobody points, the legend tells the newest figures.
+    const newest = (chart) => {
+      const tell = () => setTimeout(() => chart.setLegend({ idx: last }), 0);
+      chart.over.addEventListener("mouseleave", tell);
+      tell();
+    };
     place.replaceChildren();
-    const chart = new uPlot({
+    return new uPlot({
       ...size(),
       tzDate: (stamp) => uPlot.tzDate(new Date(stamp * 1e3), zone),
       scales: { x: { time: true }, y: { range: (chart, low, high) => [0, Math.max(4, Math.ceil((high || 1) * 1.12))] } },
@@ -109,13 +119,8 @@
       bands,
       cursor: { drag: { x: false, y: false }, points: { size: 7 } },
       legend: { live: true },
-      hooks: { draw: [markers(told.markers || [], ink)] },
+      hooks: { draw: [markers(told.markers || [], ink, sheet)], ready: [newest] },
     }, data, place);
-    // Where nobody points, the legend tells the newest figures.
-    const newest = () => chart.setLegend({ idx: last });
-    chart.over.addEventListener("mouseleave", () => requestAnimationFrame(newest));
-    newest();
-    return chart;
   }
 
   const drawn = new Map();
