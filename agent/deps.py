@@ -51,6 +51,7 @@ from agent.ipc.people import PeopleDoor
 from agent.looker import Looker, Order
 from agent.memory import Memory
 from agent.messenger import Messenger, PolicyDoor
+from agent.notice_answers import NoticeAnswers
 from agent.policy import children
 from agent.policy.refresh import Adopted, Place, Refresh, refresh, restore
 from agent.policy.store import Store
@@ -280,6 +281,7 @@ def _sources(
         log=base.log,
         watch_health=lambda: [*_health(settings, watching, supervisor), *guardian.health()],
         guardian=guardian,
+        answers=NoticeAnswers(base.journal, lambda: base.policy.counts_answers),
         homes=functools.partial(owners, settings),
     )
 
@@ -295,6 +297,7 @@ def _desk(base: _Base, decider: Decider, outbox: Outbox) -> Desk:
         queue=outbox.queue if base.settings.server else lambda lines: None,
         pseudonym=functools.partial(_pseudonym, base),
         cover=functools.partial(_cover, base.key.private.encode()[:64]),
+        answers=NoticeAnswers(base.journal, lambda: base.policy.counts_answers),
     )
 
 

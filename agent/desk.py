@@ -16,6 +16,7 @@ from agent.decider import Current, Decider
 from agent.events import Event, EventLog
 from agent.ipc.people import PersonSaid
 from agent.memory import Memory
+from agent.notice_answers import NoticeAnswers
 from agent.reminders import MOST_PUT_OFF, not_put_off, put_off
 from agent.report.journal import Journal
 from agent.welcome import PERSONS_FROM
@@ -61,16 +62,20 @@ class Desk:
         queue: Callable[[Iterable[RequestLine]], None],
         pseudonym: Callable[[int], str],
         cover: Callable[[str], str],
+        answers: NoticeAnswers,
     ) -> None:
         """`clock` in monotonic seconds; `here`: who is logged in; `queue` takes what is reported."""
         self._decider, self._memory, self._journal, self._log, self._clock = decider, memory, journal, log, clock
         self._queue, self._pseudonym, self._cover = queue, pseudonym, cover
+        self._answers = answers
         self._here, self._notified = here, frozenset[int]()
         self._greeted: dict[int, float] = {}
         self._asked: dict[int, list[float]] = {}
 
     def said(self, said: PersonSaid, now: Instant) -> bool:
         """Takes what a person's program said; whether everything is to be judged anew, and reported soon."""
+        if isinstance(said.message, local.Pressed) and self._of_notice(said.uid, said.message.notice):
+            self._answers.count(said.message.key if said.message.key != local.LATER else "")
         match said.message:
             case local.Hello(what="notifier", languages=languages):
                 self._journal.set_meta(
@@ -131,6 +136,7 @@ class Desk:
                 continue
             if other != person:
                 changed = True
+                self._answers.count(local.LATER, -1 if undo else 1)
                 self._memory.keep_person(ban, tool, uid, other)
                 what = "undone" if undo else format_instant(other.later)
                 self._journal.add_event(now, uid, {"event": "put-off", "ban": ban, "tool": tool, "until": what})

@@ -154,6 +154,12 @@ class PolicyInForce:
         return isinstance(level, Mapping) and level.get("default") is True
 
     @property
+    def counts_answers(self) -> bool:
+        """Whether the policy in force has it counted what people do with notices, for the whole device."""
+        privacy = self._data.get("privacy") if self._data else None
+        return isinstance(privacy, Mapping) and privacy.get("notice_answers") is True
+
+    @property
     def answers(self) -> Mapping[str, str]:
         """Requests that were refused, with the word for why."""
         rows = self._relief.get("answers")

@@ -19,6 +19,7 @@ from agent.guardian import Guardian
 from agent.inbox import Answered, Enrolled, Inbox, Looked
 from agent.memory import Memory
 from agent.messenger import Messenger
+from agent.notice_answers import NoticeAnswers
 from agent.policy_in_force import PolicyInForce
 from agent.report.journal import Journal
 from agent.report.mending import SET_ASIDE, TIMES
@@ -70,6 +71,7 @@ class Sources(NamedTuple):
     log: EventLog
     watch_health: Callable[[], list[tuple[str, str]]]
     guardian: Guardian
+    answers: NoticeAnswers
     homes: Callable[[], Mapping[str, int]]
     """Every home of this machine, and whose it is (uid)."""
 
@@ -236,6 +238,7 @@ class Reporter:
             left_out=tuple(sorted(s.decider.guarded))[:MAX_LINES],
             journals_lost=int(s.journal.meta(TIMES) or 0),
             kept=s.policy.kept[:MAX_LINES],
+            answers=s.answers.sent(),
         )
 
     # Views

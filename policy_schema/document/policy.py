@@ -252,10 +252,12 @@ class PauseLimit(Part):
 
 
 class Privacy(Part):
-    """What leaves a machine. `person_level`: `default` for everybody, or an answer for a region."""
+    """What leaves a machine. `person_level`: `default` for everybody, or an answer for a region. `notice_answers`: how
+    often people pressed each button of a notice, counted for the whole device."""
 
     inventory: InventoryLevel = InventoryLevel.MATCHES_ONLY
     person_level: dict[Label, bool] = Field(default_factory=lambda: {"default": False})
+    notice_answers: bool = False
 
 
 class Included(Part):

@@ -42,6 +42,14 @@ _HEARTBEAT: Final[dict[str, str]] = {
     "journals_lost": "to see a disk that damages what the agent writes",
     "kept": "which bans vanished from the policy without being lifted, and are still carried out",
     "leaving": "whether the agent is being removed, so that nobody takes the machine for silent",
+    "answers": "what people did with notices, only if the policy says that it is counted",
+}
+_ANSWERS: Final[dict[str, str]] = {
+    "get": "how often somebody wanted the alternative",
+    "details": "how often somebody wanted to see more",
+    "ask": "how often somebody asked for an exception",
+    "remove": "how often somebody had it removed at once",
+    "later": "how often somebody put a reminder off",
 }
 _POLICY: Final[dict[str, str]] = {
     "id": "which policy is in force",
@@ -143,6 +151,7 @@ FIELDS: Final[dict[str, str]] = {
     **_under("Report", _REPORT),
     **_under("Report.policy", _POLICY),
     **_under("Report.heartbeat", _HEARTBEAT),
+    **_under("Report.heartbeat.answers", _ANSWERS),
     **_under("Report.facts", _FACTS),
     **_under("Report.coverage[]", _COVERAGE),
     **_under("Report.findings[]", _FINDING),
@@ -169,6 +178,11 @@ GROUPS: Final = (
     Group("Report", "Every report", "the machine's page, with the report itself"),
     Group("Report.policy", "The policy in force", "the page of all machines, the machine's page, exports"),
     Group("Report.heartbeat", "How the agent is doing", "the machine's page"),
+    Group(
+        "Report.heartbeat.answers",
+        "What people on the machine did with notices, counted for all of them together, and only if the policy says so",
+        "the machine's page, with the report itself",
+    ),
     Group("Report.facts", "Facts about the machine, when they changed", "the page of all machines, the machine's page"),
     Group("Report.coverage[]", "What was looked at: one line a source", "the machine's page"),
     Group(

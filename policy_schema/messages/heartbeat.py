@@ -9,6 +9,17 @@ from msgspec import Meta, Struct
 from policy_schema.messages.kinds import MAX_LINES, Code, Count, Identifier, Moment
 
 
+class Answers(Struct, frozen=True, kw_only=True):
+    """How often people at the machine, all of them together, answered a notice in each way since this is counted."""
+
+    get: Count = 0
+    details: Count = 0
+    ask: Count = 0
+    remove: Count = 0
+    later: Count = 0
+    """Reminders that were put off; one that was wanted after all is not counted."""
+
+
 class Heartbeat(Struct, frozen=True, kw_only=True):
     """Counters since the agent started, and its size now."""
 
@@ -48,3 +59,5 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     """Bans that are gone from the policy without being lifted: they stay in force on that machine."""
     leaving: bool = False
     """True in the last report of an agent that is being removed by whoever manages that machine."""
+    answers: Answers | None = None
+    """What people did with notices; nothing unless the policy says that it is counted."""
