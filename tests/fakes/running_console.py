@@ -13,6 +13,7 @@ import httpx
 from console import app, server
 from console.access import hash_password
 from console.access.settings import DEFAULTS, AccessSettings
+from console.decisions import Decisions
 from console.ingest.enrol import secret_digest
 from console.ingest.writer import Writer
 from console.settings import Settings
@@ -26,6 +27,7 @@ from tests.fakes.reporting_device import GENERATED_AT, ReportingDevice
 SECRET = "a-secret-of-these-tests"
 NAME, PASSWORD = "chen", "correct horse battery staple"
 PATIENCE = 30
+NOTHING_DECIDED = Decisions()
 
 
 class RunningConsole:
@@ -102,6 +104,7 @@ def running(
     waiting: int = 1000,
     address: str = "",
     access: Callable[[str], AccessSettings] = lambda address: DEFAULTS,
+    decisions: Decisions = NOTHING_DECIDED,
 ) -> Iterator[RunningConsole]:
     """Starts a console, and ends it with everything that it opened. `access` learns where it will listen."""
     database = prepared(data, address)
@@ -114,6 +117,7 @@ def running(
             clock=console.clock,
             writer=console.writer,
             access=access(console.address),
+            decisions=decisions,
         )
         ready = threading.Event()
         serving = server.server(application, ready.set)
