@@ -25,9 +25,12 @@ MODULES = (
     "agent.cli.status",
     "agent.cli.why",
     "agent.notify.desktop",
+    "agent.notify.manners",
     "agent.notify.program",
+    "concurrent.futures.thread",
     "desktop_notifier.backends.dbus",
     "encodings.idna",
+    "policy_schema.notices.discreet",
     "pwd",
     "unicodedata",
 )

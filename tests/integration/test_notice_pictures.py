@@ -36,14 +36,8 @@ LANGUAGES = ("en", "zh-Hans")
 PATIENCE = 20.0
 BLOCKS = 1_783_645_200
 """When the example's ban blocks: 10 July 2026, 09:00 in Shanghai."""
-BESIDE_STAGES = (
-    Occasion.SOON_BLOCKED,
-    Occasion.SOON_REMOVED,
-    Occasion.UNANSWERED,
-    Occasion.REFUSED,
-    Occasion.LIFTED,
-    Occasion.CONFIGURED,
-)
+BESIDE_STAGES = (Occasion.CONFIGURED, Occasion.LIFTED)
+"""What a preview of a ban of programs does not show."""
 
 
 class Picture(NamedTuple):
@@ -54,7 +48,7 @@ class Picture(NamedTuple):
 
 
 def _all_notices(language: str) -> list[Picture]:
-    """The welcome, what a preview shows of the ban of Claude Code, reminders, answers, and that it is over."""
+    """The welcome, and what a preview shows of the ban of Claude Code: stages, reminders, answers, and more."""
     document = close_policy(parse_policy(EXAMPLE.read_text(encoding="utf-8"), str(EXAMPLE)), load_catalogue()).document
     ban = next(one for one in bans_of(document) if one["id"] == "claude-code")
     organisation = document["organisation"]
@@ -65,11 +59,15 @@ def _all_notices(language: str) -> list[Picture]:
     )
     tool = {"id": "claude-code", "name": "Claude Code"}
     rows += [
-        Picture(occasion.value, compose(organisation, ban, tool, hour_before._replace(occasion=occasion)))
+        Picture(f"also-{occasion.value}", compose(organisation, ban, tool, hour_before._replace(occasion=occasion)))
         for occasion in BESIDE_STAGES
     ]
-    for view in views_of(document, ban, language, None):
-        rows.append(Picture(re.sub(r"\W+", "-", view.title.partition(f"{language}: ")[2]).strip("-"), view.notice))
+    for number, view in enumerate(views_of(document, ban, language, None)):
+        rows.append(
+            Picture(
+                f"{number:02}-" + re.sub(r"\W+", "-", view.title.partition(f"{language}: ")[2]).strip("-"), view.notice
+            )
+        )
     return rows
 
 
