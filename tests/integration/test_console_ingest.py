@@ -32,9 +32,9 @@ from tests.fakes.stores import Stores
 def started(
     request: pytest.FixtureRequest, stores: Stores, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningConsole]:
-    with stores.new(request.param) as address:
-        with running(tmp_path_factory.mktemp("console"), address=address) as console:
-            yield console
+    data = tmp_path_factory.mktemp("console")
+    with stores.new(request.param) as address, running(data, address=address) as console:
+        yield console
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,145 @@
+"""A real agent and a console whose database is stopped, killed or full for a while: the journal keeps everything."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event, select, text
+
+from console.store.db import Database
+from console.store.tables import device_epoch, finding, finding_event
+from policy_schema.rules.instant import Instant
+from tests.fakes.console_door import ConsoleDoor
+from tests.fakes.postgres import Cluster, cluster
+from tests.fakes.running_console import SECRET, RunningConsole, running
+from tests.fakes.synthetic import synthetic_npm_install
+from tests.fakes.workstation import Workstation
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+NAME, VERSION = "@anthropic-ai/claude-code", "2.1.197"
+
+
+@contextmanager
+def reporting(agent: Workstation, door: ConsoleDoor, data: Path, address: str) -> Iterator[RunningConsole]:
+    """The agent reports to a console on this database, and has said that it is clean."""
+    with running(data, address=address) as console:
+        console.now = Instant(int(time.time()))
+        door.lead_to(console.address)
+        agent.publish("notify")
+        agent.start()
+        agent.wait_for(event="report-sent")
+        yield console
+
+
+def happens_while_away(agent: Workstation, away: Callable[[], object], back: Callable[[], object]) -> None:
+    """Something is installed while the database is away: it is refused, kept, and arrives."""
+    mark = agent.mark()
+    away()
+    synthetic_npm_install(agent.prefix, NAME, VERSION, "native")
+    agent.wait_for(mark, event="report-refused", status=503)
+    mark = agent.mark()
+    back()
+    agent.wait_for(mark, event="report-sent")
+
+
+def assert_told_once(address: str) -> None:
+    """One installation in all its parts, each change of it once, and every number in its order."""
+    database = Database(address)
+    with database.read() as connection:
+        found = connection.execute(select(finding.c.finding_id, finding.c.version, finding.c.gone_at)).all()
+        events = connection.execute(
+            select(finding_event.c.finding_id, finding_event.c.change, finding_event.c.state, finding_event.c.outcome)
+        )
+        said = Counter(tuple(row) for row in events)
+        epochs = connection.execute(select(device_epoch.c.last_sequence)).all()
+    database.close()
+    assert found and {(row.version, row.gone_at) for row in found} <= {(VERSION, None), ("", None)}
+    assert max(said.values()) == 1
+    assert {row.finding_id for row in found} == {name for name, *_ in said}
+    assert len(epochs) == 1
+
+
+@pytest.fixture(autouse=True)
+def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is sent away comes back within two seconds instead of within a minute."""
+    monkeypatch.setattr("console.ingest.pace.RETRY_FIRST", 1)
+    monkeypatch.setattr("console.ingest.pace.RETRY_SPAN", 1)
+
+
+@pytest.fixture
+def server() -> Iterator[Cluster]:
+    with cluster() as made:
+        yield made
+
+
+def _agent(folder: Path, door: ConsoleDoor) -> Workstation:
+    (folder / "station").mkdir()
+    return Workstation(folder / "station", server=door.address, secret=SECRET)
+
+
+@pytest.fixture
+def place() -> Iterator[tuple[Path, ConsoleDoor]]:
+    with tempfile.TemporaryDirectory(prefix="interdict-store-") as name, ConsoleDoor() as door:
+        (Path(name) / "console").mkdir(mode=0o700)
+        yield Path(name), door
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_postgresql_is_away_for_a_while(how: str, server: Cluster, place: tuple[Path, ConsoleDoor]) -> None:
+    folder, door = place
+    address = server.address(server.create())
+    with _agent(folder, door) as agent, reporting(agent, door, folder / "console", address):
+        happens_while_away(agent, server.stop if how == "stopped" else server.kill, server.start)
+        agent.stop()
+    assert_told_once(address)
+
+
+def test_the_disk_of_the_database_is_full_for_a_while(place: tuple[Path, ConsoleDoor]) -> None:
+    """SQLite may not grow by a page: its own error, as from a full disk."""
+    folder, door = place
+    address = f"sqlite:///{folder / 'console' / 'console.sqlite3'}"
+    with _agent(folder, door) as agent, reporting(agent, door, folder / "console", address) as console:
+        pool = console.database.engine
+        limit: list[int] = [0]
+
+        def bounded(connection: object, record: object) -> None:
+            connection.execute(f"PRAGMA max_page_count = {limit[0]}")  # type: ignore[attr-defined]
+
+        def full() -> None:
+            with console.database.write() as connection:
+                connection.execute(text("CREATE TABLE filler (x)"))
+                pages = connection.execute(text("PRAGMA page_count")).scalar_one()
+            limit[0] = pages
+            event.listen(pool, "connect", bounded)
+            pool.dispose()
+            with pytest.raises(Exception, match="full"), console.database.write() as connection:
+                while True:
+                    connection.execute(text("INSERT INTO filler VALUES (zeroblob(2000))"))
+            _fill(console)
+
+        def room() -> None:
+            event.remove(pool, "connect", bounded)
+            pool.dispose()
+
+        happens_while_away(agent, full, room)
+        agent.stop()
+    assert_told_once(address)
+
+
+def _fill(console: RunningConsole) -> None:
+    """Uses up what is left within the pages that are there."""
+    for size in (2000, 200, 20):
+        try:
+            while True:
+                with console.database.write() as connection:
+                    connection.execute(text(f"INSERT INTO filler VALUES (zeroblob({size}))"))
+        except Exception as error:
+            assert "full" in str(error)

@@ -1,0 +1,91 @@
+"""The console as a process of its own, on a port that stays the same when it is killed and started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "console.cli"]
+DATABASE = "INTERDICT_CONSOLE_DATABASE"
+
+
+class ServingConsole:
+    """`interdict-console serve --trial`, by its real command."""
+
+    def __init__(self, data: Path, database: str = "", *arguments: str) -> None:
+        self._data = data
+        self._arguments = arguments
+        self._environment = {**os.environ, **({DATABASE: database} if database else {})}
+        self._process: subprocess.Popen[str] | None = None
+        self._port = "0"
+        self.address = ""
+
+    def __enter__(self) -> ServingConsole:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts it and waits until it listens; a database that is not back yet is waited for."""
+        pause = threading.Event()
+        for _ in range(100):
+            command = [*COMMAND, "serve", "--trial", "--data", str(self._data), "--port", self._port, *self._arguments]
+            self._process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=self._environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+            assert self._process.stdout is not None
+            line = self._process.stdout.readline()
+            if line.startswith("listening on "):
+                self.address = line.split()[-1]
+                self._port = self.address.rsplit(":", 1)[1]
+                return
+            self.kill()
+            pause.wait(0.2)
+        raise AssertionError("the console does not start")
+
+    def kill(self) -> None:
+        """Without a chance to tidy up."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """In order."""
+        self._end(signal.SIGTERM)
+
+    def kill_and_start(self) -> None:
+        """What a service manager does after a crash."""
+        self.kill()
+        self.start()
+
+    def run(self, *arguments: str) -> str:
+        """Another command of the same console; what it prints."""
+        command = [*COMMAND, *arguments, "--data", str(self._data)]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def secret(self, uses: int) -> str:
+        """An enrolment secret."""
+        return self.run("enroll-secret", "new", "--uses", str(uses)).strip()
+
+    def _end(self, by: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with process:
+            if process.poll() is None:
+                process.send_signal(by)
+            process.wait(60)
