@@ -405,13 +405,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--port", type=int, default=8600)
+    parser.add_argument("--scale", type=float, default=1.0, help="1: about four hundred devices")
     parsed = parser.parse_args()
     parsed.folder.mkdir(parents=True, exist_ok=True)
     settings = Settings(data=parsed.folder, trial=True, port=parsed.port)
     new = not (parsed.folder / "console.sqlite3").exists()
     database = Database(settings.database)
     if new:
-        make_fleet(database, parsed.folder / "policy")
+        make_fleet(database, parsed.folder / "policy", scale=parsed.scale)
     with server.bind(settings) as bound:
         application = app.build(settings, database, clock=lambda: NOW)
         where = server.address(bound)
