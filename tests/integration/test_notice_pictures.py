@@ -131,7 +131,7 @@ async def _show_all(screen: Desktop, bus: Bus, pictures: list[Picture], language
             title=notice.title,
             body=notice.body,
             buttons=tuple(local.Button(key=b.key, label=b.label, url=b.url) for b in notice.buttons),
-            stays=True,
+            stays="countdown" in name,
         )
         assert await service.show(shown, lambda key: None), name
         links = re.findall(r"https://\S+$", notice.body, re.MULTILINE)
