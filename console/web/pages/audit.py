@@ -26,6 +26,8 @@ KINDS: Final = {
     "session-ended": _("ended a session"),
     "viewed": _("looked at a device"),
     "export": _("exported"),
+    "schedule-added": _("set up a scheduled report"),
+    "schedule-removed": _("ended a scheduled report"),
     "person-exported": _("exported a person's data"),
     "person-erased": _("erased a person's data"),
     "user-added": _("added or changed an account"),

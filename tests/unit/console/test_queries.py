@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
 from console.store.all_tables import FLEET_TABLES, metadata
-from console.store.queries import access, api, fleet, identities, ingest, past, record, tokens
+from console.store.queries import access, api, fleet, identities, ingest, past, record, schedules, tokens
 from console.store.queries.fleet import Place, Silence, Wanted
 
 SILENCE = Silence(0, 1)
@@ -20,6 +20,18 @@ NARROWED = Wanted(state=None, ban="b", search="s", moved=True, groups=frozenset(
 DIALECTS = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}
 
 STATEMENTS: dict[Callable[..., Any], tuple[Any, ...]] = {
+    schedules.add: ({"schedule_id": 1},),
+    schedules.begin: ("dialect",),
+    schedules.due: (0, 10),
+    schedules.finish: (1, 0, "x", {"problem": ""}),
+    schedules.lease: (1, 0, 0, 0, "x"),
+    schedules.listed: (),
+    schedules.move_on: (1, 0, 0),
+    schedules.named: ("x",),
+    schedules.newest: (10,),
+    schedules.owed: (0, 10),
+    schedules.remove: ("x",),
+    schedules.troubled: (10,),
     access.add_secret: (),
     access.add_session: ({"digest": "x"},),
     access.count_users: (),
@@ -165,7 +177,7 @@ def sql(statement: Callable[..., Any], dialect: str) -> str:
 def test_no_statement_is_forgotten_here() -> None:
     written = {
         function
-        for module in (access, api, fleet, identities, ingest, past, record, tokens)
+        for module in (access, api, fleet, identities, ingest, past, record, schedules, tokens)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }
