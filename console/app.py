@@ -18,6 +18,8 @@ from console.deciding import Deciding
 from console.decisions import Decisions
 from console.ingest.agents import AgentRoutes
 from console.ingest.writer import Writer
+from console.schedules.runner import Runner
+from console.schedules.settings import Delivering
 from console.settings import Settings
 from console.store.db import Database
 from console.store.retention import Keep
@@ -30,6 +32,7 @@ from console.web.templating import Templates
 
 NO_DECISIONS = Decisions()
 USUAL_KEEP = Keep()
+NOTHING_SET_UP = Delivering()
 
 
 def build(
@@ -41,11 +44,13 @@ def build(
     access: AccessSettings = DEFAULTS,
     decisions: Decisions = NO_DECISIONS,
     keep: Keep = USUAL_KEEP,
+    delivering: Delivering = NOTHING_SET_UP,
 ) -> Starlette:
     """The application. It starts and stops the writer, who decides, and the upkeep; the database stays the caller's."""
     writer = writer or Writer(database)
     deciding = Deciding(database=database, decisions=decisions, clock=clock)
     upkeep = Upkeep(database, keep=keep, silent_after=settings.silent_after, clock=clock)
+    runner = Runner(database, delivering=delivering, silent_after=settings.silent_after, clock=clock)
     context = Context(
         database=database,
         settings=settings,
@@ -62,10 +67,12 @@ def build(
     async def life(app: Starlette) -> AsyncIterator[None]:
         writer.start()
         upkeep.start()
+        runner.start()
         deciding.start()
         app.state.deciding = deciding
         yield
         await run_in_threadpool(deciding.stop)
+        await run_in_threadpool(runner.stop)
         await run_in_threadpool(upkeep.stop)
         await run_in_threadpool(writer.stop)
 

@@ -18,6 +18,7 @@ from console.config import load
 from console.decisions import decisions_of
 from console.errors import BadCommand
 from console.ingest.enrol import secret_digest
+from console.schedules.settings import delivering_of
 from console.settings import Settings, check
 from console.store import past
 from console.store.address import address_of
@@ -44,9 +45,10 @@ def serve(arguments: argparse.Namespace) -> int:
     )
     config = load(arguments.config, arguments.data, os.environ)
     signing_in, keep, deciding = access_settings(config), keep_of(config.section("keep")), decisions_of(config)
+    delivering = delivering_of(config)
     with _database(settings.data, create=True) as database, server.bind(settings) as bound:
         at = server.address(bound)
-        built = app.build(settings, database, access=signing_in, keep=keep, decisions=deciding)
+        built = app.build(settings, database, access=signing_in, keep=keep, decisions=deciding, delivering=delivering)
         server.server(built, lambda: _announce(settings, database, at)).run([bound])
     return 0
 
