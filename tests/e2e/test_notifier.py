@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from agent.host.person_socket import NAME as SOCKET
 from tests.fakes.desktop import Desktop, desktop
 from tests.fakes.synthetic import synthetic_npm_install
 from tests.fakes.workstation import TAKEN, Workstation
@@ -134,3 +136,55 @@ def test_who_could_not_be_told_is_told_when_their_notifier_comes(
     notifier()
     workstation.wait_for(mark, event="outcome", kind="notify", result="told")
     assert len(screen.shown()) == 1
+
+
+def test_a_reminder_is_put_off_with_one_click_and_wanted_after_all_by_a_command(
+    workstation: Workstation, screen: Desktop, notifier: Callable[[], None]
+) -> None:
+    screen.serve("xfce4")
+    workstation.publish("notify", min_notice=86_400)
+    workstation.start()
+    notifier()
+    workstation.wait_for(event="outcome", kind="notify", result="told")
+    screen.wait_for_notice()
+    mark = workstation.mark()
+    _press(screen, "later")
+    assert workstation.wait_for(mark, event="put-off", ban="claude-code")["until"] != "undone"
+    undone = workstation.command("later", "claude-code", "--undo")
+    assert (undone.returncode, undone.stdout) == (0, "You are reminded when it is due.\n"), undone.stderr
+    workstation.wait_for(mark, event="put-off", until="undone")
+    for number in range(4):
+        said = workstation.command("later", "claude-code")
+        assert ("You are reminded on" in said.stdout) is (said.returncode == 0) is True, (number, said)
+    assert len([row for row in workstation.since(mark) if row["event"] == "put-off"]) == 3, "asked again is not counted"
+    assert workstation.command("later", "another").returncode == 1
+
+
+def test_whoever_does_not_want_to_be_disturbed_is_told_later_and_not_on_another_way(
+    workstation: Workstation, screen: Desktop, notifier: Callable[[], None]
+) -> None:
+    screen.serve("dunst")
+    screen.pause()
+    workstation.start()
+    notifier()
+    _wait_for_the_notifier(workstation)
+    workstation.publish("notify", min_notice=86_400)
+    kept = workstation.wait_for(event="outcome", kind="notify", ban="claude-code")
+    assert (kept["result"], kept["detail"]) == ("not-shown", "do-not-disturb")
+    assert screen.shown() == []
+    screen.pause(False)
+    workstation.stop()
+    mark = workstation.mark()
+    workstation.start()
+    workstation.wait_for(mark, event="outcome", kind="notify", result="told")
+    assert [title for title, _ in screen.shown()] == ["Claude Code is not allowed by company policy"]
+
+
+def _wait_for_the_notifier(workstation: Workstation) -> None:
+    """Until somebody is connected to the agent's socket (state 03 in the kernel's table)."""
+    for _ in range(400):
+        rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
+        if any(row[-1] == str(workstation.state / SOCKET) and row[5] == "03" for row in rows):
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError("the notifier did not come")

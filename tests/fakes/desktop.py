@@ -112,6 +112,10 @@ class Desktop:
         history: dict[str, Any] = json.loads(self._call(["dunstctl", "history"]))
         return [(one["summary"]["data"], one["body"]["data"]) for one in history["data"][0]]
 
+    def pause(self, on: bool = True) -> None:
+        """The person wants no disturbance, with dunst's own switch; or wants it again."""
+        self._call(["dunstctl", "set-paused", "true" if on else "false"])
+
     def environment(self, **more: str) -> dict[str, str]:
         """What a program of this session finds in its environment."""
         bus = f"unix:path={self.socket}"
