@@ -20,6 +20,7 @@ from console.ingest.agents import AgentRoutes
 from console.ingest.writer import Writer
 from console.schedules.runner import Runner
 from console.schedules.settings import Delivering
+from console.patience import Crowd
 from console.settings import Settings
 from console.store.db import Database
 from console.store.retention import Keep
@@ -76,7 +77,7 @@ def build(
         await run_in_threadpool(upkeep.stop)
         await run_in_threadpool(writer.stop)
 
-    middleware = [Middleware(Headers, clock=clock, behind_tls=settings.behind_tls)]
+    middleware = [Middleware(Headers, clock=clock, behind_tls=settings.behind_tls), Middleware(Crowd)]
     if settings.trial:
         middleware.append(Middleware(LocalOnly))
     return Starlette(

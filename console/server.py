@@ -9,6 +9,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from console.errors import BadCommand
+from console.patience import Patient
 from console.settings import Settings
 
 GRACE = 5
@@ -64,10 +65,9 @@ def server(app: Starlette, listening: Callable[[], None]) -> Server:
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        limit_concurrency=500,
         timeout_graceful_shutdown=GRACE,
         lifespan="on",
         ws="none",
-        http="h11",
+        http=Patient,
     )
     return Server(config, listening)
