@@ -45,6 +45,8 @@
     return seen;
   }
 
+  const rem = () => parseFloat(getComputedStyle(root).fontSize);
+
   const faded = (seen, part) => seen.replace(/^rgb\((.*)\)$/, `rgba($1, ${part})`);
 
   function markers(list, ink, sheet) {
@@ -53,7 +55,8 @@
       ctx.save();
       ctx.strokeStyle = ink;
       ctx.fillStyle = ink;
-      ctx.font = `${11 * devicePixelRatio}px Inter, sans-serif`;
+      const size = 0.72 * rem() * devicePixelRatio;
+      ctx.font = `${size}px Inter, sans-serif`;
       ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
       list.forEach((marker, number) => {
         const x = chart.valToPos(marker.at, "x", true);
@@ -64,10 +67,10 @@
         ctx.stroke();
         const wide = ctx.measureText(marker.label).width;
         const left = x + wide + 12 > bbox.left + bbox.width;
-        const at = x + (left ? -6 : 6) * devicePixelRatio, y = bbox.top + (12 + 17 * (number % 3)) * devicePixelRatio;
+        const at = x + (left ? -6 : 6) * devicePixelRatio, y = bbox.top + size * (1.1 + 1.5 * (number % 3));
         ctx.textAlign = left ? "right" : "left";
         ctx.fillStyle = sheet;
-        ctx.fillRect(left ? at - wide - 3 : at - 3, y - 11 * devicePixelRatio, wide + 6, 15 * devicePixelRatio);
+        ctx.fillRect(left ? at - wide - 3 : at - 3, y - size, wide + 6, size * 1.35);
         ctx.fillStyle = ink;
         ctx.fillText(marker.label, at, y);
       });
@@ -86,8 +89,9 @@
     const ink = plain("quiet", figure), grid = plain("line", figure), sheet = plain("sheet", figure);
     const data = told.stacked ? stacked(told.data, told.series) : told.data;
     const tones = told.series.map((one) => plain(one.tone, figure));
-    const size = () => ({ width: Math.max(200, place.clientWidth), height: told.height || 240 });
-    const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, font: "12px Inter, sans-serif" };
+    const size = () => ({ width: Math.max(200, place.clientWidth), height: Math.round((told.height || 240) * rem() / 15) });
+    const head = told.markers?.length ? 1.4 : 1.12;
+    const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, font: `${0.8 * rem()}px Inter, sans-serif` };
     const series = told.series.map((one, number) => ({
       label: one.label,
       stroke: tones[number],
@@ -110,10 +114,10 @@
     return new uPlot({
       ...size(),
       tzDate: (stamp) => uPlot.tzDate(new Date(stamp * 1e3), zone),
-      scales: { x: { time: true }, y: { range: (chart, low, high) => [0, Math.max(4, Math.ceil((high || 1) * 1.12))] } },
+      scales: { x: { time: true }, y: { range: (chart, low, high) => [0, Math.max(4, Math.ceil((high || 1) * head))] } },
       axes: [
-        { ...axis, values: (chart, stamps) => stamps.map((at) => new Intl.DateTimeFormat(language, { month: "short", day: "numeric", timeZone: zone }).format(new Date(at * 1e3))), space: 64, incrs: [86400, 2 * 86400, 7 * 86400, 14 * 86400, 28 * 86400, 91 * 86400] },
-        { ...axis, size: 46, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5] },
+        { ...axis, values: (chart, stamps) => stamps.map((at) => new Intl.DateTimeFormat(language, { month: "short", day: "numeric", timeZone: zone }).format(new Date(at * 1e3))), space: 4.6 * rem(), incrs: [86400, 2 * 86400, 7 * 86400, 14 * 86400, 28 * 86400, 91 * 86400] },
+        { ...axis, size: 3.2 * rem(), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5] },
       ],
       series: [{ label: told.when, value: (chart, at) => (at === null ? "–" : written(new Date(at * 1e3), "day")) }, ...series],
       bands,
