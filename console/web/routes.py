@@ -22,6 +22,7 @@ from console.web.pages import (
     overview,
     policy,
     programs,
+    reports,
     settings,
     static,
     view,
@@ -78,6 +79,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("GET", programs.METRICS, Who.TOKEN, programs.metrics, scope=Scope.METRICS),
     *(Rule("GET", path, Who.TOKEN, answer, views=views) for path, answer, views in programs.READ),
     # files
+    Rule("GET", "/reports", Who.VIEWER, reports.show),
+    Rule("GET", "/reports/compliance/{format}", Who.VIEWER, reports.file, limit=Limit.EXPORT),
     Rule("GET", "/export/compliance.csv", Who.VIEWER, exports.compliance_csv, limit=Limit.EXPORT),
     Rule("GET", "/export/compliance.json", Who.VIEWER, exports.compliance_json, limit=Limit.EXPORT),
 )
