@@ -57,6 +57,7 @@ def measure(place: Workplace, rounds: int) -> dict[str, list[float]]:
         BARE: [sys.executable, "-c", "pass"],
         "interdict status": status,
         "interdict status --json": [*status, "--json"],
+        "interdict status --login": [*status[:-2], "--login", *status[-2:]],
         "interdict status --html": [*status, "--html", os.fspath(place.folder / "page.html")],
     }
     environment = {key: value for key, value in place.environment.items() if key != "PYTHONDONTWRITEBYTECODE"}

@@ -236,6 +236,14 @@ def test_whatever_one_says_to_the_agent_nothing_of_the_others_is_touched(office:
     assert touched == []
 
 
+def test_who_comes_again_by_ssh_reads_at_their_login_what_concerns_them(office: Office) -> None:
+    command = [sys.executable, AS_PERSON, str(SSH), "status", "--login", "--config", str(office.config)]
+    talk = converse(command, [], office.folder)
+    first, *_, last = talk.shown.splitlines()
+    assert first.startswith("Example Group policy: Claude Code") and "qoder.com" in first
+    assert (talk.code, last) == (0, "Details: interdict status")
+
+
 def test_who_came_by_ssh_asks_for_an_exception_of_their_own(office: Office) -> None:
     mark = office.station.mark()
     command = [sys.executable, AS_PERSON, str(SSH), "request-exception", "claude-code"]
