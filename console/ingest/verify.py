@@ -119,16 +119,28 @@ def _check_kind(request: Request, *, encoding: str) -> None:
 
 
 def _check_signature(request: Request, find_key: FindKey, now: int) -> signature.Verified:
+    broken: list[Exception] = []
+
+    def find(device: str) -> bytes | None:
+        """The library takes every error for a wrong signature: a database that is away is none."""
+        try:
+            return find_key(device)
+        except Exception as error:
+            broken.append(error)
+            raise
+
     try:
         return signature.verify(
             method=request.method,
             path=request.path,
             headers=request.headers,
             body=request.body,
-            find_key=find_key,
+            find_key=find,
             now=now,
         )
     except SignatureRefused as error:
+        if broken:
+            raise broken[0] from error
         status = 400 if error.code is Refusal.MALFORMED else 401
         raise Refused(status, f"signature-{error.code}", str(error), error.advice()) from error
 

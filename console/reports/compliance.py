@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row
 
 from console.reports.interface import BanLine, DeviceLine, MoveSeen, Overview, PolicySeen, ToolLine
 from console.state import DOES_NOT_COUNT, SHOWN_FIRST, DeviceState
+from console.store import listing
 from console.store.queries import fleet
 from console.store.queries.fleet import Place, Silence, Wanted
 from policy_schema.messages.codes import Mode
@@ -26,8 +27,8 @@ HAS_SOMETHING = (DeviceState.OPEN, DeviceState.HELD, DeviceState.EXCEPTED, Devic
 
 def overview(connection: Connection, silence: Silence) -> Overview:
     """Totals over everything; nothing about a single device."""
-    found = _numbers(connection.execute(fleet.count(silence, Wanted())))
-    moved = _numbers(connection.execute(fleet.count(silence, Wanted(moved=True))))
+    found = listing.counts(connection, silence, Wanted())
+    moved = listing.counts(connection, silence, Wanted(moved=True))
     moved.pop(DeviceState.REMOVED, None)
     flags = connection.execute(fleet.flagged()).one()
     return Overview(
@@ -48,7 +49,7 @@ def lines(
     connection: Connection, silence: Silence, wanted: Wanted, after: Place | None = None, most: int = PAGE
 ) -> tuple[tuple[DeviceLine, ...], Place | None]:
     """One page, and after which row the next one begins (None at the end)."""
-    rows = connection.execute(fleet.page(silence, wanted, after, most + 1)).all()
+    rows = listing.page(connection, silence, wanted, after, most + 1)
     shown = rows[:most]
     following = Place(shown[-1].rank, shown[-1].host_key, shown[-1].device_id) if len(rows) > most else None
     return _device_lines(connection, silence, shown, fleet.FINDINGS_SHOWN), following
@@ -58,7 +59,7 @@ def all_lines(connection: Connection, silence: Silence, wanted: Wanted) -> Itera
     """Every device, for an export."""
     after: Place | None = None
     while True:
-        rows = connection.execute(fleet.page(silence, wanted, after, EXPORTED_AT_ONCE)).all()
+        rows = listing.page(connection, silence, wanted, after, EXPORTED_AT_ONCE)
         yield from _device_lines(connection, silence, rows, FINDINGS_EXPORTED)
         if len(rows) < EXPORTED_AT_ONCE:
             return

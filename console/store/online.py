@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 
 def create_index(name: str, table: str, columns: list[str], *, using: str | None = None) -> None:
@@ -29,4 +30,22 @@ def create_index(name: str, table: str, columns: list[str], *, using: str | None
             if_not_exists=True,
             postgresql_concurrently=True,
             postgresql_using=using,
+        )
+
+
+def trigrams(name: str, table: str, column: str) -> None:
+    """An index for a search within texts, where PostgreSQL has one to offer: the extension `pg_trgm` comes with its
+    contributed modules, and who owns a database may add it. Without it a search looks at every row.
+    """
+    if op.get_bind().dialect.name != "postgresql":
+        return
+    with op.get_context().autocommit_block():
+        connection = op.get_bind()
+        try:
+            connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
+        except DBAPIError:
+            return
+        connection.execute(text("SET lock_timeout = 0"))
+        connection.execute(
+            text(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {table} USING gin ({column} gin_trgm_ops)")
         )

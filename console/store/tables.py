@@ -78,6 +78,7 @@ device = Table(
     Column("kept", BigInteger, nullable=False, server_default="0"),
     Index(None, "host_key", "device_id"),
     Index(None, "standing", "host_key", "device_id"),
+    Index(None, "removed_at", "host_key", "device_id"),
 )
 """A heartbeat changes no column that stands in an index, so that PostgreSQL writes it within the row's page (HOT).
 `looked` is the digest of the last look, `kept` counts the reports that were kept as received."""

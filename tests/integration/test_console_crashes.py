@@ -17,7 +17,7 @@ import pytest
 from console.store.db import Database
 from tests.fakes.postgres import Cluster, cluster, folder
 from tests.fakes.reporting_crowd import Crowd, Disaster
-from tests.fakes.running_console import SECRET, prepared
+from tests.fakes.running_console import SECRET, post, prepared, running
 from tests.fakes.serving_console import ServingConsole
 from tests.fakes.stores import Stores
 
@@ -62,6 +62,25 @@ def _again(server: Cluster, end: Callable[[], None]) -> Callable[[], None]:
         server.start()
 
     return happen
+
+
+def test_a_database_that_is_away_is_never_taken_for_a_wrong_signature(server: Cluster, tmp_path: Path) -> None:
+    """Not even when the key of the device must be asked of it; whoever asks is told that it is not ready."""
+    with running(tmp_path, address=server.address(server.create())) as console, console.client() as client:
+        device = console.device(client)
+        console.database.engine.dispose()
+        server.stop()
+        sealed = device.send(device.report())
+        away = post(client, sealed)
+        assert (away.status_code, int(away.headers["retry-after"]) > 0) == (503, True)
+        assert client.get("/healthz").status_code == 200
+        assert (client.get("/readyz").status_code, client.get("/readyz").text) == (
+            503,
+            "the database does not answer\n",
+        )
+        server.start()
+        assert post(client, sealed).json()["stored_up_to"] == 1
+        assert (client.get("/readyz").status_code, client.get("/readyz").text) == (200, "ok\n")
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -18,7 +18,7 @@ def show(context: Context, visit: Visit) -> Response:
     silence, wanted, place = context.silence(), filters.wanted(visit), filters.place(visit)
     with context.database.read() as connection:
         lines, following = compliance.lines(connection, silence, wanted, place)
-        found = {row[0]: row[1] for row in connection.execute(fleet.count(silence, wanted))}
+        found = listing.counts(connection, silence, wanted)
         bans = sorted(row.ban for row in connection.execute(trends.bans(visit.viewer.groups)))
         groups = [row[0] for row in connection.execute(trends.groups(visit.viewer.groups))]
         agents = list(connection.execute(health.agent_versions()).scalars())

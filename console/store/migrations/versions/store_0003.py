@@ -11,7 +11,7 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
-from console.store.online import create_index
+from console.store.online import create_index, trigrams
 
 revision = "0003"
 down_revision = "0002"
@@ -37,6 +37,8 @@ def upgrade() -> None:
             # Room on each page for the next version of its rows: a heartbeat then touches no index.
             op.execute(f"ALTER TABLE {table} SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05)")
     create_index("ix_device_standing_host_key_device_id", "device", ["standing", "host_key", "device_id"])
+    create_index("ix_device_removed_at_host_key_device_id", "device", ["removed_at", "host_key", "device_id"])
+    trigrams("ix_device_host_key_trigram", "device", "host_key")
 
 
 def _totals() -> None:

@@ -1,0 +1,92 @@
+"""Pages of the list of devices, what needs somebody first, however many devices there are.
+
+A page is filled state by state and stops when it is full. How many devices are in each state takes a look at all of
+them: in a large fleet that answer is remembered for as long as it is worth, some twenty times what it cost.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, Row
+
+from console.state import SHOWN_FIRST, DeviceState
+from console.store.queries import fleet
+from console.store.queries import listing as statements
+from console.store.queries.fleet import Place, Silence, Wanted
+
+LARGE: Final = 20_000
+"""Devices from which on numbers are remembered."""
+WORTH: Final = 20
+LONGEST: Final = 120
+"""Seconds that a number is remembered at the most."""
+REMEMBERED: Final = 256
+
+
+def page(connection: Connection, silence: Silence, wanted: Wanted, after: Place | None, most: int) -> list[Row[Any]]:
+    """The next rows behind a place: `device_id`, `host_name`, `host_key`, `state`, `rank`."""
+    rows: list[Row[Any]] = []
+    for rank, state in enumerate(SHOWN_FIRST):
+        if (after is not None and rank < after.rank) or wanted.state not in (None, state):
+            continue
+        behind = after if after is not None and after.rank == rank else None
+        left = most - len(rows)
+        if state is not DeviceState.NEVER_ENROLLED:
+            rows += connection.execute(statements.enrolled(state, silence, wanted, behind, left)).all()
+        elif _may_be_missing(wanted):
+            rows += connection.execute(statements.missing(wanted, behind, left)).all()
+        if len(rows) >= most:
+            break
+    return rows
+
+
+def counts(connection: Connection, silence: Silence, wanted: Wanted) -> dict[str, int]:
+    """How many devices there are in each state; in a large fleet as of some seconds ago."""
+    key = (connection.engine.url.render_as_string(), silence.after, wanted)
+    known = _memory.of(key, silence.now)
+    if known is not None:
+        return dict(known)
+    began = time.perf_counter()
+    found = {row[0]: row[1] for row in connection.execute(fleet.count(silence, wanted))}
+    _memory.keep(key, silence.now, found, time.perf_counter() - began)
+    return found
+
+
+def _may_be_missing(wanted: Wanted) -> bool:
+    """Who never enrolled has no finding, no alternative, no group, no system."""
+    narrowed = wanted.ban or wanted.moved or wanted.group or wanted.os or wanted.agent
+    return not narrowed and wanted.groups is None
+
+
+class _Known(NamedTuple):
+    at: int
+    until: int
+    numbers: dict[str, int]
+
+
+class _Memory:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[object, _Known] = OrderedDict()
+
+    def of(self, key: object, now: int) -> dict[str, int] | None:
+        with self._lock:
+            known = self._known.get(key)
+        return known.numbers if known is not None and known.at <= now < known.until else None
+
+    def keep(self, key: object, now: int, numbers: dict[str, int], cost: float) -> None:
+        """The whole fleet decides whether it is large: a filter may leave few of many."""
+        lasts = min(LONGEST, int(cost * WORTH))
+        if sum(numbers.values()) < LARGE or not lasts:
+            return
+        with self._lock:
+            self._known[key] = _Known(now, now + lasts, numbers)
+            self._known.move_to_end(key)
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+
+
+_memory = _Memory()
