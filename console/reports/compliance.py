@@ -68,7 +68,7 @@ def all_lines(connection: Connection, silence: Silence, wanted: Wanted) -> Itera
 
 def one_line(connection: Connection, silence: Silence, device_id: str) -> DeviceLine | None:
     """One device with all its findings."""
-    rows = connection.execute(fleet.page(silence, Wanted(search=device_id), None, 50)).all()
+    rows = listing.page(connection, silence, Wanted(search=device_id), None, 50)
     rows = [row for row in rows if row.device_id == device_id]
     return _device_lines(connection, silence, rows, FINDINGS_EXPORTED)[0] if rows else None
 

@@ -6,7 +6,8 @@ from starlette.responses import Response
 
 from console.reports import compliance
 from console.state import SHOWN_FIRST
-from console.store.queries import fleet, health, trends
+from console.store import listing
+from console.store.queries import health, trends
 from console.web import filters
 from console.web.context import Context, Visit
 
