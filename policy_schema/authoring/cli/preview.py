@@ -19,6 +19,7 @@ from policy_schema.notices.page import page_html, page_text
 from policy_schema.notices.telling import RESTING
 from policy_schema.notices.terminal import terminal_text
 from policy_schema.notices.translate import catalogues
+from policy_schema.notices.welcome import welcome, welcome_line
 from policy_schema.rules.decision import Action
 from policy_schema.rules.instant import parse_instant
 from policy_schema.rules.relief import Because
@@ -68,7 +69,8 @@ def run(args: argparse.Namespace) -> int:
         raise BadCommand(f"{args.file}: there is no ban {args.ban!r} in it", f"its bans: {known}")
     if args.language is not None and canonical_tag(full_tag(args.language)) is None:
         raise BadCommand(f"{args.language!r} is not a language", "write a tag such as en, zh-Hans or zh-CN")
-    blocks: list[str] = []
+    everything = args.format == "text" and args.stage is None and args.ban is None
+    blocks: list[str] = list(welcome_texts(document, args.language)) if everything else []
     for ban in chosen:
         languages = [args.language] if args.language else languages_of(document, ban)
         blocks += (
@@ -99,6 +101,16 @@ def texts(
         yield _rule(f"{ban['id']}, {language}: the page")
         for tool in tools_of(document, ban):
             yield page_text(_map(document["organisation"]), ban, tool, _situation(ban, Action.NOTIFY, language)) + "\n"
+
+
+def welcome_texts(document: dict[str, Json], language: str | None) -> Iterator[str]:
+    """What everybody reads first, before anything of theirs is reported."""
+    organisation = _map(document["organisation"])
+    default = str(organisation["default_language"])
+    for tag in [language] if language else dict.fromkeys([default, *catalogues()]):
+        yield _rule(f"the welcome, {tag}")
+        yield _framed(welcome(organisation, Reader((tag,)), reports=True))
+        yield "\nOn a terminal:\n" + _indented(welcome_line(organisation, Reader((tag,)))) + "\n"
 
 
 def lifted_texts(document: dict[str, Json], row: dict[str, Json], language: str | None) -> Iterator[str]:

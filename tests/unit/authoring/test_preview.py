@@ -33,7 +33,7 @@ def test_every_stage_of_every_ban_in_every_language(capsys: pytest.CaptureFixtur
     answers = ["a day before", "a request that was refused", "a request that nobody granted"]
     blocks = ["block", "countdown", "stopped", "in a project", *rests, *answers]
     stages = ["notify", *blocks, "remove", "a day before", "removed", "given back"]
-    expected: list[str] = []
+    expected = ["the welcome, en", "the welcome, zh-Hans"]
     for language in ("en", "zh-Hans"):
         expected += [f"claude-code, Claude Code, {language}: {stage}" for stage in stages]
         expected += [f"claude-code, {language}: the page"]
