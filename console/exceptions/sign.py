@@ -136,15 +136,22 @@ def _write(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """One at a time on this machine: `interdict-policy renew` and `publish` write into the same folder."""
+    """One at a time on this machine: `interdict-policy renew` and `publish` write into the same folder.
+
+    Raises:
+        CannotPublish: one of them writes now. Nobody waits here: reports would wait with us.
+    """
     try:
-        from fcntl import LOCK_EX, flock
+        from fcntl import LOCK_EX, LOCK_NB, flock
     except ImportError:
         yield
         return
-    descriptor = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(folder.absolute().parent / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o660)
     try:
-        flock(descriptor, LOCK_EX)
+        try:
+            flock(descriptor, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            raise CannotPublish("Somebody else writes into the repository just now") from None
         yield
     finally:
         os.close(descriptor)

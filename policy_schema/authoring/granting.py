@@ -58,15 +58,18 @@ def publish_grants(
             "run `interdict-policy keys delegate NAME`, then sign and publish the policy",
         )
     signer = _open(space, key, passphrase_file)
-    root = root_of(published)
-    online = online_key(space, root, passphrase_file)
+    online = online_key(space, root_of(published), passphrase_file)
     made = documents(ledger, now)
-    files = grant_files(published, made, signer, online, root=root, now=now, lifetimes=lifetimes)
-    found = verify({**published, **files}, space.trust(), now=now)
-    if found.granted.trouble or dict(found.granted.documents) != made:
-        raise BadCommand(f"what would be published does not verify: {found.granted.trouble}", "nothing was published")
-    space.write_published(files)
-    write_ledger(space.folder, ledger)
+    with space.alone():
+        published = space.published()
+        root = root_of(published)
+        files = grant_files(published, made, signer, online, root=root, now=now, lifetimes=lifetimes)
+        found = verify({**published, **files}, space.trust(), now=now)
+        if found.granted.trouble or dict(found.granted.documents) != made:
+            trouble = found.granted.trouble
+            raise BadCommand(f"what would be published does not verify: {trouble}", "nothing was published")
+        space.write_published(files)
+        write_ledger(space.folder, ledger)
     return found
 
 

@@ -18,7 +18,7 @@ from policy_schema.document.source import read_document
 from policy_schema.errors import BadCommand, BadFile
 from policy_schema.rules import granted
 from policy_schema.rules.instant import Instant, format_instant, parse_instant
-from policy_schema.rules.relief import DAY, device_hash
+from policy_schema.rules.relief import DAY, Because, device_hash
 
 NAME = "granted.json"
 LIMIT = 64 << 20
@@ -39,6 +39,8 @@ class ExceptionRow(Struct, frozen=True, kw_only=True):
     until: str
     revoked: str = ""
     """When it was taken back; empty if it was not."""
+    by_console: bool = False
+    """A console decided it, and `take` brought it here."""
 
 
 class PauseRow(Struct, frozen=True, kw_only=True):
@@ -50,13 +52,25 @@ class PauseRow(Struct, frozen=True, kw_only=True):
     start: str = msgspec.field(name="from")
     until: str
     ended: str = ""
+    by_console: bool = False
+
+
+class AnswerRow(Struct, frozen=True, kw_only=True):
+    """A request that a console refused."""
+
+    request: str
+    ban: str
+    device: str
+    because: str
+    at: str
 
 
 class Ledger(Struct, frozen=True):
-    """Everything that was ever granted."""
+    """Everything that was ever granted, and the answers of the last weeks."""
 
     exceptions: tuple[ExceptionRow, ...] = ()
     pauses: tuple[PauseRow, ...] = ()
+    answers: tuple[AnswerRow, ...] = ()
 
 
 class Rules(Struct, frozen=True):
@@ -74,8 +88,15 @@ def read_ledger(folder: Path) -> Ledger:
         BadFile: it cannot be read, or is no record.
     """
     path = folder / NAME
-    if not path.exists():
-        return Ledger()
+    return read_decided(path) if path.exists() else Ledger()
+
+
+def read_decided(path: Path) -> Ledger:
+    """A record, such as the file that a console wrote.
+
+    Raises:
+        BadFile: it cannot be read, or is no record.
+    """
     try:
         return msgspec.json.decode(read_document(path, LIMIT), type=Ledger)
     except msgspec.MsgspecError as error:
@@ -165,6 +186,71 @@ def pause(
     return msgspec.structs.replace(ledger, pauses=(*ledger.pauses, made)), made
 
 
+class Taken(Struct, frozen=True):
+    """What a console's file changes, in sentences, and the record with it."""
+
+    ledger: Ledger
+    changes: tuple[str, ...]
+
+
+def take(ledger: Ledger, rules: Rules, decided: Ledger, now: Instant) -> Taken:
+    """The record with everything that a console has decided: what is new in its file, and without what is gone from it.
+
+    Raises:
+        BadCommand: something in it may not be granted.
+    """
+    stamp, changes = format_instant(now), []
+    known = {one.id for one in ledger.exceptions}
+    still = {one.id for one in decided.exceptions}
+    rows = []
+    for one in ledger.exceptions:
+        gone = one.by_console and one.id not in still and active(one, now)
+        changes += [f"take back {one.id}: {one.ban} for {len(one.devices)} device(s)"] if gone else []
+        rows.append(msgspec.structs.replace(one, revoked=stamp) if gone else one)
+    for one in (one for one in decided.exceptions if one.id not in known):
+        _may_take(one, rules, now)
+        who = f"asked by {one.asked_by}, approved by {one.approved_by}"
+        changes.append(f"grant {one.id}: {one.ban} for {len(one.devices)} device(s) until {one.until}; {who}")
+        rows.append(msgspec.structs.replace(one, by_console=True, revoked=""))
+    pauses = _taken_pauses(ledger, rules, decided, now, changes)
+    old = {one.request for one in ledger.answers}
+    changes += [f"answer {one.request}: {one.ban} refused" for one in decided.answers if one.request not in old]
+    return Taken(Ledger(tuple(rows), tuple(pauses), decided.answers), tuple(changes))
+
+
+def _may_take(one: ExceptionRow, rules: Rules, now: Instant) -> None:
+    _known(one.ban, rules)
+    if one.asked_by.strip().casefold() == one.approved_by.strip().casefold():
+        raise BadCommand(f"{one.id}: nobody approves their own exception", "somebody else decides at the console")
+    try:
+        granted_at, until = parse_instant(one.granted), parse_instant(one.until)
+    except ValueError as error:
+        raise BadCommand(f"{one.id}: {error}", "take the file as the console wrote it") from None
+    if until > granted_at + rules.max_days * DAY or granted_at > now + DAY:
+        raise BadCommand(f"{one.id} lasts more than {rules.max_days} days", "the policy's exceptions.max_days says so")
+    if not 1 <= len(set(one.devices)) <= MAX_DEVICES:
+        raise BadCommand(f"{one.id} is for {len(one.devices)} devices", f"1 to {MAX_DEVICES} of one person")
+
+
+def _taken_pauses(ledger: Ledger, rules: Rules, decided: Ledger, now: Instant, changes: list[str]) -> list[PauseRow]:
+    stamp = format_instant(now)
+    known = {(one.ban, one.start) for one in ledger.pauses}
+    still = {(one.ban, one.start) for one in decided.pauses}
+    rows = []
+    for one in ledger.pauses:
+        gone = one.by_console and (one.ban, one.start) not in still and active(one, now)
+        changes += [f"lift the pause of {one.ban}"] if gone else []
+        rows.append(msgspec.structs.replace(one, ended=stamp) if gone else one)
+    for one in (one for one in decided.pauses if (one.ban, one.start) not in known):
+        _known(one.ban, rules)
+        if parse_instant(one.until) - parse_instant(one.start) > rules.longest_pause:
+            hours = rules.longest_pause // 3600
+            raise BadCommand(f"a pause lasts {hours}h at most", "the policy's pause.max says so")
+        changes.append(f"pause {one.ban} until {one.until}, by {one.approved_by}")
+        rows.append(msgspec.structs.replace(one, by_console=True, ended=""))
+    return rows
+
+
 def end_pause(ledger: Ledger, ban: str, now: Instant) -> Ledger:
     """The record with a pause ended.
 
@@ -205,6 +291,13 @@ def documents(ledger: Ledger, now: Instant) -> dict[str, bytes]:
             granted.GrantedPause(one.ban, parse_instant(one.start), parse_instant(one.until))
             for one in ledger.pauses
             if active(one, now)
+        ],
+        [
+            granted.GivenAnswer(
+                one.request, one.ban, device_hash(one.device), Because(one.because), parse_instant(one.at)
+            )
+            for one in ledger.answers
+            if one.because in set(Because)
         ],
     )
 

@@ -165,6 +165,11 @@ def publish_change(
         NothingStaged, NotEnough: it is not complete.
         Refused: what would be published does not verify.
     """
+    with space.alone():
+        return _publish_alone(space, change._replace(published=space.published()), online, now, lifetimes)
+
+
+def _publish_alone(space: Workspace, change: Change, online: Signer, now: int, lifetimes: Lifetimes) -> Verified | None:
     files = publish(change.published, change.staged, online, now=now, lifetimes=lifetimes)
     whole = {**change.published, **files}
     trust = whole[metadata_path(Role.ROOT, 1)]
@@ -187,10 +192,11 @@ def renew_repository(space: Workspace, online: Signer, *, now: int, lifetimes: L
     Raises:
         Refused: nothing is published, or what is published does not verify.
     """
-    published = space.published()
-    files = renew(published, root_of(published), online, now=now, lifetimes=lifetimes)
-    found = verify({**published, **files}, space.trust(), now=now)
-    space.write_published(files)
+    with space.alone():
+        published = space.published()
+        files = renew(published, root_of(published), online, now=now, lifetimes=lifetimes)
+        found = verify({**published, **files}, space.trust(), now=now)
+        space.write_published(files)
     return found
 
 

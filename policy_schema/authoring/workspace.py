@@ -11,7 +11,9 @@ DIR/keys/         locked private keys, 0600, kept out of git and never inside th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from policy_schema.authoring.files import read_folders, write_file
@@ -22,6 +24,8 @@ from policy_schema.trust.library import Key
 from policy_schema.trust.staging import STAGED_ROOT
 
 EXCEPTIONS_KEY = "exceptions-key.json"
+LOCK = ".interdict-publishing"
+"""A file beside the repository: a console and these commands write one after the other."""
 LIMIT = max(POLICY_LIMIT, *LIMITS.values())
 REPOSITORY = ("metadata/*.json", "targets/*.json")
 
@@ -111,6 +115,29 @@ class Workspace:
             BadFile: the disk refuses.
         """
         write_file(self.first_root, content)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else on this machine writes into the repository meanwhile: the timer that renews, another command, a
+        console that publishes (which takes the same lock).
+
+        Raises:
+            BadFile: the folder cannot be written to.
+        """
+        try:
+            from fcntl import LOCK_EX, flock
+        except ImportError:
+            yield
+            return
+        try:
+            descriptor = os.open(self.folder / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o660)
+        except OSError as error:
+            raise BadFile(f"{self.folder / LOCK}: {error.strerror}", "check who may write there") from error
+        try:
+            flock(descriptor, LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def write_published(self, files: Mapping[str, bytes]) -> None:
         """Adds files to the repository, each after those that it refers to, the timestamp last.

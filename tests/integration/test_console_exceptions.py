@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 
 from console.access import Role, Viewer
+from console.decisions import Publish
 from console.exceptions import decide
 from console.exceptions.publish import due
 from console.exceptions.words import NotDecided
 from console.policy import current
 from console.store.queries import decisions
+from policy_schema.authoring import grants
+from policy_schema.authoring.grants import read_decided
 from policy_schema.rules.granted import GrantedException, documents
 from policy_schema.rules.instant import Instant
 from policy_schema.rules.relief import Because, device_hash
@@ -282,3 +285,24 @@ def test_nothing_of_names_or_reasons_is_published(console: DecidingConsole) -> N
     for private in (b"secret-host", b"reason of all", b"chen", device.id.encode()):
         assert private not in text
     assert json.loads(console.verified().granted.documents[f"exceptions-{device_hash(device.id)[:2]}.json"])
+
+
+def test_somebody_else_signs_what_the_console_hands_over(tmp_path: Path, store: str) -> None:
+    """The key is not here: a file lies in a folder, and what comes back is seen in the repository."""
+    console = DecidingConsole(tmp_path, store, how=Publish.STAGED)
+    device, refused = console.enrol(), console.enrol("wang-laptop")
+    name = approve(console, console.ask(device))
+    refuse(console, console.ask(refused))
+    pause(console)
+    before = console.read()
+    assert console.deciding.publisher.publish()
+    assert (console.read(), pending(console)) == (before, True)
+    ledger = read_decided(console.folder / "granted-by-console.json")
+    assert [(one.id, one.approved_by) for one in ledger.exceptions] == [(name, "chen")]
+    console.repository.grant(console.key, grants.documents(ledger, console.now))
+    console.write()
+    assert console.deciding.follower.look() == ""
+    assert not pending(console)
+    assert console.relief(device.id).exceptions[0].id == name
+    assert len(console.relief(refused.id).answers) == 1
+    console.database.close()

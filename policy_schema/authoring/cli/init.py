@@ -12,7 +12,7 @@ from policy_schema.authoring.keys import ONLINE_OWNER, NewPerson, new_person, wr
 from policy_schema.authoring.options import add_passphrase, add_validity, clock, validity
 from policy_schema.authoring.passphrases import ask_new
 from policy_schema.authoring.people import fingerprints, read_public
-from policy_schema.authoring.workspace import Workspace
+from policy_schema.authoring.workspace import LOCK, Workspace
 from policy_schema.errors import BadCommand
 from policy_schema.trust.keys import Use, make_key
 from policy_schema.trust.metadata import Lifetimes
@@ -105,7 +105,7 @@ def _from_public_files(space: Workspace, args: argparse.Namespace) -> int:
 
 def _write_git_files(space: Workspace) -> None:
     """Keys stay out of git, and git changes no line end of what is signed."""
-    write_file(space.folder / ".gitignore", b"/keys/\n")
+    write_file(space.folder / ".gitignore", f"/keys/\n/{LOCK}\n".encode())
     write_file(space.folder / ".gitattributes", b"* -text\n")
 
 

@@ -159,3 +159,52 @@ def test_threshold_of_two_and_exceptions_by_one(three: Author) -> None:
     assert three.do("publish").code == 0
     assert three.do("exceptions", "grant", "claude-code", "--until", day(30), *GRANT).code == 0
     assert len(relief(three, "d-2").exceptions) == 1
+
+
+def decided(*devices: str, days: int = 30, name: str = "x-console", **changes: str) -> dict[str, object]:
+    now = datetime.now(UTC)
+    row = {"id": name, "ban": "claude-code", "devices": list(devices), "reason": "r", "asked_by": "person p-1"}
+    until = (now + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {**row, "approved_by": "chen", "granted": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "until": until, **changes}
+
+
+def take(author: Author, *rows: dict[str, object], **more: list[dict[str, str]]) -> str:
+    path = author.dir / "granted-by-console.json"
+    path.write_text(json.dumps({"exceptions": rows, **more}))
+    done = author.do("exceptions", "take", str(path), "--yes")
+    return done.out if done.code == 0 else done.err
+
+
+def test_what_a_console_decided_is_shown_signed_and_taken_back_with_it(author: Author) -> None:
+    assert author.do("exceptions", "grant", "claude-code", *GRANT, "--until", day(30)).code == 0
+    at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    answer = {"request": "r-1", "ban": "claude-code", "device": "d-8", "because": "risk", "at": at}
+    pause = {"ban": "claude-code", "reason": "r", "approved_by": "wu", "from": at, "until": decided(days=1)["until"]}
+    said = take(author, decided("d-7"), pauses=[pause], answers=[answer])
+    for part in ("grant x-console: claude-code for 1 device(s)", "approved by chen", "pause claude-code", "answer r-1"):
+        assert part in said
+    assert [one.id for one in relief(author, "d-7").exceptions] == ["x-console"]
+    assert [one.because for one in relief(author, "d-8").answers] == ["risk"]
+    assert len(relief(author, "d-9").pauses) == 1
+    assert "Nothing new" in take(author, decided("d-7"), pauses=[pause], answers=[answer])
+    assert "take back x-console" in take(author)
+    assert relief(author, "d-7").exceptions == relief(author, "d-7").pauses == ()
+    assert len(relief(author, "d-1").exceptions) == 1, "what was granted here stays"
+
+
+NOT_TAKEN = {
+    "a ban that there is not": (decided("d-7", ban="another"), "no ban 'another'"),
+    "longer than the policy allows": (decided("d-7", days=91), "more than 90 days"),
+    "one's own": (decided("d-7", asked_by="Chen"), "approves their own"),
+    "no device": (decided(), "is for 0 devices"),
+    "a day that is none": (decided("d-7", until="soon"), "x-console"),
+}
+
+
+@pytest.mark.parametrize(("row", "said"), NOT_TAKEN.values(), ids=NOT_TAKEN.keys())
+def test_a_console_cannot_have_signed_what_may_not_be_granted(
+    row: dict[str, object], said: str, author: Author
+) -> None:
+    before = files(author)
+    assert said in take(author, row)
+    assert files(author) == before

@@ -26,7 +26,7 @@ def test_three_signers_get_seven_keys_that_only_their_owner_reads(three: Author)
 
 def test_no_key_lies_in_what_is_published_or_goes_into_git(three: Author) -> None:
     assert [path.name for path in (three.dir / "repository").rglob("*") if path.is_file()] == ["1.root.json"]
-    assert (three.dir / ".gitignore").read_text() == "/keys/\n"
+    assert (three.dir / ".gitignore").read_text() == "/keys/\n/.interdict-publishing\n"
     assert (three.dir / "root.json").read_bytes() == (three.dir / "repository/metadata/1.root.json").read_bytes()
 
 
