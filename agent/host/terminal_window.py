@@ -15,7 +15,7 @@ _BIN = "/usr/bin"
 TERMINALS: tuple[tuple[Tool, tuple[str, ...]], ...] = (
     (Tool("xdg-terminal-exec", (f"{_BIN}/xdg-terminal-exec",)), ()),
     (Tool("x-terminal-emulator", (f"{_BIN}/x-terminal-emulator",)), ("-e",)),
-    (Tool("ptyxis", (f"{_BIN}/ptyxis",)), ("--standalone", "--")),
+    (Tool("ptyxis", (f"{_BIN}/ptyxis",)), ("--",)),
     (Tool("gnome-terminal", (f"{_BIN}/gnome-terminal",)), ("--",)),
     (Tool("kgx", (f"{_BIN}/kgx",)), ("--",)),
     (Tool("konsole", (f"{_BIN}/konsole",)), ("-e",)),

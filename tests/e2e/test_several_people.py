@@ -1,6 +1,6 @@
 """Root's agent, two people at desktops of their own and one who came by SSH: each hears of their own, and acts on it.
 
-Three accounts made for this, each with a home, the two with a session bus, a screen, dunst and a notifier of their own;
+Three accounts made for this, each with a home, two with a session bus, a screen, a notification service and a notifier;
 the third has a terminal that the login records name.
 """
 
@@ -25,6 +25,7 @@ from agent.host.person_socket import NAME as SOCKET
 from policy_schema.messages import local
 from tests.fakes.as_person import load
 from tests.fakes.desktop import Desktop, desktop
+from tests.fakes.notification_bus import Bus
 from tests.fakes.other_person import person, tried
 from tests.fakes.synthetic import synthetic_npm_install
 from tests.fakes.terminal import converse
@@ -47,6 +48,8 @@ class Office:
         """Settings as a person may read them."""
         self.homes = {uid: self._home(uid) for uid in VERSIONS}
         self.station = stack.enter_context(Workstation(folder, notices="desktop", gate="off"))
+        self.buses: dict[int, Bus] = {}
+        """What each of their notification services is told."""
         self.screens = {uid: self._screen(uid) for uid in (LI, WANG)}
         self.terminal = stack.enter_context(_logged_in(SSH))
 
@@ -84,7 +87,8 @@ class Office:
         folder = self.folder / f"session-{uid}"
         folder.mkdir()
         screen = self._stack.enter_context(desktop(folder, uid, uid))
-        screen.serve("dunst")
+        screen.serve("dunst" if uid == LI else "xfce4")
+        self.buses[uid] = Bus(screen, self._stack)
         return screen
 
     def _notifier(self, uid: int) -> None:
@@ -137,12 +141,12 @@ def office() -> Iterator[Office]:
 
 
 def test_each_is_shown_just_their_own_and_who_came_by_ssh_reads_it_on_their_terminal(office: Office) -> None:
-    for uid, screen in office.screens.items():
-        [(title, body), (welcome, _)] = screen.shown()
-        assert welcome == "Example Group has installed Interdict"
-        assert title.startswith("Claude Code")
-        assert f"version {VERSIONS[uid]} in {office.package(uid)}" in body
-        assert not any(version in body for other, version in VERSIONS.items() if other != uid)
+    for uid, bus in office.buses.items():
+        assert bus.has("Example Group has installed Interdict", f"version {VERSIONS[uid]} in {office.package(uid)}")
+        assert not any(version in bus.text for other, version in VERSIONS.items() if other != uid)
+    [(title, body), (welcome, _)] = office.screens[LI].shown()
+    assert welcome == "Example Group has installed Interdict" and title.startswith("Claude Code")
+    assert str(office.package(LI)) in body
     text = os.read(office.terminal, 65536).decode().replace("\r\n", "\n").strip().splitlines()
     assert text[0].startswith("Example Group has installed Interdict here") and "interdict status --html" in text[1]
     assert len(text) == 5 and text[3].startswith("Example Group policy: Claude Code") and "qoder.com" in text[3]

@@ -122,7 +122,8 @@ class Desktop:
         home = str(self._folder)
         return {"PATH": "/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8", "DBUS_SESSION_BUS_ADDRESS": bus, **more}
 
-    def _options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
+        """How `subprocess` starts a program as this person."""
         if os.geteuid() != 0 or self.uid == 0:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
@@ -137,14 +138,14 @@ class Desktop:
             stdout=stdout,
             stderr=subprocess.DEVNULL,
             pass_fds=pass_fds,
-            **self._options(),
+            **self.options(),
         )
         self._stack.callback(_end, process)
         return process
 
     def _call(self, command: list[str]) -> str:
         done = subprocess.run(
-            command, env=self.environment(), capture_output=True, text=True, timeout=30, check=True, **self._options()
+            command, env=self.environment(), capture_output=True, text=True, timeout=30, check=True, **self.options()
         )
         return done.stdout
 

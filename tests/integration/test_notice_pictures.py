@@ -10,9 +10,7 @@ import asyncio
 import contextlib
 import os
 import re
-import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -29,11 +27,11 @@ from policy_schema.notices.compose import Notice, Occasion, Situation, compose
 from policy_schema.notices.language import Reader
 from policy_schema.notices.welcome import welcome
 from tests.fakes.desktop import Desktop, desktop
+from tests.fakes.notification_bus import Bus
 
 pytestmark = pytest.mark.desktop
 EXAMPLE = Path("examples/claude-code-ban/policy.yaml")
 LANGUAGES = ("en", "zh-Hans")
-PATIENCE = 20.0
 BLOCKS = 1_783_645_200
 """When the example's ban blocks: 10 July 2026, 09:00 in Shanghai."""
 BESIDE_STAGES = (Occasion.CONFIGURED, Occasion.LIFTED)
@@ -69,39 +67,6 @@ def _all_notices(language: str) -> list[Picture]:
             )
         )
     return rows
-
-
-class Bus:
-    """What passes to the notification service of a session."""
-
-    def __init__(self, screen: Desktop, stack: contextlib.ExitStack) -> None:
-        rule = "type='method_call',interface='org.freedesktop.Notifications',member='Notify'"
-        self._process = subprocess.Popen(
-            ["dbus-monitor", "--session", rule], env=screen.environment(), stdout=subprocess.PIPE, text=True, bufsize=1
-        )
-        self._text, self._new = "", threading.Condition()
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
-        stack.callback(self._end)
-
-    def has(self, *texts: str) -> bool:
-        """Whether all of these have passed, as they are; waits for them."""
-        with self._new:
-            return self._new.wait_for(lambda: all(text in self._text for text in texts), PATIENCE)
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            with self._new:
-                self._text += line
-                self._new.notify_all()
-
-    def _end(self) -> None:
-        self._process.terminate()
-        self._process.wait(PATIENCE)
-        self._thread.join(PATIENCE)
-        if self._process.stdout:
-            self._process.stdout.close()
 
 
 @pytest.fixture(scope="module", params=["dunst", "xfce4"])
