@@ -36,7 +36,7 @@ class Signer:
 
     def rpm(self, path: Path) -> None:
         """A signature inside a package."""
-        macros = {"_gpg_name": self._key, "_gpg_path": os.fspath(self._home), "_openpgp_sign_id": self._key}
+        macros = {"_gpg_name": self._key, "_gpg_path": os.fspath(self._home), "__gpg": shutil.which("gpg") or "gpg"}
         defined = [word for name, value in macros.items() for word in ("--define", f"{name} {value}")]
         subprocess.run(["rpmsign", *defined, "--addsign", os.fspath(path)], check=True, stdout=subprocess.DEVNULL)
 

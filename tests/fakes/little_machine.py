@@ -23,7 +23,7 @@ SUITES: Mapping[str, tuple[str, str]] = {
     "ubuntu-24.04": ("noble", "http://archive.ubuntu.com/ubuntu"),
 }
 """Names of root file systems: debootstrap's suite and where its packages are."""
-_INSIDE = "systemd,systemd-sysv,dbus,debconf,ca-certificates,passwd,procps,nodejs,python3-minimal"
+_INSIDE = "systemd,systemd-sysv,dbus,debconf,ca-certificates,passwd,procps,nodejs,python3"
 _GROUPS = Path("/sys/fs/cgroup/unified") if Path("/sys/fs/cgroup/unified").is_dir() else Path("/sys/fs/cgroup")
 _BOOT = """
 echo 0 >"$GROUP/cgroup.procs"
