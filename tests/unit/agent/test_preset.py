@@ -1,4 +1,4 @@
-"""A preset becomes settings: what is taken over, what is refused, and that no value can become another one on its way."""
+"""A preset becomes settings: what is taken over, what is refused, and that no value becomes another on its way."""
 
 from __future__ import annotations
 
