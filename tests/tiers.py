@@ -74,6 +74,8 @@ TIERS: tuple[Tier, ...] = (
     Tier(
         "packages",
         lambda: _missing(
+            "ansible-lint",
+            "ansible-playbook",
             "createrepo_c",
             "debootstrap",
             "dpkg-deb",
@@ -92,7 +94,7 @@ TIERS: tuple[Tier, ...] = (
             "wixl",
         ),
         False,
-        "apt-get install apt-utils binutils createrepo-c debootstrap gpg libplist-utils lintian msitools osslsigncode "
+        "apt-get install ansible-core ansible-lint apt-utils binutils createrepo-c debootstrap gpg libplist-utils lintian msitools osslsigncode "
         "patchelf rpm rpmlint shellcheck wixl",
     ),
     Tier("postgres", _no_postgres, False, "apt-get install postgresql"),

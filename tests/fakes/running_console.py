@@ -114,7 +114,7 @@ def running(
         application = app.build(
             console.settings,
             database,
-            clock=console.clock,
+            clock=lambda: console.clock(),  # which a test may replace
             writer=console.writer,
             access=access(console.address),
             decisions=decisions,

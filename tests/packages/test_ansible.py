@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.fakes.packaged import Fleet, blocking, fleet
 from tests.fakes.running_console import SECRET
 
 pytestmark = pytest.mark.packages
+CONNECTIONS = Path(__file__).parents[1] / "fakes/ansible_connections"
 KIT = Path(__file__).parents[2] / "installers/ansible"
 
 
@@ -28,39 +28,36 @@ def test_it_has_no_fault_that_the_linter_knows() -> None:
 
 
 class Controller:
-    """Where the playbook is run; the machine is reached as by ssh, through its namespaces."""
+    """Where the playbook is run; the machine is reached through its namespaces."""
 
     def __init__(self, folder: Path, machine: LittleMachine) -> None:
         self.folder = folder
-        enter = shlex.join(machine.command("/bin/sh", "-c"))
-        (folder / "ssh").write_text(f'#!/bin/bash\nexec {enter} "${{@: -1}}"\n')
-        (folder / "ssh").chmod(0o755)
+        self.first = machine.first
+        self.failures: list[str] = []
         (folder / "hosts").write_text("[workstations]\nlittle\n")
 
     def play(self, **values: object) -> dict[str, int]:
         """Runs it with these values; how many tasks were ok, changed, failed."""
-        reach = {
-            "ansible_connection": "ssh",
-            "ansible_ssh_executable": os.fspath(self.folder / "ssh"),
-            "ansible_ssh_transfer_method": "piped",
-            "ansible_ssh_args": "",
-            "ansible_python_interpreter": "/usr/bin/python3",
-            "ansible_become": False,
-        }
+        reach = {"ansible_connection": "little", "little_first": self.first, "ansible_become": False}
+        reach |= {"ansible_python_interpreter": "/usr/bin/python3"}
         words = ["ansible-playbook", "-i", "hosts", "-e", json.dumps({**reach, **values}), os.fspath(KIT / "site.yml")]
         names = ("PATH", "HOME", "LANG")
         environment = {name: os.environ[name] for name in names if name in os.environ}
         environment |= {"ANSIBLE_ROLES_PATH": os.fspath(KIT / "roles"), "ANSIBLE_STDOUT_CALLBACK": "json"}
-        environment |= {"ANSIBLE_LOCAL_TEMP": os.fspath(self.folder / "local"), "LC_ALL": "C.UTF-8"}
+        environment |= {
+            "ANSIBLE_CONNECTION_PLUGINS": os.fspath(CONNECTIONS),
+            "ANSIBLE_LOCAL_TEMP": os.fspath(self.folder / "local"),
+            "LC_ALL": "C.UTF-8",
+        }
         done = subprocess.run(words, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300)
         said = json.loads(done.stdout[done.stdout.index("{") :])
-        self.failures = [
-            host
+        hosts = [
+            (task["task"]["name"], host)
             for play in said["plays"]
             for task in play["tasks"]
             for host in task["hosts"].values()
-            if host.get("failed")
         ]
+        self.failures = [f"{name}: {host.get('msg')}" for name, host in hosts if host.get("failed")]
         counts: dict[str, int] = said["stats"]["little"]
         return counts
 
