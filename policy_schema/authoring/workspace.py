@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -124,20 +125,20 @@ class Workspace:
         Raises:
             BadFile: the folder cannot be written to.
         """
-        try:
+        if sys.platform == "win32":
+            yield
+        else:
             from fcntl import LOCK_EX, flock
-        except ImportError:
-            yield
-            return
-        try:
-            descriptor = os.open(self.folder / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o660)
-        except OSError as error:
-            raise BadFile(f"{self.folder / LOCK}: {error.strerror}", "check who may write there") from error
-        try:
-            flock(descriptor, LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+
+            try:
+                descriptor = os.open(self.folder / LOCK, os.O_CREAT | os.O_RDWR, 0o660)
+            except OSError as error:
+                raise BadFile(f"{self.folder / LOCK}: {error.strerror}", "check who may write there") from error
+            try:
+                flock(descriptor, LOCK_EX)
+                yield
+            finally:
+                os.close(descriptor)
 
     def write_published(self, files: Mapping[str, bytes]) -> None:
         """Adds files to the repository, each after those that it refers to, the timestamp last.
