@@ -23,6 +23,15 @@ def add(verbs: Any, verb: Verb, nested: Nested) -> None:
         one.add_argument("name")
         if name == "run":
             one.add_argument("--config", metavar="FILE", help="the settings file (default: console.toml below --data)")
+    _events(verb(verbs, "events", "commands_schedules.events", "hand events over to a SIEM, from where it ended"))
+
+
+def _events(events: argparse.ArgumentParser) -> None:
+    help_ = "file:///PATH, syslog+tls://HOST, syslog+tcp://HOST, syslog+udp://HOST or https://…"
+    events.add_argument("--to", required=True, metavar="TARGET", help=help_)
+    events.add_argument("--name", default="siem", help="of the stream: each knows how far it is (default: %(default)s)")
+    events.add_argument("--authorization-file", metavar="FILE", help="its first line is the header Authorization")
+    events.add_argument("--authority", metavar="FILE", help="certificates to trust in place of the system's")
 
 
 def _add(add: argparse.ArgumentParser) -> None:

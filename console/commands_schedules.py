@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,11 +14,14 @@ from sqlalchemy.exc import IntegrityError
 
 from console import audit
 from console.clock import wall_clock
-from console.command_parts import database, who
+from console.command_parts import database, lines_of, who
 from console.config import load
 from console.errors import BadCommand
+from console.exports.handover import Handover, Lost
+from console.exports.sinks import sink_of
 from console.schedules.runner import Runner, owed_row
 from console.schedules.settings import delivering_of
+from console.schedules.undelivered import Undelivered
 from console.schedules.webhook import check_target
 from console.schedules.when import Every, When, next_due
 from console.settings import Settings
@@ -104,6 +108,25 @@ def run(arguments: argparse.Namespace) -> int:
     if came.done_at is None:
         raise BadCommand(f"it was not delivered: {came.problem or 'another process is at it'}", "It is tried again.")
     print(f"{row.name} was delivered: sha256 {came.digest}")
+    return 0
+
+
+def events(arguments: argparse.Namespace) -> int:
+    """Hands over what happened since the last time. Run it every minute, from a timer."""
+    now = wall_clock()
+    token = lines_of(Path(arguments.authorization_file))[:1] if arguments.authorization_file else [""]
+    authority = Path(arguments.authority) if arguments.authority else None
+    sink = sink_of(arguments.to, now=now, authorization="".join(token).strip(), authority=authority)
+    with database(arguments.data) as opened:
+        stream = Handover(opened, name=arguments.name, sink=sink, clock=wall_clock, product=version("interdict"))
+        try:
+            number = stream.turn()
+        except Undelivered as error:
+            stream.failed(str(error))
+            raise BadCommand(f"not all was taken: {error}", "What was not comes again the next time.") from error
+        except Lost as error:
+            raise BadCommand(str(error), "Wait until it is done, or its lease of ten minutes is over.") from error
+    print(f"{number} events handed over")
     return 0
 
 

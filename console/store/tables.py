@@ -22,6 +22,7 @@ FLEET_TABLES = (
     "device_past",
     "device_person",
     "exception_device",
+    "export_place",
     "finding",
     "finding_event",
     "move",

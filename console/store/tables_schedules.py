@@ -10,7 +10,16 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Tabl
 
 from console.store.tables import metadata
 
-__all__ = ["delivery", "device_gap", "device_past", "expected_past", "export_cursor", "metadata", "schedule"]
+__all__ = [
+    "delivery",
+    "device_gap",
+    "device_past",
+    "expected_past",
+    "export_cursor",
+    "export_place",
+    "metadata",
+    "schedule",
+]
 
 device_past = Table(
     "device_past",
@@ -99,10 +108,19 @@ export_cursor = Table(
     metadata,
     Column("name", String(120), primary_key=True),
     Column("at", BigInteger, nullable=False),
-    Column("place", String(400), nullable=False),
     Column("handed_over", BigInteger, nullable=False),
     Column("lease_until", BigInteger, nullable=False),
     Column("lease_by", String(64), nullable=False),
     Column("problem", String(300), nullable=False, server_default=""),
 )
 """Up to where a stream of events has been handed over."""
+
+export_place = Table(
+    "export_place",
+    metadata,
+    Column("device_id", String(26), primary_key=True),
+    Column("name", String(120), primary_key=True),
+    Column("epoch", String(40), primary_key=True),
+    Column("place", BigInteger, nullable=False),
+)
+"""Up to which report of an epoch a device's events have been handed over; with no epoch, up to when its changes."""

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
 from console.store.all_tables import FLEET_TABLES, metadata
-from console.store.queries import access, api, fleet, identities, ingest, past, record, schedules, tokens
+from console.store.queries import access, api, fleet, handover, identities, ingest, past, record, schedules, tokens
 from console.store.queries.fleet import Place, Silence, Wanted
 
 SILENCE = Silence(0, 1)
@@ -20,6 +20,13 @@ NARROWED = Wanted(state=None, ban="b", search="s", moved=True, groups=frozenset(
 DIALECTS = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}
 
 STATEMENTS: dict[Callable[..., Any], tuple[Any, ...]] = {
+    handover.advance: ("x", "y", {"at": 0}),
+    handover.begin: ("dialect",),
+    handover.changes: ("x", 0, 10),
+    handover.cursor: ("x",),
+    handover.events: ("x", 0, 10),
+    handover.handed: ("dialect",),
+    handover.take: ("x", 0, 0, "y"),
     schedules.add: ({"schedule_id": 1},),
     schedules.begin: ("dialect",),
     schedules.due: (0, 10),
@@ -161,6 +168,8 @@ OVER_THE_FLEET |= {
     api.finding_counts: "figures for Prometheus, every ten seconds at most",
     api.findings_page: "the read API, paged by key",
     api.reports_stored: "figures for Prometheus, every ten seconds at most",
+    handover.changes: "what all devices told since the last time, by device",
+    handover.events: "what all devices told since the last time, by device",
     past.devices_as_of: "the report, paged by key",
     past.exceptions_as_of: "the record of exceptions, each with its number of devices",
     past.missing_as_of: "the report, paged by key",
@@ -177,7 +186,7 @@ def sql(statement: Callable[..., Any], dialect: str) -> str:
 def test_no_statement_is_forgotten_here() -> None:
     written = {
         function
-        for module in (access, api, fleet, identities, ingest, past, record, schedules, tokens)
+        for module in (access, api, fleet, handover, identities, ingest, past, record, schedules, tokens)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }

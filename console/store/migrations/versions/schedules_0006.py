@@ -93,12 +93,19 @@ def upgrade() -> None:
         "export_cursor",
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("place", sa.String(length=400), nullable=False),
         sa.Column("handed_over", sa.BigInteger(), nullable=False),
         sa.Column("lease_until", sa.BigInteger(), nullable=False),
         sa.Column("lease_by", sa.String(length=64), nullable=False),
         sa.Column("problem", sa.String(length=300), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_export_cursor")),
+    )
+    op.create_table(
+        "export_place",
+        sa.Column("device_id", sa.String(length=26), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("epoch", sa.String(length=40), nullable=False),
+        sa.Column("place", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("device_id", "name", "epoch", name=op.f("pk_export_place")),
     )
     op.create_table(
         "schedule",
