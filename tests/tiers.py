@@ -94,8 +94,8 @@ TIERS: tuple[Tier, ...] = (
             "wixl",
         ),
         False,
-        "apt-get install ansible-core ansible-lint apt-utils binutils createrepo-c debootstrap gpg libplist-utils lintian msitools osslsigncode "
-        "patchelf rpm rpmlint shellcheck wixl",
+        "apt-get install ansible-core ansible-lint apt-utils binutils createrepo-c debootstrap gpg libplist-utils "
+        "lintian msitools osslsigncode patchelf rpm rpmlint shellcheck wixl",
     ),
     Tier("postgres", _no_postgres, False, "apt-get install postgresql"),
     Tier("root", _no_root, False, "sudo make test"),
