@@ -192,9 +192,8 @@ IN_THE_WAY: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "what", [pytest.param(name, marks=[] if "socket" in name else [pytest.mark.slow]) for name in IN_THE_WAY]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("what", IN_THE_WAY)
 def test_the_agent_takes_its_place_from(tmp_path: Path, what: str) -> None:
     passwd = Path("/etc/passwd").read_bytes()
     with Workstation(tmp_path, gate="off") as station:

@@ -99,7 +99,11 @@ def test_nothing_is_said_where(tmp_path: Path, what: str) -> None:
     "program",
     [
         pytest.param("#!/bin/sh\nexec sleep 600\n", id="never answers"),
-        pytest.param("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n", id="never answers and will not be ended"),
+        pytest.param(
+            "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n",
+            id="never answers and will not be ended",
+            marks=pytest.mark.slow,
+        ),
         pytest.param("#!/bin/sh\necho broken >&2\nexit 3\n", id="fails"),
         pytest.param("#!/no/such/interpreter\n", id="cannot be started"),
     ],
