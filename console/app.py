@@ -13,14 +13,15 @@ from starlette.responses import PlainTextResponse
 
 from console.access import Access
 from console.access.settings import DEFAULTS, AccessSettings
+from console.brake.tell import teller
 from console.clock import Clock, wall_clock
 from console.deciding import Deciding
 from console.decisions import Decisions
 from console.ingest.agents import AgentRoutes
 from console.ingest.writer import Writer
+from console.patience import Crowd
 from console.schedules.runner import Runner
 from console.schedules.settings import Delivering
-from console.patience import Crowd
 from console.settings import Settings
 from console.store.db import Database
 from console.store.retention import Keep
@@ -49,7 +50,8 @@ def build(
 ) -> Starlette:
     """The application. It starts and stops the writer, who decides, and the upkeep; the database stays the caller's."""
     writer = writer or Writer(database)
-    deciding = Deciding(database=database, decisions=decisions, clock=clock)
+    tell = teller(decisions.brake, delivering)
+    deciding = Deciding(database=database, decisions=decisions, clock=clock, tell=tell)
     upkeep = Upkeep(database, keep=keep, silent_after=settings.silent_after, clock=clock)
     runner = Runner(database, delivering=delivering, silent_after=settings.silent_after, clock=clock)
     context = Context(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from console.brake.watch import Raised, Watch
+from console.brake.watch import Tell, Watch
 from console.clock import Clock
 from console.decisions import Decisions, Publish
 from console.exceptions.publish import Publisher, seen_in_repository
@@ -23,9 +23,9 @@ class Deciding:
         database: Database,
         decisions: Decisions,
         clock: Clock,
-        tell: Callable[[Raised], None] = lambda raised: None,
+        tell: Tell | None = None,
     ) -> None:
-        """`tell` is called for each new alarm."""
+        """`tell` passes alarms on."""
         self.decisions = decisions
         self.follower = Follower(database=database, source=decisions.source, clock=clock, kept=self._kept)
         self.publisher = Publisher(database=database, publishing=decisions.publishing, clock=clock)

@@ -58,6 +58,10 @@ class Brake(NamedTuple):
     """Then: this share of the devices, and only of a ban that already stops or removes."""
     wrong: int = 3
     """Devices on which people say within a day that a finding is wrong."""
+    mail_to: tuple[str, ...] = ()
+    """Who gets a mail about each alarm, through the server of [mail]."""
+    webhook: str = ""
+    """An address that gets a POST about each alarm, signed with the secret of [webhook]."""
 
 
 class Decisions(NamedTuple):
@@ -86,6 +90,8 @@ def decisions_of(config: Config) -> Decisions:
         settle=braked.seconds("settle", usual.settle),
         settle_percent=braked.number("settle_percent", usual.settle_percent, 0, 100),
         wrong=braked.number("wrong", usual.wrong, 1, 10_000_000),
+        mail_to=braked.texts("mail_to", ()),
+        webhook=braked.text("webhook", ""),
     )
     for section in (followed, given, braked):
         section.done()

@@ -19,6 +19,7 @@ from console.decisions import Brake
 from console.exceptions.decide import put_pause
 from console.exceptions.words import NotDecided
 from console.policy import Ban, Policy
+from console.schedules.undelivered import Undelivered
 from console.store.db import Database
 from console.store.queries import brake as queries
 
@@ -38,6 +39,11 @@ class Raised(NamedTuple):
     figures: Figures
     at: int
     paused_until: int | None
+    """Set where the brake has paused the ban."""
+
+
+Tell = Callable[[Raised, int], None]
+"""Passes an alarm on at a moment. Raises Undelivered."""
 
 
 class Watch:
@@ -50,9 +56,9 @@ class Watch:
         brake: Brake,
         clock: Clock,
         paused: Callable[[], None] = lambda: None,
-        tell: Callable[[Raised], None] = lambda raised: None,
+        tell: Tell | None = None,
     ) -> None:
-        """`paused` is called when a pause waits to be published, `tell` for each new alarm."""
+        """`paused` is called when a pause waits to be published; `tell` for each alarm until it does not raise."""
         self._database, self._brake, self._clock = database, brake, clock
         self._paused, self._tell = paused, tell
         self._ending = threading.Event()
@@ -88,10 +94,26 @@ class Watch:
             raised = tuple(self._raise(connection, in_force, now))
         for one in raised:
             log.warning("alarm: %s of %s: %s", one.kind, one.ban, one.figures)
-            self._tell(one)
         if any(one.paused_until for one in raised):
             self._paused()
+        self._tell_all(now)
         return raised
+
+    def _tell_all(self, now: int) -> None:
+        """Hands over what nobody was told of; what fails is tried again at the next look, for a day."""
+        if self._tell is None:
+            return
+        with self._database.read() as connection:
+            waiting = connection.execute(queries.untold(now - DAY)).all()
+        for row in waiting:
+            raised = Raised(row.ban, Kind(row.kind), read_figures(row.figures), row.raised_at, row.pause_id)
+            try:
+                self._tell(raised, now)
+            except Undelivered as error:
+                log.warning("the alarm of %s could not be handed over: %s", row.ban, error)
+                continue
+            with self._database.write() as connection:
+                connection.execute(queries.set_alarm(row.alarm_id, {"told_at": now}))
 
     def _raise(self, connection: Connection, in_force: Policy | None, now: int) -> list[Raised]:
         figures = _figures(connection, in_force, self._brake, now)

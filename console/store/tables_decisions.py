@@ -150,9 +150,10 @@ alarm = Table(
     Column("pause_id", Integer),
     Column("closed_at", BigInteger),
     Column("closed_by", String(120), nullable=False),
+    Column("told_at", BigInteger),
     Index(None, "ban", "kind"),
 )
-"""What the brake of the fleet saw: `hits` or `wrong`."""
+"""What the brake of the fleet saw: `hits` or `wrong`. `told_at`: handed over by mail and webhook, as set up."""
 
 ban_tally = Table(
     "ban_tally",

@@ -74,6 +74,11 @@ def set_alarm(alarm_id: int, values: dict[str, object]) -> Update:
     return update(alarm).where(alarm.c.alarm_id == alarm_id).values(values)
 
 
+def untold(since: int) -> Select[Any]:
+    """Alarms raised since that nobody was told of yet."""
+    return select(alarm).where(alarm.c.told_at.is_(None), alarm.c.raised_at >= since).order_by(alarm.c.alarm_id)
+
+
 def close_alarm(alarm_id: int, now: int, who: str) -> Update:
     """Somebody has looked at it; matches nothing when somebody else had."""
     wanted = (alarm.c.alarm_id == alarm_id, alarm.c.closed_at.is_(None))

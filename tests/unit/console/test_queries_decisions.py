@@ -30,6 +30,7 @@ STATEMENTS: dict[Statement, tuple[Any, ...]] = {
     brake.put_look: ("dialect",),
     brake.reporting: (0,),
     brake.set_alarm: (1, {"last_at": 0}),
+    brake.untold: (0,),
     brake.slots: (["b"], 0, 1),
     brake.wrong_since: (0,),
     decisions.add_decision: (),

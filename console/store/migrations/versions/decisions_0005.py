@@ -152,6 +152,7 @@ def upgrade() -> None:
         sa.Column("pause_id", sa.Integer(), nullable=True),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
         sa.Column("closed_by", sa.String(length=120), nullable=False),
+        sa.Column("told_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("alarm_id", name=op.f("pk_alarm")),
     )
     op.create_index(op.f("ix_alarm_ban_kind"), "alarm", ["ban", "kind"], unique=False)
