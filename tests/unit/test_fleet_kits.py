@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import plistlib
 import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
+from ruamel.yaml import YAML
 
 from agent.managed import POLICY_KEY, PREFERENCES_DOMAIN
 from agent.settings import CHOICES, LISTS, SETTINGS, parse_settings
@@ -82,3 +85,66 @@ class TestJamf:
         assert job["Label"].startswith(rule["RuleValue"])
         uuids = [profile["PayloadUUID"], *(row["PayloadUUID"] for row in profile["PayloadContent"])]
         assert len(set(uuids)) == len(uuids)
+
+
+class TestMunki:
+    INFO = plistlib.loads((KITS / "munki/interdict.plist").read_bytes())
+
+    def test_it_is_of_the_package_that_is_built(self) -> None:
+        sys.path.insert(0, str(ROOT / "packaging"))
+        try:
+            from making.pkg import IDENTIFIER  # type: ignore[import-not-found]  # the packagers' folder is no package
+        finally:
+            sys.path.remove(str(ROOT / "packaging"))
+        (receipt,) = self.INFO["receipts"]
+        assert receipt["packageid"] == IDENTIFIER
+        assert receipt["version"] == self.INFO["version"]
+        assert self.INFO["installer_item_location"].endswith(f"interdict-{self.INFO['version']}.pkg")
+
+    def test_it_can_be_taken_away_unattended(self) -> None:
+        assert (self.INFO["uninstallable"], self.INFO["unattended_uninstall"]) == (True, True)
+        assert self.INFO["uninstall_script"].splitlines()[-1] == "exec /Library/Interdict/uninstall"
+        assert (ROOT / "packaging/macos/uninstall").stat().st_mode & 0o111
+
+
+class TestFleet:
+    TEAM = YAML(typ="safe").load((KITS / "fleet/interdict.yml").read_text(encoding="utf-8"))
+
+    def test_every_file_that_it_names_is_there(self) -> None:
+        settings = self.TEAM["controls"]["macos_settings"]["custom_settings"]
+        for row in [*self.TEAM["software"]["packages"], *settings]:
+            assert (KITS / "fleet" / row["path"]).is_file(), row
+
+    def test_each_system_has_a_policy_and_a_query_of_its_own(self) -> None:
+        for rows in (self.TEAM["policies"], self.TEAM["queries"]):
+            systems = [name for row in rows for name in row["platform"].split(",")]
+            assert sorted(systems) == ["darwin", "linux", "windows"]
+
+    def test_its_questions_are_sql(self) -> None:
+        tables = {
+            "processes": "name, uid",
+            "services": "name, status",
+            "deb_packages": "name, version",
+            "rpm_packages": "name, version",
+            "package_receipts": "package_id, version",
+            "programs": "name, version",
+        }
+        with contextlib.closing(sqlite3.connect(":memory:")) as database:
+            for name, columns in tables.items():
+                database.execute(f"CREATE TABLE {name} ({columns})")
+            for row in [*self.TEAM["policies"], *self.TEAM["queries"]]:
+                database.execute(row["query"]).fetchall()
+
+
+def test_intune_asks_for_the_names_that_the_installer_gives() -> None:
+    detect = (KITS / "intune/detect.ps1").read_text(encoding="utf-8")
+    repair = (KITS / "intune/remediation-repair.ps1").read_text(encoding="utf-8")
+    installer = (ROOT / "packaging/making/msi.py").read_text(encoding="utf-8")
+    (service,) = re.findall(r'^SERVICE = "(\w+)"', installer, re.MULTILINE)
+    assert f"Get-Service -Name '{service}'" in detect
+    assert f"Get-Service -Name '{service}'" in repair
+    assert r"Interdict\interdict.exe" in detect
+    for script in sorted((KITS / "intune").glob("*.ps1")):
+        text = script.read_text(encoding="utf-8")
+        assert text.count("{") == text.count("}"), script.name
+        assert text.isascii(), "Windows PowerShell reads a file without a mark in the machine's own code page"
