@@ -101,4 +101,3 @@ def read_preferences(path: str) -> Mapping[str, object]:
     if len(data) > _MAX_BYTES:
         raise BadSettings(f"{path}: larger than {_MAX_BYTES // 1024} KB", "Settings are a few values.")
     return from_preferences(data, path)
-
