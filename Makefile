@@ -1,12 +1,12 @@
 # Few commands, the same here and in CI. `make` alone lists them. PYTHON=... chooses the interpreter, ARGS=... is handed on.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types conformance bench soak docs lock wheel clean
+.PHONY: help setup demo test test-postgres check lint types conformance bench soak docs lock wheel packages clean
 bin := .venv/bin
 ready := .venv/.ready
 platforms := linux darwin win32
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: $(ready) ## make .venv with the locked dependencies and the three commands
 
@@ -19,6 +19,9 @@ demo: $(ready) ## a ban from signature to lifting, in a throw-away folder (ARGS=
 
 test: $(ready) ## the tests; says which tiers were left out (ARGS="--tiers=online -k npm" chooses)
 	@$(bin)/python -m pytest -q $(ARGS)
+
+test-postgres: $(ready) ## the console's tests with a PostgreSQL server that is made for them
+	@scripts/test_postgres $(ARGS)
 
 check: lint types test ## everything that must be clean before a commit
 
@@ -48,6 +51,9 @@ lock: $(ready) ## write requirements/*.lock anew (ARGS=--upgrade takes newer ver
 
 wheel: $(ready) ## build the wheel into dist/
 	$(bin)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+packages: $(ready) ## build what can be built on this system into dist/: frozen agent, deb, rpm, wheel (ARGS=deb chooses)
+	@$(bin)/python packaging/build $(ARGS)
 
 clean: ## remove .venv, caches and what was built
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist demo
