@@ -135,3 +135,23 @@ def test_the_disk_of_the_database_is_full_for_a_while(place: tuple[Path, Console
             happens_while_away(agent, full, filler.unlink)
             agent.stop()
         assert_told_once(address)
+
+
+def test_an_agent_that_was_told_to_come_later_keeps_even_news_until_then(place: tuple[Path, ConsoleDoor]) -> None:
+    """Later than said is no mistake, and on a busy machine usual; sooner is one."""
+    folder, door = place
+    seconds = 4
+    address = f"sqlite:///{folder / 'console' / 'console.sqlite3'}"
+    with _agent(folder, door) as agent, reporting(agent, door, folder / "console", address):
+        mark = agent.mark()
+        door.answer(429, Retry_After=str(seconds))
+        synthetic_npm_install(agent.prefix, NAME, VERSION, "native")
+        refused = agent.wait_for(mark, event="report-refused", status=429)
+        mark = agent.mark()
+        door.behave()
+        synthetic_npm_install(agent.prefix, "@qoder-ai/qodercli", "1.1.52", "plain")
+        agent.wait_for(mark, event="moved")
+        sent = agent.wait_for(mark, event="report-sent")
+        agent.stop()
+    assert float(str(sent["at"])) - float(str(refused["at"])) >= seconds
+    assert_told_once(address)
