@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from starlette.requests import Request
@@ -20,6 +20,7 @@ from console.store.queries.fleet import Silence
 from console.store.retention import Keep
 from console.web import forms
 from console.web.forms import Form
+from console.web.kept import Kept
 from console.web.navigation import ITEMS, Item
 from console.web.templating import Templates
 from console.web.view import view_of
@@ -58,6 +59,8 @@ class Context:
     templates: Templates
     pages: tuple[tuple[str, Role], ...] = ()
     """The paths of pages, each with the role that it needs."""
+    kept: Kept = field(default_factory=Kept)
+    """Totals that took long to count."""
     keep: Keep = Keep()  # noqa: RUF009 - a tuple that nobody can change
     """How long what is kept."""
 

@@ -19,7 +19,6 @@ from console.web.pages.overview import way
 from policy_schema.messages.wire import clean
 from policy_schema.rules.decision import State
 
-GONE_FIRST: Final = {"confirmed": 0, "alleged": 1, "withdrawn": 2}
 HITS_SHOWN: Final = 30
 """Days of hits, day by day."""
 
@@ -53,7 +52,7 @@ def show(context: Context, visit: Visit) -> Response:
     groups = visit.viewer.groups
     with context.database.read() as connection:
         policy = policies.current(connection)
-        found = {row.ban: row for row in connection.execute(trends.bans(groups))}
+        found = {row.ban: row for row in context.kept.get(("bans", groups), lambda: _found(connection, groups))}
         known = {ban.id: ban for ban in policy.bans} if policy else {}
         return context.page(
             visit,
@@ -61,9 +60,12 @@ def show(context: Context, visit: Visit) -> Response:
             title="Bans",
             bans=sorted(_rows(found, known), key=lambda row: (-row.devices, row.id)),
             policy=policy,
-            devices=connection.execute(trends.moved_or_not(groups)).one().devices,
             troubles=policies.troubles(connection, context.clock()),
         )
+
+
+def _found(connection: Connection, groups: trends.Groups) -> list[Any]:
+    return list(connection.execute(trends.bans(groups)).all())
 
 
 def _rows(found: dict[str, Any], known: dict[str, Ban]) -> Iterable[BanRow]:
@@ -78,12 +80,14 @@ def one(context: Context, visit: Visit) -> Response:
     with context.database.read() as connection:
         policy = policies.current(connection)
         ban = policy.ban(name) if policy else None
-        treated = connection.execute(trends.treated(name, groups)).all()
         lifted = next((one for one in policy.lifted if one.id == name), None) if policy else None
-        if ban is None and not treated and lifted is None:
-            return context.nothing(visit, "There is no such ban.")
         marks = {name: ban.deadline} if ban and ban.deadline else {}
-        found = next((row for row in connection.execute(trends.bans(groups)) if row.ban == name), None)
+        counted = context.kept.get(
+            ("ban", name, groups, policy.version.serial if policy else 0),
+            lambda: _count(connection, name, ban, groups, now, marks),
+        )
+        if ban is None and lifted is None and not counted["states"] and not counted["gone"]:
+            return context.nothing(visit, "There is no such ban.")
         return context.page(
             visit,
             "ban.html",
@@ -93,17 +97,26 @@ def one(context: Context, visit: Visit) -> Response:
             ban=ban,
             lifted=lifted,
             policy=policy,
-            found=found,
-            way=way(connection, now, name, groups, marks),
-            hits=_hits(connection, name, groups, now),
-            marks=marks,
-            outcomes=connection.execute(trends.outcomes(name, groups)).all(),
-            versions=connection.execute(trends.versions_found(name, groups)).all(),
-            states=_states(treated),
-            gone=sum(row.devices for row in treated if row.gone and row.state not in DOES_NOT_COUNT),
-            simulation=simulate(treated, ban, now),
-            groups=_groups(connection, name, groups),
+            **counted,
         )
+
+
+def _count(
+    connection: Connection, name: str, ban: Ban | None, groups: trends.Groups, now: int, marks: dict[str, int]
+) -> dict[str, Any]:
+    treated = connection.execute(trends.treated(name, groups)).all()
+    return {
+        "as_of": now,
+        "found": next((row for row in _found(connection, groups) if row.ban == name), None),
+        "way": way(connection, now, name, groups, marks),
+        "hits": _hits(connection, name, groups, now),
+        "outcomes": connection.execute(trends.outcomes(name, groups)).all(),
+        "versions": connection.execute(trends.versions_found(name, groups)).all(),
+        "states": _states(treated),
+        "gone": sum(row.devices for row in treated if row.gone and row.state not in DOES_NOT_COUNT),
+        "simulation": simulate(treated, ban, now),
+        "groups": _groups(connection, name, groups),
+    }
 
 
 def simulate(treated: Iterable[Any], ban: Ban | None, now: int) -> Simulation | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from console.reports import compliance
 from console.state import SHOWN_FIRST
 from console.store import listing
 from console.store.queries import health, trends
+from console.store.queries.fleet import Silence, Wanted
 from console.web import filters
 from console.web.context import Context, Visit
 
@@ -19,17 +21,15 @@ def show(context: Context, visit: Visit) -> Response:
     silence, wanted, place = context.silence(), filters.wanted(visit), filters.place(visit)
     with context.database.read() as connection:
         lines, following = compliance.lines(connection, silence, wanted, place)
-        found = listing.counts(connection, silence, wanted)
-        bans = sorted(row.ban for row in connection.execute(trends.bans(visit.viewer.groups)))
-        groups = [row[0] for row in connection.execute(trends.groups(visit.viewer.groups))]
-        agents = list(connection.execute(health.agent_versions()).scalars())
+        number = context.kept.get(("devices", wanted), lambda: _number(connection, silence, wanted))
+        choices = context.kept.get(("choices", wanted.groups), lambda: _choices(connection, wanted.groups))
     told = filters.values(wanted)
     return context.page(
         visit,
         "devices.html",
         title="Devices",
         lines=lines,
-        number=sum(found.values()),
+        number=number,
         wanted=wanted,
         told=told,
         query=filters.query("", told),
@@ -37,8 +37,19 @@ def show(context: Context, visit: Visit) -> Response:
         first=filters.address(PATH, wanted) if place else "",
         following=filters.address(PATH, wanted, after="|".join(map(str, following))) if following else "",
         states=SHOWN_FIRST,
-        bans=bans,
-        groups=sorted(groups),
-        agents=agents,
+        **choices,
         silent_after=context.settings.silent_after,
     )
+
+
+def _number(connection: Connection, silence: Silence, wanted: Wanted) -> int:
+    return sum(listing.counts(connection, silence, wanted).values())
+
+
+def _choices(connection: Connection, groups: frozenset[str] | None) -> dict[str, list[str]]:
+    """What the list can be narrowed to."""
+    return {
+        "bans": sorted(row.ban for row in connection.execute(trends.bans(groups))),
+        "groups": sorted(row[0] for row in connection.execute(trends.groups(groups))),
+        "agents": list(connection.execute(health.agent_versions()).scalars()),
+    }

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from console import policy as policies
 from console.policy import Policy
 from console.state import SHOWN_FIRST, DeviceState
+from console.store import listing
 from console.store.queries import fleet, health, trends
 from console.store.queries.fleet import Wanted
 from console.store.queries.trends import Groups
@@ -38,30 +39,41 @@ class Coming(NamedTuple):
 
 def show(context: Context, visit: Visit) -> Response:
     """Totals over what the viewer may see."""
-    silence, groups = context.silence(), visit.viewer.groups
+    groups = visit.viewer.groups
+    figures = context.kept.get(("overview", groups), lambda: _count(context, groups))
     with context.database.read() as connection:
-        found = {row[0]: row[1] for row in connection.execute(fleet.count(silence, Wanted(groups=groups)))}
-        policy = policies.current(connection)
-        bans = sorted(connection.execute(trends.bans(groups)).all(), key=lambda row: (-row.devices, row.ban))
-        marks = _deadlines(policy, bans)
+        since = context.clock() - ASKED_WITHIN
         return context.page(
             visit,
             "overview.html",
             title="Overview",
             charts=True,
-            totals=tuple((state, found.get(state, 0)) for state in SHOWN_FIRST),
-            devices=sum(found.values()) - found.get(DeviceState.REMOVED, 0),
-            everything=sum(found.values()),
-            bans=bans[:6],
-            deadlines={ban.id: ban.deadline for ban in policy.bans} if policy else {},
-            troubles=policies.troubles(connection, silence.now),
-            moved=connection.execute(trends.moved_or_not(groups)).one(),
-            way=way(connection, silence.now, "", groups, marks),
-            marks=marks,
-            coming=coming(connection, policy, silence.now, groups),
-            asked=connection.execute(fleet.newest_requests(silence.now - ASKED_WITHIN, ASKED_SHOWN, groups)).all(),
-            needs=_needs(connection, silence, groups),
+            troubles=policies.troubles(connection, context.clock()),
+            asked=connection.execute(fleet.newest_requests(since, ASKED_SHOWN, groups)).all(),
+            **figures,
         )
+
+
+def _count(context: Context, groups: Groups) -> dict[str, Any]:
+    silence = context.silence()
+    with context.database.read() as connection:
+        found = listing.counts(connection, silence, Wanted(groups=groups))
+        policy = policies.current(connection)
+        bans = sorted(connection.execute(trends.bans(groups)).all(), key=lambda row: (-row.devices, row.ban))
+        marks = _deadlines(policy, bans)
+        return {
+            "as_of": silence.now,
+            "totals": tuple((state, found.get(state, 0)) for state in SHOWN_FIRST),
+            "devices": sum(found.values()) - found.get(DeviceState.REMOVED, 0),
+            "everything": sum(found.values()),
+            "bans": bans[:6],
+            "deadlines": {ban.id: ban.deadline for ban in policy.bans} if policy else {},
+            "moved": connection.execute(trends.moved_or_not(groups)).one(),
+            "way": way(connection, silence.now, "", groups, marks),
+            "marks": marks,
+            "coming": coming(connection, policy, silence.now, groups),
+            "needs": _needs(connection, silence, groups),
+        }
 
 
 def way(connection: Connection, now: int, ban: str, groups: Groups, marks: Mapping[str, int]) -> Days:

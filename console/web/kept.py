@@ -1,0 +1,57 @@
+"""Totals that took long to count are kept for a while: in a large fleet a page asks once, and many people look at it.
+
+What is quick is never kept, so that a small fleet is always shown as it is. Each page says as of when its figures are.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, Final, NamedTuple
+
+SLOW: Final = 1.0
+"""Seconds from which on a result is kept."""
+TIMES: Final = 60
+"""It is kept for so many times the seconds that it took: at most a sixtieth of one processor counts totals."""
+LONGEST: Final = 300.0
+MOST: Final = 200
+
+
+class _One(NamedTuple):
+    value: Any
+    until: float
+
+
+class Kept:
+    """Results by key. Whoever finds none counts; others who ask for the same meanwhile wait for that."""
+
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._known: OrderedDict[Hashable, _One] = OrderedDict()
+        self._counting: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, count: Callable[[], Any]) -> Any:
+        """What is kept under the key, or what `count` answers."""
+        with self._lock:
+            counting = self._counting.setdefault(key, threading.Lock())
+        with counting:
+            known = self._known.get(key)
+            if known is not None and self._seconds() < known.until:
+                return known.value
+            begun = self._seconds()
+            value = count()
+            self._keep(key, value, self._seconds() - begun)
+            return value
+
+    def _keep(self, key: Hashable, value: Any, took: float) -> None:
+        with self._lock:
+            self._known.pop(key, None)
+            if took >= SLOW:
+                self._known[key] = _One(value, self._seconds() + min(took * TIMES, LONGEST))
+            while len(self._known) > MOST:
+                self._known.popitem(last=False)
+            for other in [other for other in self._counting if other not in self._known and other != key][MOST:]:
+                del self._counting[other]
