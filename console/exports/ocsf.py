@@ -6,8 +6,8 @@
 | something was done about it | 7001 remediation activity |
 | a device joined, changed, was taken out | 5001 device inventory info |
 
-`metadata.uid` is the same whenever the same event is handed over again: receivers drop copies by it. No path and no name
-of a person is in any of them, and the hour of a running program is not either.
+`metadata.uid` is the same whenever the same event is handed over again: receivers drop copies by it. No path and no
+name of a person is in any of them, and the hour of a running program is not either.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ KEPT: Final = (
     "device_gap",
     "device_group",
     "device_past",
+    "export_place",
     "finding",
     "finding_event",
     "move",

@@ -12,6 +12,10 @@ from console.store.upsert import upsert
 
 CHANGES = ""
 """In the place of an epoch: the changes of the device itself."""
+OVER_THE_FLEET = {
+    "changes": "what all devices told since the last time, by device",
+    "events": "what all devices told since the last time, by device",
+}
 
 
 def events(name: str, since: int, most: int) -> Select[Any]:

@@ -130,7 +130,7 @@ def test_everything_comes_once_and_the_next_time_only_what_is_new(fleet: Fleet) 
     assert len(set(sink.uids)) == len(sink.uids)
     assert stream(fleet, sink).turn() == 0
     fleet.now += 3 * OVERLAP
-    fleet.report("3", findings=(finding(gone=True),))
+    fleet.report("3", findings=(finding(gone=True),), coverage=())
     assert stream(fleet, sink).turn() == 1
     assert sink.events[-1]["activity_name"] == "Close"
     assert stream(fleet, Kept(), "another").turn() == len(sink.events)
