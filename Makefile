@@ -55,6 +55,9 @@ wheel: $(ready) ## build the wheel into dist/
 packages: $(ready) ## build what can be built on this system into dist/: frozen agent, deb, rpm, wheel (ARGS=deb chooses)
 	@$(bin)/python packaging/build $(ARGS)
 
+packages: $(ready) ## deb, rpm, wheel and what is inside: all that this system can build (ARGS="deb" chooses)
+	$(bin)/python packaging/build $(ARGS)
+
 clean: ## remove .venv, caches and what was built
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""The frozen agent: one folder with `interdict` and `interdict-gate`, by PyInstaller; and the glibc it needs."""
+"""The frozen agent: one folder with `interdict` (and, on Linux, `interdict-gate`), by PyInstaller; and the glibc it needs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from pathlib import Path
 from making.source import ROOT, Build, copy_source
 
 SPEC = ROOT / "packaging" / "frozen" / "interdict.spec"
-PROGRAMS = ("interdict", "interdict-gate")
+PROGRAMS = {"linux": ("interdict", "interdict-gate"), "darwin": ("interdict",), "win32": ("interdict.exe",)}
+"""The programs of each system, in the form of `sys.platform`. Only Linux has a gate: elsewhere nothing asks it."""
 _SYMBOL = re.compile(r"\bGLIBC_(2\.[0-9]+)\b")
 
 
 def freeze(build: Build) -> Path:
-    """Builds `OUT/interdict`, new in every run; modes and times are those of a package."""
+    """Builds `OUT/interdict` for the system that this is, new in every run; modes and times are those of a package.
+
+    Raises:
+        RuntimeError: PyInstaller ended with an error, or a program is missing in what it made.
+    """
     work = build.out / "work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
@@ -30,9 +35,23 @@ def freeze(build: Build) -> Path:
     if done.returncode:
         raise RuntimeError(f"PyInstaller ended with {done.returncode}:\n{done.stderr[-3000:]}")
     made = build.out / "interdict"
-    _forget_places(made)
+    if sys.platform == "linux":
+        _forget_places(made)
     _tidy(made, build)
+    if system_of(made) != sys.platform:
+        raise RuntimeError(f"{made}: not every program is there: {', '.join(PROGRAMS[sys.platform])}")
     return made
+
+
+def system_of(folder: Path) -> str:
+    """Which system a frozen agent is for, as `sys.platform` says it, by its programs; empty: none.
+
+    A Mac's folder has `interdict` alone, Linux' has the gate beside it.
+    """
+    for system, programs in PROGRAMS.items():
+        if all((folder / program).is_file() for program in programs):
+            return system
+    return ""
 
 
 def _forget_places(folder: Path) -> None:
@@ -59,7 +78,7 @@ def _tidy(folder: Path, build: Build) -> None:
     for path in [folder, *sorted(folder.rglob("*"))]:
         if path.is_symlink():
             continue
-        path.chmod(0o755 if path.is_dir() or path.name in PROGRAMS else 0o644)
+        path.chmod(0o755 if path.is_dir() or path.name in PROGRAMS["linux"] else 0o644)
         os.utime(path, (build.epoch, build.epoch))
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
-from making.frozen import PROGRAMS
+from making.frozen import PROGRAMS, system_of
 from making.source import Build
 
 _OURS = frozenset({"interdict"})
@@ -57,10 +57,10 @@ def modules_inside(folder: Path) -> frozenset[str]:
     from PyInstaller.archive.readers import CArchiveReader
 
     names: set[str] = set()
-    for program in PROGRAMS:
+    for program in PROGRAMS[system_of(folder)]:
         archive = CArchiveReader(os.fspath(folder / program)).open_embedded_archive("PYZ.pyz")
         names.update(archive.toc)
-    for path in (folder / "lib").rglob("*.so"):
+    for path in [*(folder / "lib").rglob("*.so"), *(folder / "lib").rglob("*.pyd")]:
         parts = path.relative_to(folder / "lib").with_name(path.name.split(".")[0]).parts
         names.add(".".join(parts))
     return frozenset(names)
@@ -95,7 +95,8 @@ def _python() -> dict[str, object]:
 def _libraries(folder: Path) -> list[dict[str, object]]:
     """Shared libraries beside the programs: the system's package they come from, where it says so, and their hash."""
     found = []
-    for path in sorted((folder / "lib").glob("*.so*")):
+    kinds = ("*.so*", "*.dylib", "*.dll")
+    for path in sorted(path for kind in kinds for path in (folder / "lib").glob(kind)):
         if path.is_symlink() or ".cpython-" in path.name or path.name.startswith("libpython"):
             continue
         digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("agent", "policy_schema")
+_KEPT = ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "COMSPEC", "PATHEXT", "TEMP", "USERPROFILE", "LOCALAPPDATA", "APPDATA")
+"""What the tools need of the environment: three names elsewhere, the others on Windows, where nothing starts without."""
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+)+(\+[0-9a-z]+(\.[0-9a-z]+)*)?")
 
 
@@ -27,7 +29,7 @@ class Build(NamedTuple):
     @property
     def environment(self) -> dict[str, str]:
         """What makes the tools write the same bytes again."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         return {**kept, "SOURCE_DATE_EPOCH": str(self.epoch), "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
