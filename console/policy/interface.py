@@ -190,7 +190,8 @@ class Trouble(NamedTuple):
     """Something that is wrong with the policy as this console sees it, for the page Health."""
 
     code: str
-    """Of the closed list of refusals; `not-set-up`, `never-asked`, `expires-soon`, `exceptions-refused` beside it."""
+    """Of the closed list of refusals; beside it `not-set-up`, `never-asked`, `expires-soon`, `exceptions-refused`, and
+    of what was decided: `not-published`, `alarm`, `paused`."""
     message: str
     advice: str
     since: int | None

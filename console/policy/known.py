@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import zlib
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, Row
 
 from console.policy.interface import Policy, Trouble, Version
 from console.policy.read import read_policy
-from console.store.queries import policies
+from console.store.queries import brake, decisions, policies
 
 ALL: Final = 10_000
 SOON: Final = 14 * 86_400
@@ -50,8 +51,11 @@ def troubles(connection: Connection, now: int) -> tuple[Trouble, ...]:
     """What is wrong with the policy as this console sees it; empty when nothing is."""
     follow = connection.execute(policies.follow()).one_or_none()
     if follow is None or not follow.source:
-        advice = "Start the console with --policy and --policy-trust, as docs/console.md says."
-        return (Trouble("not-set-up", "This console follows no policy", advice, None, ""),)
+        advice = "Name source and trust_root under [policy] in console.toml, as docs/exceptions.md says."
+        return (
+            Trouble("not-set-up", "This console follows no policy", advice, None, ""),
+            *_of_decisions(connection, now),
+        )
     found: list[Trouble] = []
     if follow.problem:
         found.append(Trouble(follow.problem, follow.message, follow.advice, follow.problem_since, follow.source))
@@ -60,7 +64,20 @@ def troubles(connection: Connection, now: int) -> tuple[Trouble, ...]:
         found += _of_version(row, follow.source, now)
     elif not follow.problem:
         found.append(Trouble("never-asked", "The policy was not looked at yet", "Wait a minute.", None, follow.source))
-    return tuple(found)
+    return (*found, *_of_decisions(connection, now))
+
+
+def _of_decisions(connection: Connection, now: int) -> Iterator[Trouble]:
+    """What was decided about it and needs somebody: not published, an alarm of the brake, a ban at rest."""
+    row = connection.execute(decisions.publishing()).one_or_none()
+    if row is not None and row.problem:
+        yield Trouble("not-published", row.problem, row.advice, row.problem_since, "exceptions")
+    look = "Look at it on the page Exceptions."
+    for alarm in connection.execute(brake.alarms(now)):
+        if alarm.closed_at is None:
+            yield Trouble("alarm", f"The brake of the fleet: {alarm.ban}", look, alarm.raised_at, "brake")
+    for one in connection.execute(decisions.pauses(now)):
+        yield Trouble("paused", f"{one.ban} is paused for everybody", look, one.start, "exceptions")
 
 
 def _of_version(row: Row[Any], source: str, now: int) -> list[Trouble]:
