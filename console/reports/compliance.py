@@ -25,18 +25,20 @@ FACES_FIRST = ("package", "app", "extension", "executable", "setting", "process"
 HAS_SOMETHING = (DeviceState.OPEN, DeviceState.HELD, DeviceState.EXCEPTED, DeviceState.PAUSED)
 
 
-def overview(connection: Connection, silence: Silence) -> Overview:
-    """Totals over everything; nothing about a single device."""
-    found = listing.counts(connection, silence, Wanted())
-    moved = listing.counts(connection, silence, Wanted(moved=True))
+def overview(connection: Connection, silence: Silence, groups: frozenset[str] | None = None) -> Overview:
+    """Totals over everything that a viewer of these groups may see; nothing about a single device."""
+    found = listing.counts(connection, silence, Wanted(groups=groups))
+    moved = listing.counts(connection, silence, Wanted(moved=True, groups=groups))
     moved.pop(DeviceState.REMOVED, None)
-    flags = connection.execute(fleet.flagged()).one()
+    flags = connection.execute(fleet.flagged(groups)).one()
     return Overview(
         totals=tuple((state, found.get(state, 0)) for state in SHOWN_FIRST),
         devices=sum(found.values()) - found.get(DeviceState.REMOVED, 0),
-        bans=_bans(connection),
-        policies=tuple(_policy(row, row.age_s, row.devices) for row in connection.execute(fleet.policies(silence))),
-        moves=tuple((tool, number) for tool, number in connection.execute(fleet.moved())),
+        bans=_bans(connection, groups),
+        policies=tuple(
+            _policy(row, row.age_s, row.devices) for row in connection.execute(fleet.policies(silence, groups))
+        ),
+        moves=tuple((tool, number) for tool, number in connection.execute(fleet.moved(groups))),
         moved=sum(moved.values()),
         moved_and_clean=moved.get(DeviceState.CLEAN, 0),
         cloned=flags[0] or 0,
@@ -189,11 +191,11 @@ def _policy(row: Row[Any], age_s: int, devices: int = 1) -> PolicySeen:
     )
 
 
-def _bans(connection: Connection) -> tuple[BanLine, ...]:
-    present = {row.ban: row for row in connection.execute(fleet.bans())}
+def _bans(connection: Connection, groups: frozenset[str] | None) -> tuple[BanLine, ...]:
+    present = {row.ban: row for row in connection.execute(fleet.bans(groups))}
     outcomes: dict[str, list[tuple[str, int]]] = {}
     gone: dict[str, int] = {}
-    for row in connection.execute(fleet.outcomes()):
+    for row in connection.execute(fleet.outcomes(groups)):
         listed = outcomes.setdefault(row.ban, [])
         if row.outcome:
             listed.append((row.outcome, row.devices))

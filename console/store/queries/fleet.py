@@ -232,7 +232,12 @@ def report_body(device_id: str, epoch: str, sequence: int) -> Select[bytes]:
     )
 
 
-def bans() -> Select[str, int, int]:
+def _seen(groups: frozenset[str] | None) -> list[ColumnElement[bool]]:
+    """What the devices must fulfil that a viewer may see."""
+    return [] if groups is None else [in_groups(device.c.device_id, groups)]
+
+
+def bans(groups: frozenset[str] | None = None) -> Select[str, int, int]:
     """For each ban: on how many devices something of it is there, and how many installations.
 
     A setting that names the tool or a banned model counts for the device, and is no installation.
@@ -247,11 +252,12 @@ def bans() -> Select[str, int, int]:
         )
         .join(device, device.c.device_id == finding.c.device_id)
         .where(device.c.removed_at.is_(None), finding.c.gone_at.is_(None), finding.c.state.not_in(DOES_NOT_COUNT))
+        .where(*_seen(groups))
         .group_by(finding.c.ban)
     )
 
 
-def outcomes() -> Select[str, str, int, int]:
+def outcomes(groups: frozenset[str] | None = None) -> Select[str, str, int, int]:
     """For each ban and the last thing that was done: on how many devices, and whether it is still there."""
     gone = case((finding.c.gone_at.is_(None), 0), else_=1)
     return (
@@ -262,13 +268,13 @@ def outcomes() -> Select[str, str, int, int]:
             func.count(distinct(finding.c.device_id)).label("devices"),
         )
         .join(device, device.c.device_id == finding.c.device_id)
-        .where(device.c.removed_at.is_(None), finding.c.state.not_in(DOES_NOT_COUNT))
+        .where(device.c.removed_at.is_(None), finding.c.state.not_in(DOES_NOT_COUNT), *_seen(groups))
         .group_by(finding.c.ban, finding.c.outcome, gone)
         .order_by(finding.c.ban, func.count(distinct(finding.c.device_id)).desc(), finding.c.outcome)
     )
 
 
-def policies(silence: Silence) -> Select[Any]:
+def policies(silence: Silence, groups: frozenset[str] | None = None) -> Select[Any]:
     """Which policies are in force on the devices that are heard of, on how many."""
     return (
         select(
@@ -281,7 +287,7 @@ def policies(silence: Silence) -> Select[Any]:
             func.count().label("devices"),
             func.min(device.c.policy_age_s + (silence.now - device.c.last_report_at)).label("age_s"),
         )
-        .where(device.c.removed_at.is_(None), device.c.last_report_at >= silence.now - silence.after)
+        .where(device.c.removed_at.is_(None), device.c.last_report_at >= silence.now - silence.after, *_seen(groups))
         .group_by(
             device.c.policy_id,
             device.c.policy_version,
@@ -295,12 +301,12 @@ def policies(silence: Silence) -> Select[Any]:
     )
 
 
-def moved() -> Select[str, int]:
+def moved(groups: frozenset[str] | None = None) -> Select[str, int]:
     """For each alternative: on how many devices it is."""
     return (
         select(move.c.tool, func.count(distinct(move.c.device_id)))
         .join(device, device.c.device_id == move.c.device_id)
-        .where(move.c.gone_at.is_(None), device.c.removed_at.is_(None))
+        .where(move.c.gone_at.is_(None), device.c.removed_at.is_(None), *_seen(groups))
         .group_by(move.c.tool)
         .order_by(func.count(distinct(move.c.device_id)).desc())
         .limit(50)
@@ -316,10 +322,10 @@ def found(name: str) -> Select[str, str]:
     )
 
 
-def flagged() -> Select[int, int, int]:
+def flagged(groups: frozenset[str] | None = None) -> Select[int, int, int]:
     """How many devices share a key, only watch, or hold back."""
     return select(
         func.count(device.c.cloned_at),
         func.sum(case((device.c.mode == "observe", 1), else_=0)),
         func.sum(case((device.c.brake, 1), else_=0)),
-    ).where(device.c.removed_at.is_(None))
+    ).where(device.c.removed_at.is_(None), *_seen(groups))

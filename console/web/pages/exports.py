@@ -24,6 +24,6 @@ def compliance_json(context: Context, visit: Visit) -> Response:
     silence = context.silence()
     with context.database.read() as connection:
         lines = compliance.all_lines(connection, silence, filters.wanted(visit))
-        body = write_json(compliance.overview(connection, silence), lines, silence.now)
+        body = write_json(compliance.overview(connection, silence, visit.viewer.groups), lines, silence.now)
     context.record(visit, "export", "compliance.json")
     return download(body, "application/json", "compliance.json")

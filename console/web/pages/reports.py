@@ -33,7 +33,7 @@ def show(context: Context, visit: Visit) -> Response:
             "reports.html",
             title="Reports",
             formats=OFFERED,
-            bans=sorted(row.ban for row in connection.execute(fleet.bans())),
+            bans=sorted(row.ban for row in connection.execute(fleet.bans(visit.viewer.groups))),
             groups=sorted(row[0] for row in connection.execute(trends.groups(groups))),
             schedules=connection.execute(schedules.listed()).all() if sees_schedules else None,
             deliveries=connection.execute(schedules.newest(NEWEST)).all() if sees_schedules else (),
