@@ -1,6 +1,6 @@
 # Few commands, the same here and in CI. `make` alone lists them. PYTHON=... chooses the interpreter, ARGS=... is handed on.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-postgres check lint types conformance bench soak docs lock wheel packages clean
+.PHONY: help setup demo test test-postgres check lint types conformance bench soak docs lock wheel packages packages clean
 bin := .venv/bin
 ready := .venv/.ready
 platforms := linux darwin win32
