@@ -58,6 +58,10 @@ PAYLOADS = {
 }
 
 
+SHOWN = ("a tag", "the end of an attribute", "the end of a script", "an address that is a script", "a formula")
+"""Those that could be more than text on a page."""
+
+
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def console(
     request: pytest.FixtureRequest, stores: Stores, tmp_path_factory: pytest.TempPathFactory
@@ -153,6 +157,11 @@ def send(client: httpx.Client, device: ReportingDevice, document: Any) -> httpx.
 def test_nothing_that_was_planted_is_part_of_a_page_or_file(console: RunningConsole) -> None:
     """Every route, as an admin and as a program, after the reports above."""
     with console.client() as person, console.client() as program:
+        for payload in map(PAYLOADS.__getitem__, SHOWN):
+            device = console.device(program, "planted")
+            good = json.loads(encode(whole_report(device)))
+            free = [path for path in texts(good) if accepted(planted(good, path, payload), Report)]
+            assert send(program, device, everywhere(good, free, payload)).status_code == 200
         sign_in(console, person, program)
         devices = [row.split('"')[0] for row in person.get("/devices").text.split('href="/devices/')[1:]]
         ids = [name for name in devices if name.startswith("d-")]
@@ -161,8 +170,8 @@ def test_nothing_that_was_planted_is_part_of_a_page_or_file(console: RunningCons
         for rule in RULES:
             if rule.method != "GET" or rule.who is Who.AGENT or rule.path.startswith("/static"):
                 continue
-            for device in ids if "{device}" in rule.path else ids[:1]:
-                answer = (program if rule.who is Who.TOKEN else person).get(filled(rule.path, device))
+            for one in ids if "{device}" in rule.path else ids[:1]:
+                answer = (program if rule.who is Who.TOKEN else person).get(filled(rule.path, one))
                 assert answer.status_code < 500, (rule.path, answer.text)
                 shown += judged(answer)
         assert shown, "what was planted is nowhere to be seen: this test sees nothing"
@@ -190,6 +199,8 @@ def filled(path: str, device: str) -> str:
         "{name}": "compliance",
         "{id}": "1",
         "{id:int}": "1",
+        "{format}": "csv",
+        "{schedule}": "1",
     }
     for name, value in parts.items():
         path = path.replace(name, value)

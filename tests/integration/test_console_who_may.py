@@ -139,7 +139,7 @@ class World:
         for client, _ in self._open.values():
             client.close()
 
-    def address(self, rule: Rule, device: ReportingDevice) -> str:
+    def address(self, rule: Rule, device: ReportingDevice, format_: str = "csv") -> str:
         """A path of the rule that leads somewhere."""
         parts = {
             "device": device.id,
@@ -150,6 +150,8 @@ class World:
             "request": ASKED,
             "exception": "x-00000000",
             "serial": "1",
+            "format": format_,
+            "schedule": "1",
         }
         return re.sub(r"\{(\w+)(?::\w+)?\}", lambda found: parts[found[1]], rule.path)
 
@@ -271,6 +273,23 @@ def words(answer: httpx.Response) -> str:
     if body.startswith(b"%PDF"):
         return "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(body)).pages)
     return answer.text
+
+
+BOOKS = [rule for rule in RULES if "{format}" in rule.path]
+
+
+@pytest.mark.parametrize("rule", BOOKS, ids=lambda rule: rule.path)
+@pytest.mark.parametrize("format_", ["xlsx", "pdf"])
+def test_a_workbook_and_a_paper_are_narrowed_too(world: World, rule: Rule, format_: str) -> None:
+    shown = {}
+    for groups in (None, frozenset({"theirs"})):
+        client, _ = world.held(Actor(f"reads {groups}", ROLES.get(rule.who), groups))
+        answer = client.get(world.address(rule, world.ours, format_))
+        assert answer.status_code == 200
+        shown[groups] = words(answer)
+    assert OURS in shown[None], "what everybody may see is there: this test sees something"
+    assert OURS not in shown[frozenset({"theirs"})]
+    assert THEIRS in shown[frozenset({"theirs"})]
 
 
 def test_who_is_not_narrowed_sees_both(world: World) -> None:
