@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import functools
 import http.server
+import importlib.util
 import json
 import os
 import pty
@@ -23,6 +24,7 @@ import queue
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -189,6 +191,7 @@ class Demo:
         self._remove(agent, installed)
         self._move(agent)
         self._reported(address)
+        self._report()
         self._lift(agent, installed)
         return address
 
@@ -384,6 +387,23 @@ lifted:
                     return
             threading.Event().wait(0.2)
         raise Failed("no report reached the console")
+
+    def _report(self) -> None:
+        """The first compliance report, with a device that is expected and has no agent, on screen and as files."""
+        data, folder = str(self.folder / "console"), self.folder / "reports"
+        folder.mkdir()
+        listed = self.folder / "expected.csv"
+        listed.write_text(f"host_name\n{socket.gethostname()}\na-new-hire\n", encoding="utf-8")
+        command, since = _program("interdict-console"), time.monotonic()
+        _call([*command, "devices", "import", str(listed), "--data", data], self.environment)
+        shown = _call([*command, "report", "--data", data], self.environment)
+        formats = ["csv", *(["pdf"] if importlib.util.find_spec("weasyprint") else ["xlsx"])]
+        for form in formats:
+            file = folder / f"compliance.{form}"
+            _call([*command, "report", "--format", form, "--out", str(file), "--data", data], self.environment)
+        took = time.monotonic() - since
+        self.timeline.step("compliance report", took, f"below, and as {', '.join(formats)} in {folder}")
+        print("\n" + "\n".join(f"    {line}" for line in shown.splitlines()) + "\n")
 
     def _lift(self, agent: Agent, installed: Path) -> None:
         mark = agent.count
