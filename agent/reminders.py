@@ -98,10 +98,11 @@ class Said(NamedTuple):
 
 
 def gathered(rows: Iterable[Said]) -> Mapping[Said, tuple[tuple[str, str], ...]]:
-    """What is due at once and happens at one moment goes into one notice: its first row, (ban, tool) of the rest."""
-    groups: dict[tuple[int, Coming], dict[tuple[str, str], Said]] = {}
+    """What one ban does to several tools at one moment goes into one notice, since reason and alternative are the same:
+    its first row, and (ban, tool) of the rest."""
+    groups: dict[tuple[int, str, Coming], dict[tuple[str, str], Said]] = {}
     for row in rows:
-        groups.setdefault((row.uid, row.coming), {}).setdefault((row.ban, row.tool), row)
+        groups.setdefault((row.uid, row.ban, row.coming), {}).setdefault((row.ban, row.tool), row)
     return {next(iter(group.values())): tuple(group)[1:] for group in groups.values()}
 
 

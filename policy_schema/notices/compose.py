@@ -6,10 +6,10 @@ the links stand in the text, since many desktops show no buttons.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple, assert_never
 
+from policy_schema.notices.ends import lifted, narrowed, over, rests
 from policy_schema.notices.facts import Claim, Values
 from policy_schema.notices.telling import (
     ANSWERS,
@@ -26,12 +26,9 @@ from policy_schema.notices.telling import (
 )
 from policy_schema.notices.times import clock, span, when, zone_name
 from policy_schema.notices.translate import Words
-from policy_schema.rules.relief import Because
 
 __all__ = ["Button", "Found", "Notice", "Occasion", "Situation", "claim_line", "compose", "occasion_of"]
 
-_NEWER = re.compile(r"(?:>=?\s*[^\s|,]+[\s,]*)?<\s*([^\s|,=]+)")
-"""A range with one end: what is not below it is allowed."""
 _HOUR = 3600
 
 
@@ -129,14 +126,14 @@ def _soon(made: Telling) -> str:
 def _body(made: Telling) -> Iterator[str]:
     words, ban = made.words, made.ban
     if made.occasion in (Occasion.LIFTED, Occasion.NARROWED):
-        yield from _lifted(made) if made.occasion is Occasion.LIFTED else _narrowed(made)
+        yield from lifted(made) if made.occasion is Occasion.LIFTED else narrowed(made)
         return
-    yield from _over(made)
+    yield from over(made)
     if made.beside:
         yield words("It concerns: {tools}.", tools=words(", ").join((made.tool, *made.beside)))
     else:
         yield _found(made)
-    yield from _rests(made)
+    yield from rests(made)
     if made.occasion not in (Occasion.RESTORED, Occasion.EXCEPTED, Occasion.PAUSED):
         yield _why(made)
     yield words.gap.join(line for line in _happens(made) if line)
@@ -146,72 +143,6 @@ def _body(made: Telling) -> Iterator[str]:
     # Last, since small notices of some desktops (dunst: 300 by 300 pixels) end where their window does.
     if made.occasion in (Occasion.ANNOUNCED, Occasion.BLOCKED, Occasion.REMOVING, Occasion.CONFIGURED):
         yield from (claim_line(claim, words) for claim in ban.claims if claim.standing != "withdrawn")
-
-
-def _over(made: Telling) -> Iterator[str]:
-    """What held the ban until now, and holds it no more."""
-    if made.occasion is Occasion.EXCEPTED:
-        if made.after is Occasion.HELD:
-            yield made.words("Your request was granted.")
-    elif made.occasion is Occasion.REFUSED:
-        yield because(made.because, made.words)
-    elif made.occasion is Occasion.UNANSWERED:
-        yield made.words("The time of your request is over, and no exception has been granted.")
-    elif made.after is Occasion.EXCEPTED:
-        yield made.words("Your exception is over.")
-    elif made.after is Occasion.PAUSED:
-        yield made.words("The pause is over.")
-    elif made.after is Occasion.HELD:
-        yield made.words("The time of your request is over, and no exception has been granted.")
-
-
-def because(code: str, words: Words) -> str:
-    """Why a request was refused; a code that is not known here is shown as one that says nothing."""
-    known = {
-        Because.ALTERNATIVE: words("Your request was refused: what is offered instead does the same."),
-        Because.REASON: words("Your request was refused: its reason does not show why nothing else will do."),
-        Because.RISK: words("Your request was refused: the risk is too high, whatever the reason."),
-        Because.DEVICE: words("Your request was refused: not on this machine."),
-        Because.ASK: words("Your request was refused. Whoever answers questions will say more."),
-    }
-    return known[Because(code) if code in set(Because) else Because.ASK]
-
-
-def _rests(made: Telling) -> Iterator[str]:
-    """Who holds it now."""
-    if made.occasion is Occasion.HELD:
-        yield made.words("Nothing is stopped or put aside before then. Somebody has yet to decide on your request.")
-    elif made.occasion is Occasion.EXCEPTED:
-        yield made.words("An exception was granted for this machine.")
-    elif made.occasion is Occasion.PAUSED:
-        yield made.words("{organisation} lets this part of its policy rest.", organisation=made.ban.organisation)
-
-
-def _lifted(made: Telling) -> Iterator[str]:
-    words, ban = made.words, made.ban
-    yield words("The policy of {organisation} no longer forbids it.", organisation=ban.organisation)
-    if ban.after == "restore":
-        yield words("What was put aside is put back.")
-    elif ban.after == "offer":
-        yield words("What was put aside can be put back: ask for it.")
-    if not ban.stages:
-        # The reason of an entry under `lifted`; that of a ban would say the opposite.
-        yield ban.reason
-    if ban.help:
-        yield words("Questions: {url}", url=ban.help)
-
-
-def _narrowed(made: Telling) -> Iterator[str]:
-    words, ban = made.words, made.ban
-    yield words("The policy of {organisation} no longer forbids this version.", organisation=ban.organisation)
-    newer = _NEWER.fullmatch(made.banned)
-    if newer:
-        yield words("Version {version} or newer is allowed.", version=newer[1])
-    elif made.banned:
-        yield words("Versions {versions} remain not allowed.", versions=made.banned)
-    yield words("What was put aside of it is put back.")
-    if ban.help:
-        yield words("Questions: {url}", url=ban.help)
 
 
 def _why(made: Telling) -> str:
@@ -318,7 +249,7 @@ def _wanted(made: Telling) -> Iterator[Button]:
     words, occasion = made.words, made.occasion
     yield from (Button("get", words("Get {name}", name=a.title), a.url) for a in made.ban.alternatives[:1])
     yield Button("details", words("Details"))
-    if occasion in (Occasion.ANNOUNCED, Occasion.BLOCKED, Occasion.FINISHING):
+    if occasion in (Occasion.ANNOUNCED, Occasion.BLOCKED, Occasion.FINISHING, *SOON):
         yield Button("ask", words("Ask for an exception"))
         yield Button("remove", words("Remove it for me"))
     act = made.until if occasion in SOON else made.begins
