@@ -19,6 +19,7 @@ LONGEST_MODULE = 500
 STARTS_PROGRAMS = {
     "agent/host/child.py": "starts our own program again",
     "agent/host/command.py": "starts programs of the system",
+    "console/store/backup.py": "PostgreSQL's own programs make and read copies, on the console's machine",
     "policy_schema/authoring/offers.py": "asks npm and pip, on the author's machine",
 }
 PURE = tuple(name for name in modules("policy_schema") if not name.startswith("policy_schema/authoring/"))
