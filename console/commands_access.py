@@ -23,7 +23,7 @@ from console.store.queries.record import Lines
 from policy_schema.messages.wire import clean
 from policy_schema.rules.instant import format_instant
 
-NEWEST = 2**62
+NEWEST = 2**31 - 1
 
 
 def user_add(arguments: argparse.Namespace) -> int:

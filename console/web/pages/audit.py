@@ -16,7 +16,9 @@ from policy_schema.messages.wire import clean
 
 PATH: Final = "/audit"
 SHOWN: Final = 100
-FROM_THE_END: Final = 2**62
+FROM_THE_END: Final = 2**31 - 1
+"""No line has a greater number: it is an INTEGER, and PostgreSQL compares it with nothing larger."""
+FOR_GOOD: Final = 2**62
 DAY: Final = 86_400
 KINDS: Final = {
     "login": _("signed in"),
@@ -61,9 +63,9 @@ def show(context: Context, visit: Visit) -> Response:
     """A page of it, the newest first. Ordered by its own number, so that no page costs more than another."""
     told = {name: clean(visit.asked(name).strip()) for name in ("who", "what", "about", "since", "until")}
     since, until = _day(told["since"]), _day(told["until"])
-    lines = Lines(told["who"], told["what"], told["about"], since or 0, FROM_THE_END if until is None else until + DAY)
+    lines = Lines(told["who"], told["what"], told["about"], since or 0, FOR_GOOD if until is None else until + DAY)
     before = visit.asked("before")
-    place = int(before) if before.isascii() and before.isdecimal() and len(before) < 19 else FROM_THE_END
+    place = int(before) if before.isascii() and before.isdecimal() and len(before) < 10 else FROM_THE_END
     with context.database.read() as connection:
         rows = connection.execute(records.newest(lines, place, SHOWN + 1)).all()
         chain = connection.execute(records.head()).one()
