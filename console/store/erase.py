@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from console.store import past
+from console.store.queries import decisions
 from console.store.queries import person as statements
 from console.store.tables import FLEET_TABLES
 from policy_schema.messages.wire import MessageRefused, inflate
@@ -49,6 +50,7 @@ _RANDOM: Final = ("finding_id", "installation", "epoch", "exception")
 def erase_device(connection: Connection, device: str, now: int) -> int:
     """Takes the device out of the fleet and its name from what it has been. Returns how many rows went for good."""
     past.note_removed(connection, device, now)
+    connection.execute(decisions.forget_asker([device]))
     name, ids, gone = "d-" + secrets.token_hex(12), _Other(), 0
     for table in FLEET_TABLES:
         rows = [dict(row) for row in connection.execute(statements.rows_of(table, device)).mappings()]
@@ -72,6 +74,7 @@ def erase_person(connection: Connection, person: str, devices: list[str]) -> int
         if mentions(row.body, person):
             gone += connection.execute(statements.drop_report(row.device_id, row.slot)).rowcount
     connection.execute(statements.forget_person(devices, person))
+    connection.execute(decisions.forget_asker(devices, person))
     return int(gone)
 
 

@@ -18,6 +18,7 @@ from console.exceptions import decide
 from console.exceptions.publish import due
 from console.exceptions.words import NotDecided
 from console.policy import current
+from console.store.erase import erase_device, erase_person
 from console.store.queries import decisions
 from policy_schema.authoring import grants
 from policy_schema.authoring.grants import read_decided
@@ -306,3 +307,15 @@ def test_somebody_else_signs_what_the_console_hands_over(tmp_path: Path, store: 
     assert console.relief(device.id).exceptions[0].id == name
     assert len(console.relief(refused.id).answers) == 1
     console.database.close()
+
+
+def test_who_asked_is_forgotten_with_them_and_what_was_given_stays(console: DecidingConsole) -> None:
+    device = console.enrol()
+    name = approve(console, console.ask(device, person="p-4c1d8e"))
+    with console.database.write() as connection:
+        erase_person(connection, "p-4c1d8e", [device.id])
+        row = connection.execute(decisions.exception_of(name)).one()
+    assert (row.person, row.reason, row.approved_by) == ("", "(erased)", "chen")
+    with console.database.write() as connection:
+        erase_device(connection, device.id, console.now)
+        assert connection.execute(decisions.exception_of(name)).one().asked_by == "(erased)"

@@ -213,6 +213,16 @@ def holding_devices(now: int) -> Select[Any]:
     )
 
 
+def forget_asker(ids: Collection[str], person: str = "") -> Update:
+    """Takes from exceptions of these devices who asked and why: of one person, or of whoever it was. That they were
+    given, by whom and until when, stays."""
+    row = exception_grant.c
+    theirs = select(exception_device.c.exception_id).where(exception_device.c.device_id.in_(ids))
+    whose = (row.person == person,) if person else ()
+    values = {"person": "", "asked_by": "(erased)", "reason": "(erased)"}
+    return update(exception_grant).where(row.exception_id.in_(theirs), *whose).values(values)
+
+
 def known_exceptions() -> Select[str]:
     """The ids of all exceptions that were ever decided here."""
     return select(exception_grant.c.exception_id)

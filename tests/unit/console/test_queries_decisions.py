@@ -46,6 +46,7 @@ STATEMENTS: dict[Statement, tuple[Any, ...]] = {
     decisions.exception_devices: (["x"],),
     decisions.exception_of: ("x",),
     decisions.exceptions: (0, SOME, Granted(0, "x"), 10),
+    decisions.forget_asker: (["d"], "p"),
     decisions.holding: (0,),
     decisions.holding_devices: (0,),
     decisions.in_force: (["d"], ["x"]),
