@@ -13,6 +13,8 @@ import pypdf
 import pytest
 from sqlalchemy import select
 
+from console.schedules.runner import Runner
+from console.schedules.settings import Delivering
 from console.store.queries import schedules
 from console.store.tables import audit
 from tests.fakes.fleet_history import Fleet
@@ -73,5 +75,11 @@ def test_an_admin_sees_schedules_and_what_came_of_them(console: RunningConsole) 
         connection.execute(schedules.add({**row, **when}))
     with console.signed_in() as browser:
         page = browser.get("/reports").text
-    assert "&lt;weekly&gt;" in page
-    assert "audit@example.com" in page
+        assert "&lt;weekly&gt;" in page
+        assert "audit@example.com" in page
+        assert "could not be delivered" not in browser.get("/health").text
+        console.pass_time(61)
+        at_work = Runner(console.database, delivering=Delivering(), silent_after=86_400, clock=console.clock)
+        assert at_work.turn() == 0
+        assert "no mail server is set up" in browser.get("/health").text
+        assert "is tried again" in browser.get("/reports").text

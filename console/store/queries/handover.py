@@ -87,3 +87,8 @@ def take(name: str, now: int, until: int, who: str) -> Update:
 def advance(name: str, who: str, values: dict[str, Any]) -> Update:
     """Told by whoever holds the lease; no row when it was lost."""
     return update(export_cursor).where(export_cursor.c.name == name, export_cursor.c.lease_by == who).values(**values)
+
+
+def troubled() -> Select[Any]:
+    """Streams of events that could not be handed over the last time."""
+    return select(export_cursor).where(export_cursor.c.problem != "").order_by(export_cursor.c.name)

@@ -10,12 +10,14 @@ from sqlalchemy import Connection, Select
 from starlette.responses import Response
 
 from console import policy as policies
-from console.store.queries import health
+from console.access import Role
+from console.store.queries import handover, health, schedules
 from console.store.queries.health import Trouble
 from console.web import filters
 from console.web.context import Context, Visit
 
 PAGE: Final = 50
+MOST_UNDELIVERED: Final = 10
 PATH: Final = "/health"
 
 
@@ -42,9 +44,16 @@ def show(context: Context, visit: Visit) -> Response:
             agents=connection.execute(health.agents(silence, groups)).all(),
             not_understood=_bans(connection, groups),
             problems=connection.execute(health.problems(silence, groups)).all(),
+            undelivered=_undelivered(connection) if visit.viewer.role.may(Role.ADMIN) and groups is None else (),
             of_policy=policies.troubles(connection, silence.now),
             silent_after=context.settings.silent_after,
         )
+
+
+def _undelivered(connection: Connection) -> list[tuple[str, str]]:
+    """Name and problem of the reports and events that did not arrive."""
+    reports = connection.execute(schedules.troubled(MOST_UNDELIVERED)).all()
+    return [(row.name, row.problem) for row in (*reports, *connection.execute(handover.troubled()).all())]
 
 
 def _rows(connection: Connection, statement: Select[Any]) -> list[Any]:

@@ -27,6 +27,7 @@ STATEMENTS: dict[Callable[..., Any], tuple[Any, ...]] = {
     handover.events: ("x", 0, 10),
     handover.handed: ("dialect",),
     handover.take: ("x", 0, 0, "y"),
+    handover.troubled: (),
     schedules.add: ({"schedule_id": 1},),
     schedules.begin: ("dialect",),
     schedules.due: (0, 10),
