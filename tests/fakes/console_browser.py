@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.fakes.zoo import cache_folder, npm_local
 
 AXE = "axe-core@4.14.1"
-SIZES = {"phone": (390, 844), "laptop": (1366, 768), "4K": (3840, 2160)}
+SIZES = {"narrow": (320, 640), "phone": (390, 844), "laptop": (1366, 768), "4K": (3840, 2160)}
+"""Narrow: what a window of 1280 points is at 400 % (WCAG 2.2, 1.4.10)."""
 _JUDGE = """axe.run().then(found => found.violations.map(one => one.id + ': ' +
     one.nodes.slice(0, 3).map(node => node.target.join(' ')).join(' | ')))"""
 _CUT_OFF = """() => [...document.querySelectorAll('main h1, main h2, main button, main a, main .figure')]

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser
 
 from console.web.guard import Who
 from console.web.routes import RULES
-from tests.fakes.console_browser import SIZES, Look, Seen, chromium, looking, see
+from tests.fakes.console_browser import Look, Seen, chromium, looking, see
 
 pytestmark = pytest.mark.online
 
@@ -29,6 +29,7 @@ PAGES = {
     "device": "a device",
     "report": "a report",
     "moves": "/moves",
+    "reports": "/reports",
     "policy": "/policy",
     "policy version": "/policy/3",
     "health": "/health",
@@ -54,8 +55,11 @@ ROUTES = {
 }
 NO_PAGES = ("/export/", "/api/", "/metrics", "/reports/", "/openapi")
 MATRIX = [
-    Look(language, size, scheme) for language in ("en", "zh-Hans") for size in SIZES for scheme in ("light", "dark")
-] + [Look(scale=2), Look(language="zh-Hans", size="phone", scale=2)]
+    Look(language, size, scheme)
+    for language in ("en", "zh-Hans")
+    for size in ("phone", "laptop", "4K")
+    for scheme in ("light", "dark")
+] + [Look(scale=2), Look(language="zh-Hans", scale=2), Look(size="narrow")]
 
 
 @pytest.fixture(scope="module")
