@@ -1,6 +1,6 @@
 # Few commands, the same here and in CI. `make` alone lists them. PYTHON=... chooses the interpreter, ARGS=... is handed on.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-postgres check lint types conformance bench soak docs lock wheel packages packages clean
+.PHONY: help setup demo test test-postgres check lint types conformance bench soak docs lock wheel packages clean
 bin := .venv/bin
 ready := .venv/.ready
 platforms := linux darwin win32
@@ -54,9 +54,6 @@ wheel: $(ready) ## build the wheel into dist/
 
 packages: $(ready) ## build what can be built on this system into dist/: frozen agent, deb, rpm, wheel (ARGS=deb chooses)
 	@$(bin)/python packaging/build $(ARGS)
-
-packages: $(ready) ## deb, rpm, wheel and what is inside: all that this system can build (ARGS="deb" chooses)
-	$(bin)/python packaging/build $(ARGS)
 
 clean: ## remove .venv, caches and what was built
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist demo
