@@ -1,4 +1,4 @@
-"""The frozen agent: one folder with `interdict` (and, on Linux, `interdict-gate`), by PyInstaller; and the glibc it needs."""
+"""The frozen agent: one folder with `interdict` and, on Linux, `interdict-gate`, by PyInstaller; the glibc it needs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ PROGRAMS = {"linux": ("interdict", "interdict-gate"), "darwin": ("interdict",), 
 _SYMBOL = re.compile(r"\bGLIBC_(2\.[0-9]+)\b")
 
 
-def freeze(build: Build) -> Path:
+def freeze(build: Build, sign_as: str = "") -> Path:
     """Builds `OUT/interdict` for the system that this is, new in every run; modes and times are those of a package.
+
+    `sign_as` is a name in the keychain of a Mac, for programs and libraries.
 
     Raises:
         RuntimeError: PyInstaller ended with an error, or a program is missing in what it made.
@@ -31,6 +33,7 @@ def freeze(build: Build) -> Path:
     command += ["--distpath", os.fspath(build.out), "--workpath", os.fspath(work / "pyinstaller"), os.fspath(SPEC)]
     # Its own folder for what PyInstaller keeps from run to run: nothing of another build comes in.
     own = {"INTERDICT_SOURCE": os.fspath(source), "PYINSTALLER_CONFIG_DIR": os.fspath(work / "kept")}
+    own["INTERDICT_SIGN_AS"] = sign_as
     done = subprocess.run(command, env={**build.environment, **own}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"PyInstaller ended with {done.returncode}:\n{done.stderr[-3000:]}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -15,6 +17,8 @@ _JOBS = {
     "com.interdict.agent.plist": "Library/LaunchDaemons",
     "com.interdict.notifier.plist": "Library/LaunchAgents",
 }
+_PROCESSORS = {0x01000007: "x86_64", 0x0100000C: "arm64"}
+"""CPU_TYPE_X86_64 and CPU_TYPE_ARM64 of <mach/machine.h>."""
 
 
 def lay_out_pkg(payload: Path, into: Path) -> Path:
@@ -40,10 +44,42 @@ def lay_out_pkg(payload: Path, into: Path) -> Path:
     return into
 
 
+def architectures_of(program: Path) -> tuple[str, ...]:
+    """The processors that a Mach-O program runs on, as macOS names them, read from its first bytes.
+
+    Raises:
+        ValueError: it is no program of macOS, or for a processor that no Mac of today has.
+    """
+    head = program.read_bytes()[:256]
+    if head[:4] == b"\xcf\xfa\xed\xfe":
+        kinds = struct.unpack_from("<I", head, 4) if len(head) >= 8 else ()
+    elif head[:4] == b"\xca\xfe\xba\xbe" and len(head) >= 8 and head[7] <= 4 and len(head) >= 8 + 20 * head[7]:
+        kinds = tuple(struct.unpack_from(">I", head, 8 + 20 * row)[0] for row in range(head[7]))
+    else:
+        kinds = ()
+    names = sorted({_PROCESSORS.get(kind, "") for kind in kinds})
+    if not names or "" in names:
+        raise ValueError(f"{program}: not a program for a Mac")
+    return tuple(names)
+
+
+def write_distribution(program: Path, into: Path) -> Path:
+    """The product's description, for the processors that the program runs on: an installer refuses others' Macs."""
+    text = (_MACOS / "distribution.xml").read_text(encoding="utf-8")
+    named = f'hostArchitectures="{",".join(architectures_of(program))}"'
+    made, count = re.subn(r'hostArchitectures="[^"]*"', named, text)
+    if count != 1:
+        raise ValueError("distribution.xml: hostArchitectures is there not once")
+    into.parent.mkdir(parents=True, exist_ok=True)
+    into.write_text(made, encoding="utf-8")
+    return into
+
+
 def make_pkg(payload: Path, version: str, into: Path, identity: str = "") -> Path:
     """Builds `INTO/interdict-VERSION.pkg` on a Mac; signed where an identity of its keychain is named.
 
     Raises:
+        ValueError: there is no program of macOS in the payload.
         CalledProcessError: one of Apple's tools refused it.
     """
     root = lay_out_pkg(payload, into / "work/pkg")
@@ -51,7 +87,8 @@ def make_pkg(payload: Path, version: str, into: Path, identity: str = "") -> Pat
     facts = ["--identifier", IDENTIFIER, "--version", version.partition("+")[0], "--ownership", "recommended"]
     places = ["--root", os.fspath(root), "--install-location", "/", "--scripts", os.fspath(_MACOS / "scripts")]
     subprocess.run(["pkgbuild", *facts, *places, os.fspath(component)], check=True)
-    parts = ["--distribution", os.fspath(_MACOS / "distribution.xml"), "--package-path", os.fspath(component.parent)]
+    described = write_distribution(payload / "interdict", into / "work/distribution.xml")
+    parts = ["--distribution", os.fspath(described), "--package-path", os.fspath(component.parent)]
     signed = ["--sign", identity] if identity else []
     subprocess.run(["productbuild", *parts, *signed, os.fspath(made)], check=True)
     return made

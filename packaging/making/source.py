@@ -15,7 +15,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("agent", "policy_schema")
 _KEPT = ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "COMSPEC", "PATHEXT", "TEMP", "USERPROFILE", "LOCALAPPDATA", "APPDATA")
-"""What the tools need of the environment: three names elsewhere, the others on Windows, where nothing starts without."""
+"""What the tools need of the environment; all but the first three are Windows', where nothing starts without them."""
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+)+(\+[0-9a-z]+(\.[0-9a-z]+)*)?")
 
 
