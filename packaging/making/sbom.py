@@ -26,7 +26,7 @@ _OURS = frozenset({"interdict"})
 
 def write_sbom(build: Build, folder: Path, target: Path) -> None:
     """Writes the document; the same bytes for the same build."""
-    components = [_python(), *_packages(modules_inside(folder)), *_libraries(folder)]
+    components = [_python(), _starter(), *_packages(modules_inside(folder)), *_libraries(folder)]
     subject = {
         "type": "application",
         "bom-ref": "interdict",
@@ -89,6 +89,19 @@ def _python() -> dict[str, object]:
         "version": version,
         "purl": f"pkg:generic/cpython@{version}",
         "licenses": [{"license": {"id": "PSF-2.0"}}],
+    }
+
+
+def _starter() -> dict[str, object]:
+    """The small program that PyInstaller puts before ours."""
+    version = metadata.version("pyinstaller")
+    return {
+        "type": "library",
+        "bom-ref": f"pkg:pypi/pyinstaller@{version}",
+        "name": "pyinstaller",
+        "version": version,
+        "purl": f"pkg:pypi/pyinstaller@{version}",
+        "licenses": [{"expression": "GPL-2.0-or-later WITH Bootloader-exception"}],
     }
 
 
