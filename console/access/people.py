@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from sqlalchemy import Connection
+
 from console import audit
 from console.access.roles import Role, Viewer, pack, unpack
 from console.clock import Clock
@@ -51,7 +53,7 @@ class People:
             if connection.execute(access.set_user(name, values)).rowcount != 1:
                 return False
             shown = role.value + ("" if groups is None else f" for {', '.join(sorted(groups))}")
-            self._record(connection, viewer, "role-changed", name, shown)
+            self._record(connection, viewer, what="role-changed", about=name, detail=shown)
         return True
 
     def remove(self, viewer: Viewer, name: str) -> bool:
@@ -62,7 +64,7 @@ class People:
             if connection.execute(access.drop_user(name)).rowcount != 1:
                 return False
             connection.execute(access.end_sessions(name, self._clock()))
-            self._record(connection, viewer, "user-removed", name)
+            self._record(connection, viewer, what="user-removed", about=name)
         return True
 
     def let_go(self, viewer: Viewer, name: str) -> bool:
@@ -71,10 +73,10 @@ class People:
             if connection.execute(identities.let_go(name)).rowcount != 1:
                 return False
             connection.execute(identities.end_sessions(name))
-            self._record(connection, viewer, "name-let-go", name)
+            self._record(connection, viewer, what="name-let-go", about=name)
         return True
 
-    def _record(self, connection: Any, viewer: Viewer, what: str, about: str, detail: str = "") -> None:
+    def _record(self, connection: Connection, viewer: Viewer, *, what: str, about: str, detail: str = "") -> None:
         audit.record(connection, self._clock(), who=viewer.name, what=what, about=about, detail=detail)
 
 

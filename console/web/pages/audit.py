@@ -50,6 +50,7 @@ KINDS: Final = {
     "exception-withdrawn": _("withdrew an exception"),
     "objection-noted": _("noted an objection"),
     "alarm": _("raised an alarm"),
+    "alarm-closed": _("closed an alarm"),
     "paused": _("paused a ban"),
     "pause-lifted": _("ended a pause"),
     "pruned": _("forgot what was old"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from console.errors import BadFile
 from console.store.db import Database
 from console.store.tables import audit as lines
 from console.store.tables_access import audit_head
+from console.web.pages.audit import KINDS
 
 NOW = 1_000
 
@@ -218,3 +220,19 @@ def test_the_chain_is_read_in_pieces(database: Database, monkeypatch: pytest.Mon
     written(database, 5)
     with database.read() as connection:
         assert verify(connection).lines == 5
+
+
+def test_every_kind_of_line_has_its_words_and_every_word_its_line() -> None:
+    """`what="..."` wherever the console writes a line, against the table of the page Audit."""
+    written: set[str] = set()
+    for source in sorted((Path(__file__).parents[3] / "console").rglob("*.py")):
+        text = source.read_text(encoding="utf-8")
+        if "audit.record(" in text or ".record(visit" in text:
+            written |= set(re.findall(r'what="([a-z-]+)"', text)) | set(re.findall(r'record\(visit, "([a-z-]+)"', text))
+            written |= _chosen(text)
+    assert written == set(KINDS)
+
+
+def _chosen(text: str) -> set[str]:
+    """`what = "login" if ... else "break-glass"`"""
+    return {name for line in re.findall(r"what = (.*)", text) for name in re.findall(r'"([a-z-]+)"', line)}
