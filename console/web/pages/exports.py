@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from collections.abc import Iterator
+
+from starlette.responses import Response, StreamingResponse
 
 from console.exports.csv import write_csv
 from console.exports.json import write_json
@@ -12,11 +14,18 @@ from console.web.context import Context, Visit, download
 
 
 def compliance_csv(context: Context, visit: Visit) -> Response:
-    """The list as it is narrowed, as CSV. With the mark that makes spreadsheets read it as UTF-8."""
-    with context.database.read() as connection:
-        text = "".join(write_csv(compliance.all_lines(connection, context.silence(), filters.wanted(visit))))
+    """The list as it is narrowed, as CSV, written while it is read. The mark tells spreadsheets that it is UTF-8."""
+    silence, wanted = context.silence(), filters.wanted(visit)
+
+    def pieces() -> Iterator[bytes]:
+        yield "\ufeff".encode()
+        with context.database.read() as connection:
+            for piece in write_csv(compliance.all_lines(connection, silence, wanted)):
+                yield piece.encode("utf-8", "replace")
+
     context.record(visit, "export", "compliance.csv")
-    return download("\ufeff" + text, "text/csv; charset=utf-8", "compliance.csv")
+    headers = {"Content-Disposition": 'attachment; filename="compliance.csv"'}
+    return StreamingResponse(pieces(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def compliance_json(context: Context, visit: Visit) -> Response:
