@@ -2,12 +2,13 @@
 
     python -m tests.fakes.installers_fleet FOLDER
 
-writes FOLDER/root.json and FOLDER/fleet.json (policy_url, server, secret), then FOLDER/devices.json again and again: the
-devices as the console knows them. It ends when FOLDER/end is there.
+writes FOLDER/root.json and FOLDER/fleet.json (policy_url, server, secret), then FOLDER/devices.json again and again:
+the devices as the console knows them. It ends when FOLDER/end is there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -45,10 +46,11 @@ def _devices(servers: Fleet) -> list[dict[str, str]]:
 
 
 def _write(path: Path, value: object) -> None:
-    """Whole or not at all: others read it meanwhile."""
+    """Whole or not at all: others read it meanwhile. Windows replaces nothing that is open: then the next time."""
     new = path.with_name(f"{path.name}.new")
     new.write_text(json.dumps(value), encoding="utf-8")
-    new.replace(path)
+    with contextlib.suppress(PermissionError):
+        new.replace(path)
 
 
 if __name__ == "__main__":
