@@ -14,12 +14,12 @@ from typing import NamedTuple
 from agent.cases import held
 from agent.decider import Current, Decider
 from agent.events import Event, EventLog
+from agent.host.users import FIRST_UID
 from agent.ipc.people import PersonSaid
 from agent.memory import Memory
 from agent.notice_answers import NoticeAnswers
 from agent.reminders import MOST_PUT_OFF, not_put_off, put_off
 from agent.report.journal import Journal
-from agent.welcome import PERSONS_FROM
 from policy_schema.messages import local
 from policy_schema.messages.report import RequestLine
 from policy_schema.messages.wire import clean
@@ -153,7 +153,7 @@ class Desk:
         waiting = [
             (key, person)
             for key, person in self._memory.persons.items()
-            if person.tried and (key[2] == uid or key[2] < PERSONS_FROM)
+            if person.tried and (key[2] == uid or key[2] < FIRST_UID)
         ]
         for key, person in waiting:
             self._memory.keep_person(*key, person._replace(tried=Instant(0)))
@@ -253,4 +253,4 @@ def spoken(journal: Journal, uid: int) -> tuple[str, ...]:
 
 def _concerns(row: Current, uid: int) -> bool:
     """Whether it is this person's, or the system's."""
-    return row.subject.uid == uid or row.subject.uid < PERSONS_FROM
+    return row.subject.uid == uid or row.subject.uid < FIRST_UID

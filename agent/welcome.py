@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from agent.case_values import NOTICE_RETRY, Case, Kind, Standing, Subject, Wish
+from agent.host.users import FIRST_UID
 from agent.persons import About, Person
 from policy_schema.rules.decision import Action, Decision, Identity, State
 from policy_schema.rules.instant import Instant
@@ -17,8 +18,6 @@ from policy_schema.rules.observation import Confidence, Face
 
 VERSION = 1
 """Of the welcome's text, and of what is collected."""
-PERSONS_FROM = 1000
-"""User ids below this belong to the system: what they own is nobody's in particular."""
 _NAME = "welcome"
 _SEEN = f"{_NAME} {VERSION}"
 Persons = Mapping[tuple[str, str, int], Person]
@@ -31,7 +30,7 @@ def key(uid: int) -> tuple[str, str, int]:
 
 def concerns_nobody(uid: int, kind: str) -> bool:
     """Whether there is no person to welcome: things of the system, and machines that build by themselves."""
-    return uid < PERSONS_FROM or kind == "ci"
+    return uid < FIRST_UID or kind == "ci"
 
 
 def seen(persons: Persons, uid: int) -> bool:

@@ -16,13 +16,11 @@ from agent.enforce.interface import Detail, Intent, Outcome, OutcomeCode
 from agent.errors import InterdictError
 from agent.host.command import NOTIFY_SEND, PLAIN_ENVIRONMENT, Account, run_tool
 from agent.host.sessions import Session, is_console, plain, sessions, write_terminal
-from agent.host.users import own_uid
+from agent.host.users import FIRST_UID, own_uid
 from policy_schema.messages import local
 from policy_schema.rules.instant import Instant
 
 KIND = Kind.NOTIFY
-_PERSONS_FROM = 1000
-"""User ids below this belong to the system: what they own concerns everybody."""
 
 
 class Notifiers(Protocol):
@@ -70,7 +68,7 @@ class NotifyActor:
 
     def _with_notifier(self, uid: int) -> list[int]:
         there = self._notifiers.present() if self._notifiers else frozenset()
-        return [one for one in sorted(there) if one == uid or (uid < _PERSONS_FROM and uid not in there)]
+        return [one for one in sorted(there) if one == uid or (uid < FIRST_UID and uid not in there)]
 
     def _by_notifier(self, uid: int, intent: Intent) -> local.Came:
         """Hands it to the person's own notifier, which can show buttons."""
@@ -88,7 +86,7 @@ class NotifyActor:
 
     def _audience(self, uid: int) -> list[Session]:
         present = list(self._here())
-        if uid >= _PERSONS_FROM or any(session.uid == uid for session in present):
+        if uid >= FIRST_UID or any(session.uid == uid for session in present):
             return [session for session in present if session.uid == uid]
         return present
 

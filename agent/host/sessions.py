@@ -15,10 +15,9 @@ from typing import NamedTuple
 
 import psutil
 
-from agent.host.users import own_uid
+from agent.host.users import FIRST_UID, own_uid
 
 _MOST_BYTES = 1000
-_SYSTEM_UIDS = 1000
 
 
 class Session(NamedTuple):
@@ -35,7 +34,7 @@ def sessions() -> tuple[Session, ...]:
     if sys.platform == "win32":
         return ()
     terminals = _terminals()
-    uids = {uid for uid in _bus_uids() if uid >= _SYSTEM_UIDS or uid == own_uid()} | set(terminals)
+    uids = {uid for uid in _bus_uids() if uid >= FIRST_UID or uid == own_uid()} | set(terminals)
     return tuple(Session(uid, _gid(uid), _bus(uid), tuple(terminals.get(uid, ()))) for uid in sorted(uids))
 
 
