@@ -44,13 +44,14 @@ class File:
         """
         try:
             self._rotate()
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o640)
-            with os.fdopen(descriptor, "r+b", buffering=0) as opened:
-                size = os.fstat(descriptor).st_size
-                if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                    opened.write(b"\n")
-                _write_all(descriptor, b"".join(line + b"\n" for line in lines))
-                os.fsync(descriptor)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+            with os.fdopen(os.open(self._path, flags, 0o640), "r+b", buffering=0) as opened:
+                if opened.seek(0, os.SEEK_END):
+                    opened.seek(-1, os.SEEK_END)
+                    if opened.read(1) != b"\n":
+                        opened.write(b"\n")
+                _write_all(opened.fileno(), b"".join(line + b"\n" for line in lines))
+                os.fsync(opened.fileno())
         except OSError as error:
             raise Undelivered(f"{self._path} cannot be written: {error.strerror}") from error
 
