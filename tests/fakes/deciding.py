@@ -31,6 +31,7 @@ from console.ingest.verify import Accepted, AcceptedEnrolment
 from console.policy.follow import Source
 from console.settings import Settings
 from console.store.db import Database
+from console.store.migrate import migrate
 from console.store.queries import access
 from policy_schema.messages import signature
 from policy_schema.messages.enrol import EnrolRequest
@@ -49,6 +50,15 @@ DAY = 86_400
 APPROVER = Viewer("chen", "token", Role.APPROVER)
 ADMIN = Viewer("wu", "token", Role.ADMIN)
 __all__ = ["ADMIN", "APPROVER", "DAY", "STATEMENT", "Asked", "DecidingConsole", "Wish"]
+
+
+def new_sqlite(folder: Path) -> str:
+    """The address of an empty database in a file, for what need not be tried on both kinds."""
+    address = f"sqlite:///{folder / 'console.sqlite3'}"
+    database = Database(address)
+    migrate(database)
+    database.close()
+    return address
 
 
 class DecidingConsole:

@@ -23,6 +23,7 @@ from console.schedules.webhook import signature
 from console.store.db import Database
 from console.store.queries import brake as queries
 from policy_schema.rules.instant import Instant
+from tests.fakes.deciding import new_sqlite
 
 NOW = Instant(1_784_000_000)
 SECRET = b"a secret of sixteen characters and more"
@@ -74,8 +75,8 @@ def raise_alarm(database: Database) -> None:
 
 
 @pytest.fixture
-def database(store: str) -> Iterator[Database]:
-    made = Database(store)
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = Database(new_sqlite(tmp_path))
     yield made
     made.close()
 

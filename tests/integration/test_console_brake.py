@@ -15,12 +15,10 @@ import pytest
 from console.brake.judge import Figures, Kind, judge
 from console.brake.watch import Raised, sentence
 from console.decisions import Brake
-from console.store.db import Database
-from console.store.migrate import migrate
 from console.store.queries import brake as queries
 from console.store.queries import decisions
 from policy_schema.rules.instant import format_instant
-from tests.fakes.deciding import DAY, DecidingConsole
+from tests.fakes.deciding import DAY, DecidingConsole, new_sqlite
 from tests.fakes.policy_server import START
 from tests.fakes.reporting_device import ReportingDevice, finding
 
@@ -92,11 +90,7 @@ def both(store: str, tmp_path: Path) -> Iterator[Fleet]:
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    address = f"sqlite:///{tmp_path / 'console.sqlite3'}"
-    database = Database(address)
-    migrate(database)
-    database.close()
-    made = Fleet(tmp_path, address)
+    made = Fleet(tmp_path, new_sqlite(tmp_path))
     yield made
     made.console.database.close()
 

@@ -26,13 +26,21 @@ from policy_schema.rules.granted import GrantedException, documents
 from policy_schema.rules.instant import Instant
 from policy_schema.rules.relief import Because, device_hash
 from policy_schema.trust.keys import Use, make_key
-from tests.fakes.deciding import ADMIN, APPROVER, DAY, Asked, DecidingConsole, Wish
+from tests.fakes.deciding import ADMIN, APPROVER, DAY, Asked, DecidingConsole, Wish, new_sqlite
 from tests.fakes.reporting_device import ReportingDevice
 
 
 @pytest.fixture
 def console(store: str, tmp_path: Path) -> Iterator[DecidingConsole]:
     made = DecidingConsole(tmp_path, store)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def light(tmp_path: Path) -> Iterator[DecidingConsole]:
+    """On SQLite alone."""
+    made = DecidingConsole(tmp_path, new_sqlite(tmp_path))
     yield made
     made.database.close()
 
@@ -144,25 +152,25 @@ NOT_DECIDED: dict[str, tuple[Rejected, str]] = {
 
 
 @pytest.mark.parametrize(("attempt", "said"), NOT_DECIDED.values(), ids=NOT_DECIDED.keys())
-def test_what_is_not_decided(attempt: Rejected, said: str, console: DecidingConsole) -> None:
-    device = console.enrol()
+def test_what_is_not_decided(attempt: Rejected, said: str, light: DecidingConsole) -> None:
+    device = light.enrol()
     with pytest.raises(NotDecided, match=said):
-        attempt(console, device)
-    assert not pending(console)
+        attempt(light, device)
+    assert not pending(light)
 
 
-def test_nobody_approves_what_was_asked_for_at_their_own_device(console: DecidingConsole) -> None:
-    mine, theirs = console.enrol(), console.enrol("wang-laptop")
-    with console.database.write() as connection:
-        decide.claim_device(connection, ADMIN, mine.id, "Chen", console.now)
+def test_nobody_approves_what_was_asked_for_at_their_own_device(light: DecidingConsole) -> None:
+    mine, theirs = light.enrol(), light.enrol("wang-laptop")
+    with light.database.write() as connection:
+        decide.claim_device(connection, ADMIN, mine.id, "Chen", light.now)
     for attempt in (
-        lambda: approve(console, console.ask(mine)),
-        lambda: approve(console, console.ask(theirs, "r-00c0ffe1"), devices=(mine.id,)),
-        lambda: give(console, mine.id),
+        lambda: approve(light, light.ask(mine)),
+        lambda: approve(light, light.ask(theirs, "r-00c0ffe1"), devices=(mine.id,)),
+        lambda: give(light, mine.id),
     ):
         with pytest.raises(NotDecided, match="nobody approves their own"):
             attempt()
-    assert approve(console, Asked(mine.id, "r-00c0ffee"), Viewer("wu", "", Role.APPROVER))
+    assert approve(light, Asked(mine.id, "r-00c0ffee"), Viewer("wu", "", Role.APPROVER))
 
 
 def test_what_somebody_has_decided_stays_decided(console: DecidingConsole) -> None:
@@ -228,16 +236,16 @@ STOPPED: dict[str, tuple[Callable[[DecidingConsole], None], str]] = {
 
 @pytest.mark.parametrize(("harm", "said"), STOPPED.values(), ids=STOPPED.keys())
 def test_what_cannot_be_published_is_said_stays_due_and_changes_nothing(
-    harm: Callable[[DecidingConsole], None], said: str, console: DecidingConsole
+    harm: Callable[[DecidingConsole], None], said: str, light: DecidingConsole
 ) -> None:
-    approve(console, console.ask(console.enrol()))
-    harm(console)
-    before = console.read()
-    assert not console.deciding.publisher.publish()
-    assert (console.read(), pending(console)) == (before, True)
-    with console.database.read() as connection:
+    approve(light, light.ask(light.enrol()))
+    harm(light)
+    before = light.read()
+    assert not light.deciding.publisher.publish()
+    assert (light.read(), pending(light)) == (before, True)
+    with light.database.read() as connection:
         row = connection.execute(decisions.publishing()).one()
-    assert said in row.problem and row.problem_since == console.now and row.advice
+    assert said in row.problem and row.problem_since == light.now and row.advice
 
 
 def test_a_process_that_died_before_it_wrote_down_what_it_published_is_no_loss(console: DecidingConsole) -> None:
@@ -254,38 +262,36 @@ def test_a_process_that_died_before_it_wrote_down_what_it_published_is_no_loss(c
     assert console.relief(device.id).exceptions[0].id == name
 
 
-def test_after_the_signers_gave_the_role_a_new_key_everything_is_signed_anew(console: DecidingConsole) -> None:
-    device = console.enrol()
-    approve(console, console.ask(device))
-    console.deciding.publisher.publish()
-    console.key = make_key("console")
-    console._key_file(console.key, Use.EXCEPTIONS)
-    console.publish_policy()
-    assert console.relief(device.id).exceptions == ()
-    assert console.deciding.publisher.publish()
-    assert len(console.relief(device.id).exceptions) == 1
+def test_after_the_signers_gave_the_role_a_new_key_everything_is_signed_anew(light: DecidingConsole) -> None:
+    device = light.enrol()
+    approve(light, light.ask(device))
+    light.deciding.publisher.publish()
+    light.key = make_key("console")
+    light._key_file(light.key, Use.EXCEPTIONS)
+    light.publish_policy()
+    assert light.relief(device.id).exceptions == ()
+    assert light.deciding.publisher.publish()
+    assert len(light.relief(device.id).exceptions) == 1
 
 
-def test_what_others_granted_with_the_same_key_is_kept(console: DecidingConsole) -> None:
-    device = console.enrol()
-    theirs = GrantedException(
-        "x-theirs", "claude-code", (device_hash(device.id),), console.now, Instant(console.now + DAY)
-    )
-    console.repository.grant(console.key, documents([theirs], []))
-    console.write()
-    name = approve(console, console.ask(device))
-    console.deciding.publisher.publish()
-    assert {one.id for one in console.relief(device.id).exceptions} == {"x-theirs", name}
+def test_what_others_granted_with_the_same_key_is_kept(light: DecidingConsole) -> None:
+    device = light.enrol()
+    theirs = GrantedException("x-theirs", "claude-code", (device_hash(device.id),), light.now, Instant(light.now + DAY))
+    light.repository.grant(light.key, documents([theirs], []))
+    light.write()
+    name = approve(light, light.ask(device))
+    light.deciding.publisher.publish()
+    assert {one.id for one in light.relief(device.id).exceptions} == {"x-theirs", name}
 
 
-def test_nothing_of_names_or_reasons_is_published(console: DecidingConsole) -> None:
-    device = console.enrol("secret-host")
-    approve(console, console.ask(device), reason="the reason of all reasons")
-    console.deciding.publisher.publish()
-    text = b"".join(console.read().values())
+def test_nothing_of_names_or_reasons_is_published(light: DecidingConsole) -> None:
+    device = light.enrol("secret-host")
+    approve(light, light.ask(device), reason="the reason of all reasons")
+    light.deciding.publisher.publish()
+    text = b"".join(light.read().values())
     for private in (b"secret-host", b"reason of all", b"chen", device.id.encode()):
         assert private not in text
-    assert json.loads(console.verified().granted.documents[f"exceptions-{device_hash(device.id)[:2]}.json"])
+    assert json.loads(light.verified().granted.documents[f"exceptions-{device_hash(device.id)[:2]}.json"])
 
 
 def test_somebody_else_signs_what_the_console_hands_over(tmp_path: Path, store: str) -> None:

@@ -13,10 +13,8 @@ import pytest
 
 from console.access import Role, Viewer
 from console.exceptions import decide
-from console.store.db import Database
-from console.store.migrate import migrate
 from policy_schema.rules.relief import Because
-from tests.fakes.deciding import ADMIN, DAY, DecidingConsole
+from tests.fakes.deciding import ADMIN, DAY, DecidingConsole, new_sqlite
 from tests.fakes.reporting_device import finding
 
 
@@ -34,11 +32,7 @@ class Browser:
 
 @pytest.fixture
 def console(tmp_path: Path) -> Iterator[DecidingConsole]:
-    address = f"sqlite:///{tmp_path / 'console.sqlite3'}"
-    database = Database(address)
-    migrate(database)
-    database.close()
-    made = DecidingConsole(tmp_path, address)
+    made = DecidingConsole(tmp_path, new_sqlite(tmp_path))
     yield made
     made.database.close()
 
@@ -167,9 +161,10 @@ def test_a_pause_is_shown_everywhere_on_the_page_and_lifted(console: DecidingCon
 
 def test_a_hundred_requests_are_read_page_by_page(console: DecidingConsole, browser: Browser) -> None:
     device = console.enrol("li-laptop")
-    for number in range(120):
-        console.now += 1  # type: ignore[assignment]
-        console.ask(device, f"r-{number:08x}")
+    with console.together():
+        for number in range(120):
+            console.pass_time(1)
+            console.ask(device, f"r-{number:08x}")
     seen: list[str] = []
     path = "/exceptions"
     while path:
