@@ -179,6 +179,21 @@ def test_without_scripts_a_page_says_the_same_in_utc(
             assert "eng-0" in page.inner_text("tbody >> nth=0")
 
 
+def test_the_list_of_devices_narrows_in_place_and_the_way_back_works(browser: Browser, address: str) -> None:
+    with looking(browser, address, Look()) as page:
+        page.goto("/devices")
+        everything = page.inner_text("#list [role=status] b")
+        page.evaluate("window.stays = true")
+        page.select_option("main select[name=state]", "silent")
+        page.wait_for_selector(".narrowed .chip")
+        assert "state=silent" in page.url
+        assert page.evaluate("window.stays"), "the page was not loaded anew"
+        assert page.inner_text("#list [role=status] b") != everything
+        page.go_back()
+        page.wait_for_selector(".narrowed", state="detached")
+        assert page.inner_text("#list [role=status] b") == everything
+
+
 def test_a_chart_has_its_figures_in_a_table_too(browser: Browser, address: str) -> None:
     with looking(browser, address, Look()) as page:
         page.goto("/")
