@@ -23,7 +23,17 @@ class Parameter(NamedTuple):
     schema: dict[str, Any]
 
 
-AFTER: Final = Parameter("after", "`next` of the page before", {"type": "string", "pattern": _TEXT})
+_PART: Final = r"[^~\x00-\x1f\x7f]"
+_NEXT: Final = "`next` of the page before"
+
+
+def _after(pattern: str) -> Parameter:
+    return Parameter("after", _NEXT, {"type": "string", "pattern": f"^({pattern})?$"})
+
+
+AFTER_DEVICE: Final = _after(rf"(enrolled|missing)~{_PART}{{0,120}}")
+AFTER_FINDING: Final = _after(rf"{_PART}{{0,26}}~{_PART}{{0,120}}")
+AFTER_EVENT: Final = _after(rf"{_PART}{{0,26}}~{_PART}{{0,40}}~[0-9]{{1,18}}~{_PART}{{0,120}}")
 MOST: Final = Parameter("limit", "items a page at most", {"type": "integer", "minimum": 1, "maximum": LIMIT})
 BAN: Final = Parameter("ban", "only this ban", {"type": "string", "pattern": _TEXT})
 GROUP: Final = Parameter("group", "only devices of this group", {"type": "string", "pattern": _TEXT})

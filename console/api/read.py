@@ -6,6 +6,7 @@ from typing import Any
 
 from console.api import parameters as given
 from console.api.answers import Page, Unusable
+from console.api.parameters import Parameter
 from console.api.shapes import Compliance, EventItem, FindingItem
 from console.errors import ConsoleError
 from console.policy import known
@@ -24,10 +25,8 @@ BETWEEN = "~"
 def devices(context: Context, visit: Visit) -> Page[Device]:
     """Every device in its one state, by id; then those that never enrolled."""
     question = _question(context, visit)
-    kind, _, after = given.text(visit, given.AFTER).partition(BETWEEN)
+    kind, _, after = given.text(visit, given.AFTER_DEVICE).partition(BETWEEN)
     most = given.number(visit)
-    if kind not in ("", "enrolled", "missing"):
-        raise Unusable("after is not from this list")
     with context.database.read() as connection:
         if kind == "missing":
             items, following = history.missing_page(connection, question, after, most)
@@ -46,7 +45,7 @@ def device(context: Context, visit: Visit) -> Device | None:
 
 def findings(context: Context, visit: Visit) -> Page[FindingItem]:
     """What is there, by device."""
-    most, after = given.number(visit), _key(visit, 2)
+    most, after = given.number(visit), _key(visit, given.AFTER_FINDING, 2)
     with context.database.read() as connection:
         statement = api.findings_page(given.text(visit, given.BAN), visit.viewer.groups, (after[0], after[1]), most)
         rows = connection.execute(statement).mappings().all()
@@ -56,9 +55,7 @@ def findings(context: Context, visit: Visit) -> Page[FindingItem]:
 
 def events(context: Context, visit: Visit) -> Page[EventItem]:
     """What changed, by device and report."""
-    most, key = given.number(visit), _key(visit, 4)
-    if not key[2].isascii() or not key[2].isdigit() or len(key[2]) > 18:
-        raise Unusable("after is not from this list")
+    most, key = given.number(visit), _key(visit, given.AFTER_EVENT, 4)
     after = (key[0], key[1], int(key[2]), key[3])
     since = given.instant(visit, given.SINCE) or 0
     with context.database.read() as connection:
@@ -115,14 +112,10 @@ def _question(context: Context, visit: Visit) -> Question:
     )
 
 
-def _key(visit: Visit, parts: int) -> list[str]:
-    text = given.text(visit, given.AFTER)
-    if not text:
-        return ["", "", "0", ""][:parts]
-    key = text.split(BETWEEN)
-    if len(key) != parts:
-        raise Unusable("after is not from this list")
-    return key
+def _key(visit: Visit, parameter: Parameter, parts: int) -> list[str]:
+    """The parts of a key, whose form the parameter has checked."""
+    text = given.text(visit, parameter)
+    return text.split(BETWEEN) if text else ["", "", "0", ""][:parts]
 
 
 def _next(rows: Any, most: int, *columns: str) -> str | None:
