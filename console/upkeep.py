@@ -1,4 +1,4 @@
-"""What the console does by itself: months made ahead, totals of the day, forgetting. One of several processes does it."""
+"""What the console does by itself: months made ahead, totals of the day, forgetting; by one of several processes."""
 
 from __future__ import annotations
 
