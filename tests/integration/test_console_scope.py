@@ -16,7 +16,18 @@ from tests.fakes.reporting_device import finding as a_finding
 from tests.fakes.running_console import NAME, RunningConsole, post, running
 
 MINE, THEIRS = "mine-laptop", "their-laptop"
-PAGES = ("/", "/bans", "/bans/my-ban", "/devices", "/devices?search=laptop", "/moves", "/policy", "/health", "/exceptions", "/reports")
+PAGES = (
+    "/",
+    "/bans",
+    "/bans/my-ban",
+    "/devices",
+    "/devices?search=laptop",
+    "/moves",
+    "/policy",
+    "/health",
+    "/exceptions",
+    "/reports",
+)
 FILES = ("/export/compliance.csv", "/export/compliance.json")
 
 
