@@ -34,14 +34,20 @@ def _no_root() -> str:
     return "" if os.geteuid() == 0 else "uid 0"
 
 
+_ON_A_DESKTOP = (
+    *("Xorg", "Xvfb", "dbus-daemon", "dunst", "dunstctl", "gdbus", "notify-send"),
+    *("xdotool", "xfconf-query", "xrandr", "xterm", "zsh"),
+)
+_FILES_OF_A_DESKTOP = {
+    "xfce4-notifyd": "/usr/lib/*/xfce4/notifyd/xfce4-notifyd",
+    "dummy_drv.so": "/usr/lib/xorg/modules/drivers/dummy_drv.so",
+    "a font with Chinese": "/usr/share/fonts/**/*CJK*",
+}
+
+
 def _no_desktop() -> str:
-    services = () if glob("/usr/lib/*/xfce4/notifyd/xfce4-notifyd") else ("xfce4-notifyd",)
-    return ", ".join(
-        [
-            *services,
-            *filter(None, [_missing("dbus-daemon", "dunst", "dunstctl", "gdbus", "notify-send", "xdotool", "Xvfb")]),
-        ]
-    )
+    files = [name for name, where in _FILES_OF_A_DESKTOP.items() if not glob(where, recursive=True)]
+    return ", ".join([*files, *filter(None, [_missing(*_ON_A_DESKTOP)])])
 
 
 def _no_postgres() -> str:
@@ -53,7 +59,8 @@ TIERS: tuple[Tier, ...] = (
         "desktop",
         _no_desktop,
         False,
-        "apt-get install dbus dunst libglib2.0-bin libnotify-bin xdotool xfce4-notifyd xvfb",
+        "apt-get install dbus dunst fonts-noto-cjk libglib2.0-bin libnotify-bin x11-xserver-utils xdotool xfce4-notifyd "
+        "xfconf xserver-xorg-core xserver-xorg-video-dummy xterm xvfb zsh",
     ),
     Tier(
         "engines",
