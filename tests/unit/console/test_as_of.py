@@ -25,7 +25,7 @@ from tests.fakes.reporting_device import coverage, finding, move, policy
 
 BEGIN = 1_783_818_000
 HOUR, DAY = 3_600, 86_400
-MANY = int(os.environ.get("INTERDICT_HISTORIES", "12"))
+MANY = int(os.environ.get("INTERDICT_HISTORIES", "8"))
 """Random histories each; 150 take a minute and a half."""
 
 
@@ -119,7 +119,7 @@ def test_computed_later_it_equals_the_one_computed_then(database: Database, face
         assert fleet.pieces(fleet.question(moment)) == then
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_as_of_now_it_agrees_with_the_overview(database: Database, steps: list[Step]) -> None:
     fleet = emptied(database)
