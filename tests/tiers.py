@@ -59,8 +59,8 @@ TIERS: tuple[Tier, ...] = (
         "desktop",
         _no_desktop,
         False,
-        "apt-get install dbus dunst fonts-noto-cjk libglib2.0-bin libnotify-bin x11-xserver-utils xdotool xfce4-notifyd "
-        "xfconf xserver-xorg-core xserver-xorg-video-dummy xterm xvfb zsh",
+        "apt-get install dbus dunst fonts-noto-cjk libglib2.0-bin libnotify-bin x11-xserver-utils xdotool "
+        "xfce4-notifyd xfconf xserver-xorg-core xserver-xorg-video-dummy xterm xvfb zsh",
     ),
     Tier(
         "engines",
