@@ -1,4 +1,4 @@
-"""What `packaging/build` makes for which system: an MSI of what was frozen elsewhere, a Mac's processors, the recipe."""
+"""What `packaging/build` makes for which system: MSIs of what was frozen elsewhere, a Mac's processors, the recipe."""
 
 from __future__ import annotations
 
