@@ -58,7 +58,7 @@ PAYLOADS = {
 }
 
 
-SHOWN = ("a tag", "the end of an attribute", "the end of a script", "an address that is a script", "a formula")
+SHOWN = ("the end of an attribute", "the end of a script", "an address that is a script")
 """Those that could be more than text on a page."""
 
 
