@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy.exc import IntegrityError
-
 from console import audit
 from console.clock import wall_clock
 from console.command_parts import database, lines_of, who
@@ -55,12 +53,11 @@ def add(arguments: argparse.Namespace) -> int:
         "created_at": now,
         "created_by": who(),
     }
-    try:
-        with database(arguments.data, create=True) as opened, opened.write() as connection:
-            connection.execute(schedules.add(row))
-            audit.record(connection, now, who=who(), what="schedule-added", detail=f"{arguments.name} to {target}")
-    except IntegrityError as error:
-        raise BadCommand(f"there is a schedule {arguments.name} already", "Remove it first.") from error
+    with database(arguments.data, create=True) as opened, opened.write() as connection:
+        if connection.execute(schedules.named(arguments.name)).one_or_none() is not None:
+            raise BadCommand(f"there is a schedule {arguments.name} already", "Remove it first.")
+        connection.execute(schedules.add(row))
+        audit.record(connection, now, who=who(), what="schedule-added", detail=f"{arguments.name} to {target}")
     print(f"{arguments.name}: first at {format_instant(next_due(when, now))}")
     return 0
 

@@ -1,8 +1,8 @@
 """What reports are made of, alphabetical: a part is one file here and one line below.
 
-`build` makes the compliance report as of a moment: `history` reads the devices, `assess` gives each its one state, `tally`
-counts them, `decided` says what policy and exceptions were, in the `shapes` that every format has. `compliance` is the
-list of devices as the pages show it now.
+`build` makes the compliance report as of a moment: `history` reads the devices, `assess` gives each its one state,
+`tally` counts them, `decided` says what policy and exceptions were, in the `shapes` that every format has. `compliance`
+is the list of devices as the pages show it now.
 """
 
 from __future__ import annotations
