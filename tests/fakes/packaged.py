@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -116,3 +116,11 @@ def seeds(fleet: Fleet) -> str:
         "region": ("string", "CN"),
     }
     return "".join(f"interdict interdict/{name} {kind} {value}\n" for name, (kind, value) in rows.items())
+
+
+def until(what: str, holds: Callable[[], bool], seconds: float = 60) -> None:
+    """Asks again and again until something holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"not after {seconds} s: {what}"
+        time.sleep(0.3)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pytest
 
 from tests.fakes.built import NEW, OLD, Built, built
 from tests.fakes.little_machine import LittleMachine, little_machine
-from tests.fakes.packaged import COMMAND, MODULES, PERSON, Fleet, blocking, fleet, move_in, removing, seeds
+from tests.fakes.packaged import COMMAND, MODULES, PERSON, Fleet, blocking, fleet, move_in, removing, seeds, until
 from tests.fakes.zoo import package as npm_package
 
 pytestmark = [pytest.mark.packages, pytest.mark.root, pytest.mark.slow]
@@ -55,13 +54,6 @@ def _start(machine: LittleMachine) -> str:
     return "refused" if "Operation not permitted" in done.err else (done.out + done.err).strip()
 
 
-def _until(what: str, holds: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"not after {seconds} s: {what}"
-        time.sleep(0.3)
-
-
 def _install_with_preset(machine: LittleMachine, servers: Fleet, package: Built) -> None:
     machine.put("/etc/interdict/root.json", servers.repository.trust)
     machine.run("debconf-set-selections", stdin=seeds(servers))
@@ -74,8 +66,8 @@ def _install_with_preset(machine: LittleMachine, servers: Fleet, package: Built)
         "interdict/secret:" not in machine.run("sh", "-c", "debconf-show interdict | grep -v '(password omitted)'").out
     )
     assert _units(machine) == {"interdict": "active", "interdict-gate": "active", "interdict-gate-handover": "inactive"}
-    _until("it refuses", lambda: _start(machine) == "refused")
-    _until("it enrols and reports", lambda: servers.device().get("policy_version") == 1)
+    until("it refuses", lambda: _start(machine) == "refused")
+    until("it enrols and reports", lambda: servers.device().get("policy_version") == 1)
     assert servers.device()["agent"] == package.version and servers.device()["region"] == "CN"
     checks = {
         row["name"]: row for row in json.loads(machine.run("interdict", "doctor", "--json", check=False).out)["checks"]
@@ -97,7 +89,7 @@ def _upgrade_under_load(machine: LittleMachine, servers: Fleet, package: Built) 
     assert machine.run("interdict", "--version").out.split() == ["interdict", package.version]
     assert machine.run("systemctl", "show", "-P", "MainPID", "interdict-gate").out != gate, "the gate is a new one"
     assert _units(machine) == {"interdict": "active", "interdict-gate": "active", "interdict-gate-handover": "inactive"}
-    _until("the console hears of it", lambda: servers.device()["agent"] == package.version)
+    until("the console hears of it", lambda: servers.device()["agent"] == package.version)
 
 
 @contextmanager
@@ -123,7 +115,7 @@ def _remove_with_something_in_the_quarantine(machine: LittleMachine, servers: Fl
     machine.wait("it says so", "sh", "-c", "interdict quarantine list | grep -q sealed")
     said = machine.run("dpkg", "--remove", "interdict")
     assert "holds 1 quarantined item" in said.out + said.err
-    _until("the console knows that it left", lambda: servers.device()["removed_at"] is not None)
+    until("the console knows that it left", lambda: servers.device()["removed_at"] is not None)
     assert _units(machine) == {
         "interdict": "inactive",
         "interdict-gate": "inactive",
