@@ -26,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments and arguments[0] in HIDDEN:
         return serve(arguments[0], arguments[1:])
     ordinary = importlib.import_module("agent.cli.main")
-    return int(ordinary.main(arguments))
+    # As itself where we are the program: then it may end without the interpreter's own end.
+    return int(ordinary.main(None if argv is None else arguments))
 
 
 def serve(verb: str, arguments: Sequence[str]) -> int:

@@ -1,5 +1,7 @@
-"""In the place of PyInstaller's module of this name, which loads ctypes at every start so that it looks for libraries in
-the program's own folder: the loader looks there anyway, and `interdict status` needs no ctypes."""
+"""In the place of PyInstaller's module of this name, which loads ctypes at every start to make it look beside the program.
+
+The system's loader looks there anyway, and `interdict status` needs no ctypes.
+"""
 
 
 def install():
