@@ -1,4 +1,4 @@
-"""In the place of PyInstaller's module of this name, which loads ctypes at every start to make it look beside the program.
+"""In the place of PyInstaller's module of this name, which loads ctypes at every start to look beside the program first.
 
 The system's loader looks there anyway, and `interdict status` needs no ctypes.
 """
