@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from console import cli_access, cli_reports
+from console import cli_access, cli_exceptions, cli_reports
 from console.errors import BadCommand, ConsoleError, ExtraMissing
 from policy_schema.rules.instant import parse_duration
 
@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _report(_verb(verbs, "report", "commands_reports.report", "print the compliance report"))
     _secrets(verbs)
     cli_access.add(verbs, _verb, _nested, _seconds)
+    cli_exceptions.add(verbs, _verb, _nested)
     cli_reports.add(verbs, _verb, _nested)
     _devices(verbs)
     _kept(verbs)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote, urlencode
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
@@ -17,6 +16,7 @@ from console.access import Role
 from console.deciding import Deciding
 from console.exceptions import decide, look
 from console.exceptions.decide import MOST_DEVICES, Asked, Wish
+from console.exceptions.last_day import end_of
 from console.exceptions.publish import due
 from console.exceptions.words import BECAUSE, STATEMENT, NotDecided
 from console.policy import Policy, current
@@ -184,23 +184,11 @@ def _wish(connection: Connection, visit: Visit, policy: Policy | None) -> Wish:
     return Wish(
         ban=form.get("ban"),
         devices=decide.find_devices(connection, visit.viewer, names),
-        until=_end_of(form.get("until"), policy.time_zone if policy is not None else ""),
+        until=end_of(form.get("until"), policy.time_zone if policy is not None else ""),
         reason=clean(form.get("reason"), decide.LONGEST_REASON),
         asked_by=clean(form.get("asked_by"), 120),
         stated=form.get("statement") == "yes",
     )
-
-
-def _end_of(day: str, zone: str) -> int:
-    """The end of a day where the organisation is."""
-    try:
-        there = ZoneInfo(zone) if zone else UTC
-    except (ZoneInfoNotFoundError, ValueError):
-        there = UTC
-    try:
-        return int(datetime.combine(date.fromisoformat(day), time(23, 59, 59), there).timestamp())
-    except (ValueError, OverflowError):
-        raise NotDecided("day") from None
 
 
 def _tried(context: Context, visit: Visit, work: Callable[[Connection, int], str], back: str | Asked) -> Response:
