@@ -1,0 +1,3 @@
+#!/bin/sh
+# Fleet's uninstall script for the package on macOS.
+exec /Library/Interdict/uninstall
