@@ -450,7 +450,9 @@ def test_adding_somebody_twice_gives_them_the_new_password(folder: Path) -> None
     (folder / "password").write_text("several words are easier\n")
     arguments = ["user", "add", "chen", "--password-file", str(folder / "password"), "--data", str(folder)]
     answers = [typed("interdict-console", arguments) for _ in range(2)]
-    assert [(done.returncode, done.stdout, done.stderr) for done in answers] == [(0, "chen can sign in as admin\n", "")] * 2
+    assert [(done.returncode, done.stdout, done.stderr) for done in answers] == [
+        (0, "chen can sign in as admin\n", "")
+    ] * 2
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""On a console of Linux's own (`TERM=linux`), which has no glyphs for Chinese: plain ASCII English, at a real terminal."""
+"""Linux' own console (`TERM=linux`): every command of a person's in plain ASCII English, on a real pseudo-terminal."""
 
 from __future__ import annotations
 
