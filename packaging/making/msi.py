@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -175,14 +175,14 @@ def _tables() -> Iterator[tuple[str, str]]:
     rows = [(setting.property, f"WAS{setting.property}", setting.name) for setting in SETTINGS]
     root, raw_text_in_64_bits = 2, 18
     yield _table("AppSearch", ("Property s72", "Signature_ s72"), 2, [(was, was) for _, was, _ in rows])
-    columns = ("Signature_ s72", "Root i2", "Key s255", "Name S255", "Type I2")
+    places = ("Signature_ s72", "Root i2", "Key s255", "Name S255", "Type I2")
     found = [(was, root, POLICY_KEY, name, raw_text_in_64_bits) for _, was, name in rows]
-    yield _table("RegLocator", columns, 1, found)
-    columns = ("Action s72", "Type i2", "Source S72", "Target S255")
-    yield _table("CustomAction", columns, 1, [(f"Keep{given}", 51, given, f"[{was}]") for given, was, _ in rows])
+    yield _table("RegLocator", places, 1, found)
+    actions = ("Action s72", "Type i2", "Source S72", "Target S255")
+    yield _table("CustomAction", actions, 1, [(f"Keep{given}", 51, given, f"[{was}]") for given, was, _ in rows])
 
 
-def _table(name: str, columns: tuple[str, ...], keys: int, rows: list[tuple[object, ...]]) -> tuple[str, str]:
+def _table(name: str, columns: tuple[str, ...], keys: int, rows: Sequence[tuple[object, ...]]) -> tuple[str, str]:
     names, kinds = zip(*(column.split() for column in columns), strict=True)
     head = (names, kinds, (name, *names[:keys]))
     return name, "".join("\t".join(map(str, row)) + "\r\n" for row in (*head, *rows))
