@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Gives back what Interdict quarantined, when Interdict itself is gone.
 
-This file lies in every quarantine folder as `restore.py`. It needs Python 3.8 or newer and nothing else:
+This file lies in every quarantine folder as `restore.py`. It needs Python 3.8 or newer and nothing else, not even the
+whole of its library: what Debian's python3-minimal has is enough (no json, no ctypes).
 
     python3 restore.py list
     python3 restore.py ID [--to FOLDER]
@@ -16,11 +17,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import ctypes
 import errno
 import hashlib
-import json
 import os
+import re
 import stat
 import sys
 import time
@@ -33,6 +33,7 @@ if sys.platform == "win32":
     sys.exit("On Windows move held\\0 back by hand; record.json says where it was.")
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 CHUNK = 1 << 20
+NO_HARD_LINKS = (errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def main(arguments: list[str]) -> int:
@@ -136,10 +137,101 @@ def restore(here: str, name: str, to: str | None) -> tuple[str, list[str]]:
 def load(path: str) -> Facts:
     """Reads one of our JSON files."""
     with open(path, "rb") as file:
-        value = json.loads(file.read())
+        value = parse(file.read().decode("ascii"))
     if not isinstance(value, dict) or value.get("schema") != 1:
         raise ValueError(f"{path} has a form that this script does not know")
     return value
+
+
+TOKEN = re.compile(
+    r'[ \t\r\n]*(?:([][{},:])|"((?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*)"|'
+    r"(-?[0-9]+)(?![0-9.eE])|(true|false|null))"
+)
+ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
+SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "/": "/"}
+WORDS = {"true": True, "false": False, "null": None}
+
+
+def parse(text: str) -> Any:
+    """The value that a text in JSON stands for, as far as the agent writes it: no fractions. Raises ValueError."""
+    value, end = parse_at(text, 0)
+    if text[end:].strip(" \t\r\n"):
+        raise ValueError(f"not JSON at character {end}")
+    return value
+
+
+def parse_at(text: str, at: int) -> tuple[Any, int]:
+    """The value that begins here, and where it ends."""
+    found = TOKEN.match(text, at)
+    if found is None:
+        raise ValueError(f"not JSON at character {at}")
+    sign, quoted, number, word = found.groups()
+    at = found.end()
+    if quoted is not None:
+        return unescaped(quoted), at
+    if number is not None:
+        return int(number), at
+    if word is not None:
+        return WORDS[word], at
+    if sign not in "[{":
+        raise ValueError(f"not JSON before character {at}")
+    return parse_many(text, at, sign)
+
+
+def parse_many(text: str, at: int, sign: str) -> tuple[Any, int]:
+    """What stands between two brackets."""
+    names: list[Any] = []
+    values: list[Any] = []
+    at, close = skip(text, at), "]" if sign == "[" else "}"
+    while text[at : at + 1] != close:
+        if values:
+            at = expect(text, at, ",")
+        if sign == "{":
+            name, at = parse_at(text, at)
+            if not isinstance(name, str):
+                raise ValueError(f"not JSON before character {at}")
+            names.append(name)
+            at = expect(text, at, ":")
+        value, at = parse_at(text, at)
+        values.append(value)
+        at = skip(text, at)
+    return (values if sign == "[" else dict(zip(names, values))), at + 1  # noqa: B905  # Python 3.10's word
+
+
+def skip(text: str, at: int) -> int:
+    """Where the next thing begins."""
+    while text[at : at + 1] in (" ", "\n", "\r", "\t"):
+        at += 1
+    return at
+
+
+def expect(text: str, at: int, sign: str) -> int:
+    """Behind a sign that must stand there."""
+    at = skip(text, at)
+    if text[at : at + 1] != sign:
+        raise ValueError(f"not JSON at character {at}: {sign} is missing")
+    return at + 1
+
+
+def unescaped(quoted: str) -> str:
+    """A text without its backslashes; two halves of a sign become one."""
+    if "\\" not in quoted:
+        return quoted
+    text = ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else SHORT[found[2]], quoted)
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
+def written(value: Any) -> str:
+    """The same the other way, in ASCII."""
+    if isinstance(value, str):
+        units = value.encode("utf-16-le", "surrogatepass")
+        signs = [units[at] | units[at + 1] << 8 for at in range(0, len(units), 2)]
+        return '"' + "".join(chr(s) if 32 <= s < 127 and s not in (34, 92) else f"\\u{s:04x}" for s in signs) + '"'
+    if isinstance(value, dict):
+        return "{" + ",\n ".join(f"{written(name)}: {written(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(written, value)) + "]"
+    return next((word for word, meant in WORDS.items() if value is meant), "") or str(int(value))
 
 
 def save(cell: str, record: Facts, state: str, place: str, identity: tuple[int, int]) -> None:
@@ -149,7 +241,7 @@ def save(cell: str, record: Facts, state: str, place: str, identity: tuple[int, 
     record["at"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     path = os.path.join(cell, "record.json")
     with open(path + ".new", "w", encoding="ascii") as file:
-        json.dump(record, file, indent=1)
+        file.write(written(record) + "\n")
         file.flush()
         os.fsync(file.fileno())
     os.replace(path + ".new", path)
@@ -260,18 +352,31 @@ def set_times(parent: int, leaf: str, was: Facts) -> None:
 
 
 def rename(source: int, name: str, target: int, leaf: str) -> None:
-    """Renames without ever replacing anything."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    call = getattr(libc, "renameat2", None)
-    if call is not None:
-        if call(source, os.fsencode(name), target, os.fsencode(leaf), 1) == 0:
-            return
-        number = ctypes.get_errno()
-        if number not in (errno.ENOSYS, errno.EINVAL):
-            raise OSError(number, os.strerror(number), leaf)
-    if exists(target, leaf):
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), leaf)
-    os.rename(name, leaf, src_dir_fd=source, dst_dir_fd=target)
+    """Renames without ever replacing anything.
+
+    A folder comes over an empty one that was made for it a moment before: the kernel replaces a folder only by a
+    folder, and only while it is empty, so nothing of anybody's can be lost, whatever happens in between. Anything else
+    gets its new name by a hard link, which never replaces, and then loses its old one.
+    """
+    if stat.S_ISDIR(os.stat(name, dir_fd=source, follow_symlinks=False).st_mode):
+        os.mkdir(leaf, 0o700, dir_fd=target)
+        try:
+            os.rename(name, leaf, src_dir_fd=source, dst_dir_fd=target)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.rmdir(leaf, dir_fd=target)
+            raise
+        return
+    try:
+        os.link(name, leaf, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in NO_HARD_LINKS:
+            raise
+        if exists(target, leaf):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), leaf) from None
+        os.rename(name, leaf, src_dir_fd=source, dst_dir_fd=target)
+    else:
+        os.unlink(name, dir_fd=source)
 
 
 def put_links(held: int, pieces: list[Facts], name: str) -> list[str]:
