@@ -18,12 +18,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-SUITES: Mapping[str, tuple[str, str]] = {
-    "debian-12": ("bookworm", "http://deb.debian.org/debian"),
-    "ubuntu-24.04": ("noble", "http://archive.ubuntu.com/ubuntu"),
+
+class System(NamedTuple):
+    """A root file system: debootstrap's suite, where its packages are, and what else is in it."""
+
+    suite: str
+    mirror: str
+    more: tuple[str, ...]
+
+
+_DEBIAN, _UBUNTU = "http://deb.debian.org/debian", "http://archive.ubuntu.com/ubuntu"
+SYSTEMS: Mapping[str, System] = {
+    "debian-12": System("bookworm", _DEBIAN, ("python3",)),
+    "ubuntu-24.04": System("noble", _UBUNTU, ("python3",)),
+    "debian-12-with-rpm": System("bookworm", _DEBIAN, ("python3-minimal", "rpm")),
 }
-"""Names of root file systems: debootstrap's suite and where its packages are."""
-_INSIDE = "systemd,systemd-sysv,dbus,debconf,ca-certificates,passwd,procps,nodejs,python3"
+_INSIDE = ("systemd", "systemd-sysv", "dbus", "debconf", "ca-certificates", "passwd", "procps", "nodejs")
 _GROUPS = Path("/sys/fs/cgroup/unified") if Path("/sys/fs/cgroup/unified").is_dir() else Path("/sys/fs/cgroup")
 _BOOT = """
 echo 0 >"$GROUP/cgroup.procs"
@@ -68,7 +78,7 @@ def files_of(name: str) -> Path:
     if made.is_dir():
         return made
     base.mkdir(parents=True, exist_ok=True)
-    suite, mirror = SUITES[name]
+    system = SYSTEMS[name]
     new = base / f"{name}.new-{os.getpid()}"
     keys = (
         []
@@ -76,13 +86,14 @@ def files_of(name: str) -> Path:
         else ["--no-check-gpg"]
     )
     more = ["--components=main,universe"] if name.startswith("ubuntu") else []
-    script = Path("/usr/share/debootstrap/scripts") / suite
+    script = Path("/usr/share/debootstrap/scripts") / system.suite
     based_on = [] if script.exists() else ["/usr/share/debootstrap/scripts/gutsy"]
-    command = ["debootstrap", "--variant=minbase", f"--include={_INSIDE}", *keys, *more, suite, os.fspath(new), mirror]
-    done = subprocess.run([*command, *based_on], capture_output=True, text=True, check=False)
+    options = ["--variant=minbase", f"--include={','.join(_INSIDE + system.more)}", *keys, *more]
+    command = ["debootstrap", *options, system.suite, os.fspath(new), system.mirror, *based_on]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         shutil.rmtree(new, ignore_errors=True)
-        raise RuntimeError(f"debootstrap {suite}: {done.stdout[-500:]} {done.stderr[-500:]}")
+        raise RuntimeError(f"debootstrap {system.suite}: {done.stdout[-500:]} {done.stderr[-500:]}")
     for unit in (
         "console-getty.service",
         "systemd-networkd.service",
