@@ -21,6 +21,11 @@ ROOT = Path(__file__).parents[2]
 OSQUERY = "@cdxgen/cdxgen-plugins-bin-linux-amd64@4.1.1"
 GRAMMAR = ("tree-sitter==0.26.1", "tree-sitter-powershell==0.26.4")
 SCRIPTS = [*ROOT.glob("installers/*/*.ps1"), *ROOT.glob(".github/workflows/*.ps1")]
+SHELL = [
+    path
+    for path in (*ROOT.glob("installers/*/*.sh"), *ROOT.glob(".github/workflows/*.sh"))
+    if path.read_bytes().startswith(b"#!")  # what a login reads in is no program
+]
 TEAM = YAML(typ="safe").load((ROOT / "installers/fleet/interdict.yml").read_text(encoding="utf-8"))
 LOOK = """
 import sys
@@ -50,6 +55,43 @@ def follow(line: str, folder: Path) -> str:
     done = subprocess.run(["bash", "-c", line], cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, (line, done.stdout, done.stderr)
     return done.stdout
+
+
+@pytest.mark.parametrize("script", SHELL, ids=lambda path: path.name)
+def test_a_script_is_one_that_the_shell_understands(script: Path) -> None:
+    done = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert script.stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["with an agent that never ran", "without an agent"])
+def test_jamf_is_told_what_doctor_says(tmp_path: Path, there: bool) -> None:
+    program, settings = tmp_path / "interdict", tmp_path / "settings.toml"
+    settings.write_text(f'state_dir = "{tmp_path / "state"}"\n', encoding="utf-8")
+    if there:
+        own = Path(sys.executable).with_name("interdict")
+        program.write_text(f'#!/bin/sh\nINTERDICT_SETTINGS="{settings}" exec "{own}" "$@"\n')
+        program.chmod(0o755)
+    text = (ROOT / "installers/jamf/extension-attribute.sh").read_text(encoding="utf-8")
+    (tmp_path / "attribute.sh").write_text(text.replace("/Library/Interdict/interdict", os.fspath(program)))
+    said = subprocess.run(["sh", tmp_path / "attribute.sh"], capture_output=True, text=True, check=True).stdout
+    if not there:
+        assert said == "<result>not installed</result>\n"
+        return
+    doctor = subprocess.run([program, "doctor", "--json"], capture_output=True, text=True, check=False)
+    failed = [row["name"] for row in json.loads(doctor.stdout)["checks"] if row["result"] == "failed"]
+    assert "daemon" in failed
+    assert said == f"<result>{len(failed)} checks failed</result>\n"
+
+
+def test_workflows_name_files_that_are_there() -> None:
+    flows = {path.name: path.read_text(encoding="utf-8") for path in ROOT.glob(".github/workflows/*.yml")}
+    for name, text in flows.items():
+        YAML(typ="safe").load(text)
+        named = re.findall(r"(?:\.github|packaging|installers|tests|scripts|requirements)[/\\][\w./\\-]*\w", text)
+        assert [path for path in named if not (ROOT / path.replace("\\", "/")).exists()] == [], name
+    trials = ROOT.glob(".github/workflows/life-of-*")
+    assert all(trial.name in "".join(flows.values()) for trial in trials)
 
 
 def test_the_msi_is_made_and_signed_as_its_page_says(tmp_path: Path) -> None:
