@@ -18,6 +18,8 @@ from policy_schema.messages.enrol import DeviceFacts
 from policy_schema.rules.instant import format_instant
 
 _JITTER = 0.2
+_SOON = 10.0
+"""Seconds until the policy server is asked again by an agent that has no policy yet; twice as many each time more."""
 _FINAL = frozenset({400, 403, 409, 410})
 """Answers to an enrolment that asking again does not mend."""
 
@@ -37,6 +39,15 @@ class PolicyDoor(NamedTuple):
 
     restore: Callable[[], Refresh]
     refresh: Callable[[Adopted | None], Refresh]
+
+
+def pause_after(in_vain: int, interval: float) -> float:
+    """Seconds until the policy server is asked again.
+
+    A machine that was just installed may not reach it yet (no network, a busy machine). Nothing is in force there,
+    so it does not wait for the whole interval: `in_vain` is how often it was asked without there being a policy since.
+    """
+    return interval if in_vain == 0 else min(interval, _SOON * 2.0 ** min(in_vain - 1, 20))
 
 
 class Messenger:
@@ -92,12 +103,14 @@ class Messenger:
     def poll(self, stop: threading.Event) -> None:
         """The thread that asks the policy server: once what is stored, then the server, then at the interval."""
         self._take(self._door.restore(), restored=True)
+        in_vain = 0
         while not stop.is_set():
             self._wake.clear()
             if self._settings.policy_url:
                 self._take(self._door.refresh(self._in_force), restored=False)
-            wait = self._settings.poll_interval * (1 - _JITTER / 2 + _JITTER * random.random())
-            self._wait(stop, wait)
+            in_vain = 0 if self._in_force else in_vain + 1
+            jitter = 1 - _JITTER / 2 + _JITTER * random.random()
+            self._wait(stop, pause_after(in_vain, self._settings.poll_interval) * jitter)
 
     def wake(self) -> None:
         """Ends the waits of both threads, for somebody who has told them to stop."""
