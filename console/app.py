@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse
 
 from console.access import Access
 from console.access.settings import DEFAULTS, AccessSettings
@@ -86,10 +84,5 @@ def build(
         routes=[guard.route(rule) for rule in RULES],
         middleware=middleware,
         lifespan=life,
-        exception_handlers={404: _not_found},
+        exception_handlers={404: guard.nothing},
     )
-
-
-async def _not_found(request: Request, error: Exception) -> PlainTextResponse:
-    """Any address that is none."""
-    return PlainTextResponse("Nothing here.\n", 404)

@@ -8,7 +8,7 @@ from console.errors import ConsoleError
 from console.web.languages import mark as _
 from policy_schema.rules.relief import Because
 
-STATEMENT: Final = "I did not ask for this, and none of these devices is mine."
+STATEMENT: Final = _("I did not ask for this, and none of these devices is mine.")
 """What whoever approves ticks; it is kept with the exception, in these words."""
 
 SENTENCES: Final[dict[str, str]] = {

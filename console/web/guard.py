@@ -21,9 +21,13 @@ from console.store.queries import access
 from console.web import forms
 from console.web.context import NOBODY, Context, Handler, Visit
 from console.web.forms import Form
+from console.web.languages import mark as _
 from policy_schema.messages.wire import clean
 
 OK: Final = 200
+NOT_ALLOWED: Final = _("Your role does not allow this.")
+NOT_YOURS: Final = _("This form is not yours. Go back and try again.")
+NO_PAGE: Final = _("There is no such page.")
 
 
 class Who(StrEnum):
@@ -82,8 +86,16 @@ class Guard:
             return await self._for_program(rule, request)
         return await self._for_person(rule, request)
 
+    async def nothing(self, request: Request, error: Exception) -> Response:
+        """An address that is none: a page for a browser, a line for everything else."""
+        if "text/html" not in request.headers.get("accept", "") or request.url.path.startswith(("/api/", "/static/")):
+            return PlainTextResponse("Nothing here.\n", 404)
+        viewer = await run_in_threadpool(self._viewer, request)
+        visit = Visit(request, viewer or NOBODY, Form())
+        return await run_in_threadpool(self._context.nothing, visit, NO_PAGE)
+
     async def _for_program(self, rule: Rule, request: Request) -> Response:
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        kind, _blank, token = request.headers.get("authorization", "").partition(" ")
         holder = await run_in_threadpool(self._context.access.tokens.holder, token) if kind == "Bearer" else None
         if holder is None:
             return problem(401, "No token", "This needs a token.", {"WWW-Authenticate": "Bearer"})
@@ -98,14 +110,21 @@ class Guard:
         if viewer is None:
             return _to_login(request)
         if not viewer.role.may(NEEDS[rule.who]) or (rule.who is Who.ADMIN and viewer.groups is not None):
-            return PlainTextResponse("Your role does not allow this.\n", 403)
+            return await self._refused(request, viewer, NOT_ALLOWED)
         form = Form()
         if rule.method != "GET":
             form = await forms.read_form(request)
             if not same(form.get("csrf"), viewer.csrf) or _from_elsewhere(request):
-                return PlainTextResponse("This form is not yours. Go back and try again.\n", 403)
+                return await self._refused(request, viewer, NOT_YOURS)
         refused = self._too_often(rule.limit, viewer.name)
         return refused or await self._call(rule, Visit(request, viewer, form))
+
+    async def _refused(self, request: Request, viewer: Viewer, sentence: str) -> Response:
+        """A page that says why not, with the ways on that this viewer has."""
+        visit = Visit(request, viewer, Form())
+        return await run_in_threadpool(
+            lambda: self._context.page(visit, "nothing.html", status=403, title="Not allowed", sentence=sentence)
+        )
 
     async def _call(self, rule: Rule, visit: Visit) -> Response:
         if rule.views and not await run_in_threadpool(self._sees, visit.viewer, visit.part(rule.views)):

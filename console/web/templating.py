@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context as Values
 from markupsafe import Markup
 
-from console.web import times, words
+from console.web import times, troubles, words
 from console.web.languages import LANGUAGES, texts
 from console.web.view import View
 
@@ -101,6 +101,11 @@ def _sentence(values: Values, text: str) -> str:
     return words.sentence(text, texts(values["view"].language).gettext)
 
 
+@pass_context
+def _trouble(values: Values, text: str) -> str:
+    return troubles.sentence(text, texts(values["view"].language).gettext)
+
+
 @cache
 def asset(name: str) -> str:
     """The address of a file of the style, with its hash: it changes when the file does, so browsers may keep it."""
@@ -117,6 +122,7 @@ FILTERS: Final[dict[str, Any]] = {
     "say": _say,
     "sentence": _sentence,
     "span": _span,
+    "trouble": _trouble,
     "word": _word,
 }
 

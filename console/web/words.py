@@ -107,6 +107,13 @@ TROUBLES = {
     "kept": "keep a ban that vanished without being lifted",
     "journal-lost": "lost their journal: a disk to look at",
 }
+ROLES = {"viewer": "viewer", "approver": "approver", "admin": "admin"}
+VERDICTS = {"approved": "approved", "refused": "refused", "noted": "noted"}
+PUBLISHING = {
+    "off": "published nowhere",
+    "directly": "signed and published by this console",
+    "staged": "written to a file, for whoever holds the key",
+}
 ONE_SIGNER = "one signer"
 TABLES: dict[str, dict[str, str]] = {
     "ACTIONS": ACTIONS,
@@ -123,13 +130,16 @@ TABLES: dict[str, dict[str, str]] = {
     "OUTCOMES": OUTCOMES,
     "OWNERSHIPS": OWNERSHIPS,
     "PLACES": PLACES,
+    "PUBLISHING": PUBLISHING,
     "REASONS": REASONS,
     "REQUESTS": REQUESTS,
+    "ROLES": ROLES,
     "STANDINGS": STANDINGS,
     "STATES": STATES,
     "SYSTEMS": SYSTEMS,
     "TROUBLES": TROUBLES,
     "TRUST": TRUST,
+    "VERDICTS": VERDICTS,
     "WAYS": WAYS,
 }
 """Every table of codes, as templates know them: `{{ code|word(OUTCOMES) }}`. Their texts are in the catalogue."""

@@ -150,7 +150,7 @@ def test_one_that_was_asked_for_by_mail_and_one_that_is_mine(console: DecidingCo
 
 
 def test_a_pause_is_shown_everywhere_on_the_page_and_lifted(console: DecidingConsole, browser: Browser) -> None:
-    form = {"ban": "claude-code", "hours": "24", "reason": "false alarms"}
+    form: dict[str, object] = {"ban": "claude-code", "hours": "24", "reason": "false alarms"}
     assert browser.post("/exceptions/pauses", data=form).headers["location"].endswith("done=paused")
     assert "Paused for everybody: Claude Code" in shown(browser.get("/exceptions"))
     assert "is paused already" in shown(browser.post("/exceptions/pauses", data=form))
@@ -198,3 +198,17 @@ def test_whoever_sees_some_groups_sees_their_requests_alone(console: DecidingCon
         decide.refuse_request(connection, viewer, asked, Because.RISK, "no", console.now)
         assert look.waiting(connection, None, console.now) == 1
         assert look.waiting(connection, ADMIN.groups, console.now) == 1
+
+
+def test_a_pause_stands_beside_its_ban(console: DecidingConsole, browser: Browser) -> None:
+    assert "paused until" not in shown(browser.get("/bans"))
+    form: dict[str, object] = {"ban": "claude-code", "hours": "24", "reason": "false alarms"}
+    assert browser.post("/exceptions/pauses", data=form).status_code == 303
+    assert shown(browser.get("/bans")).count("paused until") == 1
+    assert "claude-code is paused for everybody" in shown(browser.get("/health"))
+
+
+def test_who_may_set_it_up_finds_how_decisions_reach_devices(console: DecidingConsole, browser: Browser) -> None:
+    assert 'href="/settings#publishing"' in browser.get("/exceptions").text
+    settings = browser.get("/settings")
+    assert 'id="publishing"' in settings.text and "published nowhere" in shown(settings)

@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from console.access import SESSION_LASTS
-from console.store.tables import audit, expected_device
+from console.store.tables import audit, expected_device, user
 from policy_schema.messages.kinds import MAX_FINDINGS
 from policy_schema.messages.report import FindingLine
 from tests.fakes.reporting_device import ReportingDevice, coverage, facts, heartbeat, move, policy, process
@@ -523,3 +523,30 @@ class TestHostileMachines:
         )
         for path in ("/", f"/devices/{device.id}", "/export/compliance.csv", "/export/compliance.json"):
             assert browser.get(path).status_code == 200
+
+
+CHINESE = {"Accept": "text/html,application/xhtml+xml", "Accept-Language": "zh-CN"}
+"""What a browser says that asks for a page."""
+
+
+class TestWhatIsRefused:
+    def test_an_address_that_is_none_is_a_page_with_the_ways_on_that_the_visitor_has(
+        self, console: RunningConsole
+    ) -> None:
+        with console.signed_in() as browser, console.client() as stranger:
+            page, outside = (client.get("/nowhere", headers=CHINESE) for client in (browser, stranger))
+            programs = [browser.get("/nowhere"), browser.get("/api/v1/nowhere", headers=CHINESE)]
+        assert (page.status_code, outside.status_code) == (404, 404)
+        assert "没有这个页面。" in page.text and 'href="/devices"' in page.text
+        assert 'href="/login"' in outside.text and 'href="/devices"' not in outside.text
+        assert [(answer.status_code, answer.text) for answer in programs] == [(404, "Nothing here.\n")] * 2
+
+    def test_what_the_role_does_not_allow_is_a_page_in_the_viewers_language(self, console: RunningConsole) -> None:
+        with console.database.write() as connection:
+            connection.execute(update(user).where(user.c.name == NAME).values(role="viewer"))
+        with console.signed_in() as browser:
+            page = browser.get("/audit", headers=CHINESE)
+            form = browser.post("/settings/sessions/end", data={"csrf": "another"}, headers=CHINESE)
+        assert (page.status_code, form.status_code) == (403, 403)
+        assert "您的角色不允许这样做。" in page.text and 'href="/audit"' not in page.text
+        assert "此表单不属于您" in form.text

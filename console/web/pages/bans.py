@@ -11,7 +11,7 @@ from starlette.responses import Response
 from console import policy as policies
 from console.policy import Ban
 from console.state import DOES_NOT_COUNT
-from console.store.queries import trends
+from console.store.queries import decisions, trends
 from console.web import figures
 from console.web.context import Context, Visit
 from console.web.figures import DAY, Days
@@ -61,6 +61,7 @@ def show(context: Context, visit: Visit) -> Response:
             bans=sorted(_rows(found, known), key=lambda row: (-row.devices, row.id)),
             policy=policy,
             troubles=policies.troubles(connection, context.clock()),
+            paused={row.ban: row.until for row in connection.execute(decisions.pauses(context.clock()))},
         )
 
 

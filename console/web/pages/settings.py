@@ -89,6 +89,7 @@ def end_token(context: Context, visit: Visit) -> Response:
 
 def _page(context: Context, visit: Visit, *, problem: str = "", token: str = "") -> Response:
     viewer, access = visit.viewer, context.access
+    decisions = visit.request.app.state.deciding.decisions
     admin = viewer.role is Role.ADMIN
     return context.page(
         visit,
@@ -106,6 +107,8 @@ def _page(context: Context, visit: Visit, *, problem: str = "", token: str = "")
         scopes=[scope.value for scope in Scope],
         lifes=LIFES,
         keep=context.keep,
+        source=decisions.source.where,
+        publish=decisions.publishing.how.value,
     )
 
 

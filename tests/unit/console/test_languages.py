@@ -11,10 +11,11 @@ from types import ModuleType
 
 import pytest
 
-from console.web import words
+from console.web import troubles, words
 from console.web.languages import FOLDERS, LANGUAGES, LOCALE, accepted, texts
 from policy_schema.messages.codes import Mode, Reason, ScopeOfPath
 from policy_schema.rules.observation import Confidence, Face, Match
+from policy_schema.trust.refusal import Refusal, Refused
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 VALUES = re.compile(r"%\(\w+\)[sd]|%%")
@@ -88,6 +89,31 @@ def test_the_language_that_a_browser_wishes_for_most(header: str, language: str)
 )
 def test_a_sentence_about_a_device_is_translated_as_far_as_it_is_known(text: str, shown: str) -> None:
     assert words.sentence(text, texts("zh-Hans").gettext) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("The policy server did not answer", "策略服务器没有应答"),
+        ("The policy server did not answer (timed out (10 s))", "策略服务器没有应答 (timed out (10 s))"),
+        ("claude-code is paused for everybody", "claude-code 已对所有人暂停"),
+        ("The root signatures end in 12 days", "root 的签名将在 12 天后到期"),
+        ("Wait a minute.", "请稍等一分钟。"),
+        ("a sentence of tomorrow (why)", "a sentence of tomorrow (why)"),
+        ("50 % of it (%(ban)s)", "50 % of it (%(ban)s)"),
+        ("", ""),
+    ],
+)
+def test_what_is_wrong_with_the_policy_is_said_in_the_viewers_language(text: str, shown: str) -> None:
+    assert troubles.sentence(text, texts("zh-Hans").gettext) == shown
+    assert troubles.sentence(text, texts("en").gettext) == text
+
+
+def test_every_refusal_of_a_policy_has_its_translation() -> None:
+    for refusal in Refusal:
+        told = Refused(refusal, "metadata/root.json")
+        for text in (str(told), told.advice()):
+            assert troubles.sentence(text, texts("zh-Hans").gettext) != text
 
 
 @pytest.mark.parametrize(
