@@ -58,6 +58,7 @@ def _msi(build: Build, frozen: Path, key: Key) -> Path:
         return make_msi(frozen, build.version, made)
     work = build.out / "work"
     work.mkdir(exist_ok=True)
+    made.unlink(missing_ok=True)  # the signer writes over nothing
     return sign_msi(make_msi(frozen, build.version, work / made.name), Path(key.file), Path(key.password_file), made)
 
 

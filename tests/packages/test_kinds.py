@@ -109,6 +109,19 @@ def test_what_cannot_be_built_is_said(tmp_path: Path, words: tuple[str, ...], sa
     assert (done.returncode, done.stdout) == (1, f"left out: {words[0]}: {said}\n")
 
 
+def test_a_wrong_password_is_said_in_one_line_and_leaves_no_installer(tmp_path: Path) -> None:
+    (tmp_path / "interdict.exe").write_bytes(b"MZ")
+    (tmp_path / "key.p12").write_bytes(b"no key")
+    (tmp_path / "password").write_text("x")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/interdict-1.2.3.msi").write_bytes(b"of an earlier build")
+    key = ["--key", tmp_path / "key.p12", "--password-file", tmp_path / "password"]
+    done = build("msi", "--payload", tmp_path, "--out", tmp_path / "out", "--version", "1.2.3", *key)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert done.stderr.startswith("build: osslsigncode ended with ")
+    assert not (tmp_path / "out/interdict-1.2.3.msi").exists()
+
+
 def test_half_a_key_is_none() -> None:
     done = build("msi", "--key", "key.p12")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (
