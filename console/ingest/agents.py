@@ -18,6 +18,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy.exc import DBAPIError
@@ -31,7 +32,8 @@ from console.ingest.apply import Result, Verdict
 from console.ingest.enrol import store_enrolment
 from console.ingest.pace import Pace
 from console.ingest.together import store_reports
-from console.ingest.verify import Refused, Request, check_enrolment, check_report, refusal_body
+from console.ingest.verify import FindKey, Refused, Request, check_enrolment, check_report, refusal_body
+from console.ingest.waiting import Waiting
 from console.ingest.writer import Busy, Writer
 from console.store.db import Database
 from console.store.queries import ingest
@@ -46,8 +48,16 @@ MOST_INSIDE: Final = 400
 """Requests of machines that are being read, checked or waiting for their commit; more are turned away."""
 KEYS_KEPT: Final = 200_000
 """Public keys in memory, about 60 MB. A device's id is made from its key: what is there is never out of date."""
+NEIGHBOURS: Final = 200
+"""Keys that are read at once when one is wanted that is not in memory."""
+SMALL: Final = 4_096
+"""Bytes of a body up to which a report is checked without a thread: a heartbeat has about 500."""
 STATUS: Final = {Verdict.STORED: 200, Verdict.DUPLICATE: 200, Verdict.GAP: 409}
 log = logging.getLogger(__name__)
+
+
+class _NotAtHand(Exception):
+    """The key of a device is not in memory."""
 
 
 class Pending(NamedTuple):
@@ -67,6 +77,7 @@ class AgentRoutes:
         self.pace = Pace(report_every)
         self._keys: dict[str, bytes] = {}
         self._inside = 0
+        self._waiting = Waiting()
 
     @property
     def full(self) -> bool:
@@ -90,8 +101,8 @@ class AgentRoutes:
         try:
             request = await asyncio.wait_for(_read(http), BODY_WITHIN)
             arrived = time.monotonic()
-            pending = await run_in_threadpool(handle, request)
-            answer = pending.answer(await asyncio.wrap_future(pending.stored))
+            pending = await self._checked(handle, request)
+            answer = pending.answer(await self._waiting.result(pending.stored))
             self.pace.answered(time.monotonic() - arrived, arrived)
             return answer
         except Refused as refused:
@@ -110,6 +121,15 @@ class AgentRoutes:
         finally:
             self._inside -= 1
 
+    async def _checked(self, handle: Callable[[Request], Pending], request: Request) -> Pending:
+        """A small report of a device whose key is at hand is checked where it is: cheaper than handing it to a thread.
+        Whatever could take long, or needs the database, goes to one.
+        """
+        if handle == self._report and len(request.body) <= SMALL:
+            with suppress(_NotAtHand):
+                return self._report(request, self._key_at_hand)
+        return await run_in_threadpool(handle, request)
+
     def _turned_away(self, http: HttpRequest, at: float) -> Response:
         self.pace.turned_away(at)
         return self._later(429, http)
@@ -125,9 +145,9 @@ class AgentRoutes:
         stored = self._writer.submit(lambda connection: store_enrolment(connection, accepted, now))
         return Pending(stored, lambda _: _json(encode(answer), 200))
 
-    def _report(self, request: Request) -> Pending:
+    def _report(self, request: Request, find_key: FindKey | None = None) -> Pending:
         now = self._clock()
-        accepted = check_report(request, self._key_of, now)
+        accepted = check_report(request, find_key or self._key_of, now)
         stored = self._writer.submit_item(store_reports, (accepted, now))
         return Pending(stored, lambda result: self._answer(result, accepted.report.device, now))
 
@@ -145,15 +165,28 @@ class AgentRoutes:
             encode(ReportAnswer(stored_up_to=result.stored_up_to, next_report_at=next_at)), STATUS[result.verdict]
         )
 
+    def _key_at_hand(self, device: str) -> bytes:
+        """Raises:
+        _NotAtHand: it must be read first.
+        """
+        known = self._keys.get(device)
+        if known is None:
+            raise _NotAtHand
+        return known
+
     def _key_of(self, device: str) -> bytes | None:
         known = self._keys.get(device)
         if known is None:
+            # With its neighbours: after a start the whole fleet will come, and each would cost a look of its own.
             with self._database.read() as connection:
-                known = connection.execute(ingest.key_of(device)).scalar_one_or_none()
+                read = {
+                    row.device_id: row.public_key for row in connection.execute(ingest.keys_from(device, NEIGHBOURS))
+                }
+            known = read.get(device)
             if known is not None:
-                if len(self._keys) >= KEYS_KEPT:
+                if len(self._keys) + len(read) > KEYS_KEPT:
                     self._keys.clear()
-                self._keys[device] = known
+                self._keys.update(read)
         return known
 
 

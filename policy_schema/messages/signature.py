@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from cryptography.exceptions import InvalidSignature as InvalidEd25519Signature
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from http_message_signatures import (
@@ -117,6 +120,8 @@ def verify(
     """
     wanted = _signature_headers(headers)
     sequence = _sequence(wanted[SEQUENCE_HEADER.lower()])
+    if verified := _as_written_by_us(method, path, wanted, body, find_key, now):
+        return verified
     verifier = _Verifier(now=now, keys=_Keys(find=find_key))
     message = _Message(method, path, wanted)
     try:
@@ -162,6 +167,49 @@ def decode_public_key(text: str) -> bytes:
 def encode_public_key(raw: bytes) -> str:
     """The form of a raw key in messages."""
     return base64.b64encode(raw).decode("ascii")
+
+
+def _as_written_by_us(
+    method: str, path: str, wanted: Mapping[str, str], body: bytes, find_key: Callable[[str], bytes | None], now: int
+) -> Verified | None:
+    """The same checks for the one spelling that `sign` writes, without parsing it: a third of the time.
+
+    It only ever accepts. Whatever is written in another way, or is wrong, is judged by the library: None.
+    """
+    found = _OUR_INPUT.fullmatch(wanted["signature-input"])
+    if found is None or not _OUR_PATH.fullmatch(path) or not method.isalpha() or method != method.upper():
+        return None
+    digest = f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode('ascii')}:"
+    given = wanted["signature"]
+    if abs(now - int(found["created"])) > MAX_AGE or wanted["content-digest"] != digest:
+        return None
+    sequence = wanted[SEQUENCE_HEADER.lower()]
+    values = {"@method": method, "@path": path, "content-digest": digest, "interdict-sequence": sequence}
+    lines = [f'"{name}": {values[name]}' for name in COMPONENTS]
+    base = "\n".join([*lines, f'"@signature-params": {found["parameters"]}']).encode("ascii")
+    try:
+        raw = base64.b64decode(given.removeprefix(f"{LABEL}=:").removesuffix(":"), validate=True)
+        if given != f"{LABEL}=:{base64.b64encode(raw).decode('ascii')}:":
+            return None
+        key = find_key(found["device"])
+        if key is None:
+            return None
+        Ed25519PublicKey.from_public_bytes(key).verify(raw, base)
+    except (binascii.Error, InvalidEd25519Signature, ValueError):
+        return None
+    return Verified(found["device"], int(sequence), int(found["created"]))
+
+
+_OUR_INPUT: Final = re.compile(
+    LABEL
+    + r"=(?P<parameters>\("
+    + " ".join(f'"{name}"' for name in COMPONENTS)
+    + r"\);created=(?P<created>0|[1-9][0-9]{0,11});keyid=\"(?P<device>d-[0-9a-f]{24})\";alg=\"ed25519\";tag=\""
+    + TAG
+    + r"\")",
+    re.ASCII,
+)
+_OUR_PATH: Final = re.compile(r"/[a-z0-9/]+", re.ASCII)
 
 
 class _Message:

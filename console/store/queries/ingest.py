@@ -22,9 +22,14 @@ from console.store.tables_fleet import device_group
 from console.store.upsert import upsert
 
 
-def key_of(device_id: str) -> Select[bytes]:
-    """The public key of an enrolled device."""
-    return select(device.c.public_key).where(device.c.device_id == device_id)
+def keys_from(device_id: str, most: int) -> Select[str, bytes]:
+    """The public key of an enrolled device, and of so many that follow it in the order of ids."""
+    return (
+        select(device.c.device_id, device.c.public_key)
+        .where(device.c.device_id >= device_id)
+        .order_by(device.c.device_id)
+        .limit(most)
+    )
 
 
 def enrolled(device_id: str) -> Select[Any]:

@@ -41,6 +41,7 @@ MEANT = {
     ("decisions", "exception_devices"): "what exceptions cover, by their own index",
     ("decisions", "holding_devices"): "exceptions in force are signed as one document",
     ("decisions", "refusals"): "answers in force are signed as one document",
+    ("ingest", "keys_from"): "keys of devices that follow one another, by key",
     ("person", "devices_of"): "an admin types a pseudonym, which is no key",
     ("upkeep", "bans"): "the totals of a day, once an hour",
     ("upkeep", "device_ids"): "the devices themselves, by key",

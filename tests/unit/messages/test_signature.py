@@ -176,3 +176,25 @@ def test_a_public_key_comes_back_from_its_text() -> None:
 
 def test_the_host_is_not_signed_since_a_proxy_changes_it() -> None:
     assert not {"@authority", "@target-uri", "host"} & set(signature.COMPONENTS)
+
+
+@given(st.sampled_from([name for name, _ in good()]), st.integers(0, 400), st.characters(codec="ascii"))
+def test_our_own_spelling_is_accepted_without_the_library_only_when_the_library_accepts_it(
+    name: str, place: int, sign: str
+) -> None:
+    headers = {key: value for key, value in good()}
+    value = headers[name]
+    headers[name] = value[: place % len(value)] + sign + value[place % len(value) + 1 :]
+    wanted = {key.lower(): text for key, text in headers.items()}
+    try:
+        short = signature._as_written_by_us("POST", PATH, wanted, BODY, find, NOW)
+    except KeyError:
+        short = None
+    if short is not None:
+        assert headers == dict(good()), "something was changed and accepted"
+        assert short == check(list(headers.items()))
+
+
+def test_our_own_spelling_needs_no_library() -> None:
+    wanted = {key.lower(): text for key, text in good()}
+    assert signature._as_written_by_us("POST", PATH, wanted, BODY, find, NOW) == check(good())
