@@ -73,7 +73,7 @@ def copy_source(build: Build, into: Path) -> Path:
     """The packages that are frozen, stamped, in a folder of their own."""
     shutil.rmtree(into, ignore_errors=True)
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, into / package, ignore=shutil.ignore_patterns("__pycache__", "ruff.toml"))
+        shutil.copytree(ROOT / package, into / package, ignore=shutil.ignore_patterns("__pycache__", "ruff.toml", ".*"))
     _stamp(into / "agent/version.py", r'^VERSION = "[^"]*"', f'VERSION = "{build.version}"')
     clock = into / "agent/host/clock.py"
     found = re.search(r"^BUILD_TIME = Instant\(([0-9_]+)\)", clock.read_text(encoding="utf-8"), re.MULTILINE)
