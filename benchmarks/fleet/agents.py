@@ -108,6 +108,8 @@ class Plan(NamedTuple):
     rounds: int
     telling: int
     host: str
+    start: int = 0
+    """The number of the first device."""
 
     @property
     def reports(self) -> int:
@@ -117,7 +119,7 @@ class Plan(NamedTuple):
 
 def seal(plan: Plan, connections: int) -> list[list[bytes]]:
     """The requests of each connection as bytes, in order: a device always uses the same one."""
-    shares = [list(range(place, plan.devices, connections)) for place in range(connections)]
+    shares = [list(range(plan.start + place, plan.start + plan.devices, connections)) for place in range(connections)]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(_sealed, [plan] * connections, shares, [int(time.time())] * connections))
 

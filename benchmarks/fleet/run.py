@@ -95,7 +95,7 @@ def measure(started: Fleet, plan: Plan, connections: int, rate: float, seconds: 
 
 def summary(sent: list[Sent], rate: float, used: dict[str, float]) -> dict[str, object]:
     """The figures of a run."""
-    good = [one.took for one in sent if one.status == 200]
+    good = [one.took for one in sent if one.status == 200] or [0.0]
     took = max(one.at + one.took for one in sent)
     return {
         "asked_per_s": rate or None,
@@ -136,7 +136,9 @@ def main() -> int:
     """Starts, enrols, measures, prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--devices", type=int, default=6_000)
-    parser.add_argument("--rounds", type=int, default=10, help="reports a device in each of the two runs, at most")
+    parser.add_argument(
+        "--rounds", type=int, default=10, help="reports a device, at most; half of the devices in each of the two runs"
+    )
     parser.add_argument("--processes", type=int, default=2, help="of the console")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--rate", type=float, default=500.0, help="reports a second of the steady run; 0 leaves it out")
@@ -154,13 +156,14 @@ def main() -> int:
             database = Database(started.database)
             took = enrol(database, arguments.devices)
             result["enrolled_and_first_report_per_s"] = round(arguments.devices / took)
-            plan = Plan(arguments.devices, 2, arguments.rounds, arguments.telling, urlsplit(started.address).netloc)
+            half = arguments.devices // 2
+            plan = Plan(half, 2, arguments.rounds, arguments.telling, urlsplit(started.address).netloc)
             for title, rate in (("as fast as answered", 0.0), (f"at {arguments.rate:.0f}/s", arguments.rate)):
                 if rate or not title.startswith("at"):
                     run = measure(started, plan, arguments.connections, rate, arguments.seconds)
                     result[title] = run
                     say(title, run)
-                    plan = plan._replace(first=plan.first + arguments.rounds)
+                    plan = plan._replace(start=half)
             result["bytes_a_device"] = sizes(database, arguments.devices)
             database.close()
     finally:

@@ -89,15 +89,23 @@ def moved_between(groups: Groups) -> Select[str, str, int]:
 
 def moved_or_not(groups: Groups) -> Select[int, int, int, int]:
     """How many devices have an alternative and something banned, which of the two alone, and how many there are."""
-    has = select(finding.c.device_id).where(finding.c.gone_at.is_(None), finding.c.state.not_in(DOES_NOT_COUNT))
-    found = device.c.device_id.in_(has)
-    alternative = device.c.device_id.in_(select(move.c.device_id).where(move.c.gone_at.is_(None)))
-    return select(
-        func.sum(case((and_(alternative, found), 1), else_=0)).label("both"),
-        func.sum(case((and_(alternative, ~found), 1), else_=0)).label("moved"),
-        func.sum(case((and_(~alternative, found), 1), else_=0)).label("banned"),
-        func.count().label("devices"),
-    ).where(device.c.removed_at.is_(None), *_seen(groups, device.c.device_id))
+    # Joined and not asked for with IN inside the sum: PostgreSQL would look through the whole list for each device.
+    counts = and_(finding.c.gone_at.is_(None), finding.c.state.not_in(DOES_NOT_COUNT))
+    having = select(finding.c.device_id).where(counts).distinct().subquery("having")
+    moving = select(move.c.device_id).where(move.c.gone_at.is_(None)).distinct().subquery("moving")
+    found, alternative = having.c.device_id.is_not(None), moving.c.device_id.is_not(None)
+    return (
+        select(
+            func.sum(case((and_(alternative, found), 1), else_=0)).label("both"),
+            func.sum(case((and_(alternative, ~found), 1), else_=0)).label("moved"),
+            func.sum(case((and_(~alternative, found), 1), else_=0)).label("banned"),
+            func.count().label("devices"),
+        )
+        .select_from(device)
+        .outerjoin(having, having.c.device_id == device.c.device_id)
+        .outerjoin(moving, moving.c.device_id == device.c.device_id)
+        .where(device.c.removed_at.is_(None), *_seen(groups, device.c.device_id))
+    )
 
 
 def versions_by_day(groups: Groups) -> Select[int, int, int, int]:

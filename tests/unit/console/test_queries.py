@@ -109,7 +109,7 @@ STATEMENTS: dict[Callable[..., Any], tuple[Any, ...]] = {
     ingest.end_finding: ("d", "f", 0),
     ingest.enrolled: ("d",),
     ingest.keep_report: ("dialect",),
-    ingest.key_of: ("d",),
+    ingest.keys_from: ("d", 200),
     ingest.known_findings: ("d",),
     ingest.last_sequence: ("d", "e"),
     ingest.present_states: ("d",),

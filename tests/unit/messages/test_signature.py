@@ -182,7 +182,7 @@ def test_the_host_is_not_signed_since_a_proxy_changes_it() -> None:
 def test_our_own_spelling_is_accepted_without_the_library_only_when_the_library_accepts_it(
     name: str, place: int, sign: str
 ) -> None:
-    headers = {key: value for key, value in good()}
+    headers = dict(good())
     value = headers[name]
     headers[name] = value[: place % len(value)] + sign + value[place % len(value) + 1 :]
     wanted = {key.lower(): text for key, text in headers.items()}
