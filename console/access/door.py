@@ -93,10 +93,13 @@ class Access:
             )
 
     def broken_glass(self) -> list[tuple[str, int]]:
-        """Who signed in with a password beside the identity provider within the last day, and when."""
+        """Who signed in with a password beside the identity provider within the last day, each with the newest time."""
         with self._database.read() as connection:
-            rows = connection.execute(records.lately("break-glass", self._clock() - SHOWN_FOR, 5)).all()
-        return [(row.who, row.at) for row in rows]
+            rows = connection.execute(records.lately("break-glass", self._clock() - SHOWN_FOR, 20)).all()
+        newest: dict[str, int] = {}
+        for row in rows:
+            newest.setdefault(row.who, row.at)
+        return list(newest.items())[:5]
 
     def _record(self, now: int, who: str, what: str, detail: str) -> None:
         with self._database.write() as connection:

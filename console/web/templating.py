@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context as Values
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from console.web import times, troubles, words
 from console.web.languages import LANGUAGES, texts
@@ -102,8 +102,13 @@ def _sentence(values: Values, text: str) -> str:
 
 
 @pass_context
-def _trouble(values: Values, text: str) -> str:
-    return troubles.sentence(text, texts(values["view"].language).gettext)
+def _trouble(values: Values, text: str) -> Markup:
+    """What is wrong with the policy, or what to do: what stands between backticks is a command."""
+    parts = troubles.sentence(text, texts(values["view"].language).gettext).split("`")
+    if len(parts) % 2 == 0:
+        return escape("`".join(parts))
+    shown = (Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts))
+    return Markup("").join(shown)
 
 
 @cache

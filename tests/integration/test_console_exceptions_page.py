@@ -205,6 +205,7 @@ def test_a_pause_stands_beside_its_ban(console: DecidingConsole, browser: Browse
     form: dict[str, object] = {"ban": "claude-code", "hours": "24", "reason": "false alarms"}
     assert browser.post("/exceptions/pauses", data=form).status_code == 303
     assert shown(browser.get("/bans")).count("paused until") == 1
+    assert "Paused for everybody: until" in shown(browser.get("/bans/claude-code"))
     assert "claude-code is paused for everybody" in shown(browser.get("/health"))
 
 

@@ -550,3 +550,13 @@ class TestWhatIsRefused:
         assert (page.status_code, form.status_code) == (403, 403)
         assert "您的角色不允许这样做。" in page.text and 'href="/audit"' not in page.text
         assert "此表单不属于您" in form.text
+
+    def test_who_sees_no_device_reads_why_and_not_how_machines_are_enrolled(self, console: RunningConsole) -> None:
+        with console.client() as agent:
+            told(console, agent, "li-laptop")
+        with console.database.write() as connection:
+            connection.execute(update(user).where(user.c.name == NAME).values(role="viewer", groups='["legal"]'))
+        with console.signed_in() as browser:
+            page = browser.get("/").text
+        assert "You see devices of these groups: legal." in page
+        assert "enroll-secret" not in page and "li-laptop" not in page

@@ -61,8 +61,13 @@ def show(context: Context, visit: Visit) -> Response:
             bans=sorted(_rows(found, known), key=lambda row: (-row.devices, row.id)),
             policy=policy,
             troubles=policies.troubles(connection, context.clock()),
-            paused={row.ban: row.until for row in connection.execute(decisions.pauses(context.clock()))},
+            paused=_paused(connection, context.clock()),
         )
+
+
+def _paused(connection: Connection, now: int) -> dict[str, int]:
+    """Bans that are at rest for everybody, each with until when."""
+    return {row.ban: row.until for row in connection.execute(decisions.pauses(now))}
 
 
 def _found(connection: Connection, groups: trends.Groups) -> list[Any]:
@@ -98,6 +103,7 @@ def one(context: Context, visit: Visit) -> Response:
             ban=ban,
             lifted=lifted,
             policy=policy,
+            paused_until=_paused(connection, now).get(name),
             **counted,
         )
 
