@@ -158,6 +158,7 @@ OVER_THE_FLEET: dict[Callable[..., Any], str] = {
     fleet.count: "a total for the first page",
     fleet.flagged: "a total for the first page",
     fleet.found: "a host name is not a key; an admin types it",
+    ingest.keys_from: "keys of devices that follow one another, by key",
     fleet.moved: "a total for the first page",
     fleet.outcomes: "a total for the first page",
     fleet.newest_requests: "the newest few for the first page, by their own index",
