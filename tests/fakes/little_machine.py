@@ -172,9 +172,12 @@ class LittleMachine:
             if done.code == 0:
                 return done
             if time.monotonic() > until:
-                log = self.run("journalctl", "--no-pager", "-n", "60", check=False).out
-                raise AssertionError(f"{what}: not after {seconds} s: {done.out}{done.err}\n{log}")
+                raise AssertionError(f"{what}: not after {seconds} s: {done.out}{done.err}\n{self.journal()}")
             time.sleep(0.2)
+
+    def journal(self) -> str:
+        """The last lines of its journal."""
+        return self.run("journalctl", "--no-pager", "-n", "60", check=False).out
 
     def everything(self, *without: str) -> dict[str, str]:
         """Every file in there with what it is: kind, mode, owner and content; but not below these folders."""

@@ -149,11 +149,11 @@ def preset(fleet: Fleet) -> str:
     return "[interdict]\n" + "".join(lines)
 
 
-def until(what: str, holds: Callable[[], bool], seconds: float = 60) -> None:
-    """Asks again and again until something holds."""
+def until(what: str, holds: Callable[[], bool], seconds: float = 60, told: Callable[[], str] = str) -> None:
+    """Asks again and again until something holds. `told` is asked for more to say where it does not."""
     end = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < end, f"not after {seconds} s: {what}"
+        assert time.monotonic() < end, f"not after {seconds} s: {what}\n{told()}"
         time.sleep(0.3)
 
 
@@ -177,8 +177,8 @@ def works(machine: LittleMachine, servers: Fleet, version: str) -> None:
     modes = machine.run("stat", "-c", "%a %U", "/etc/interdict/enrol.secret", SETTINGS).out.splitlines()
     assert modes == ["600 root", "644 root"]
     assert units(machine) == {"interdict": "active", "interdict-gate": "active", "interdict-gate-handover": "inactive"}
-    until("it refuses", lambda: start(machine) == "refused")
-    until("it enrols and reports", lambda: servers.device().get("policy_version") == 1)
+    until("it refuses", lambda: start(machine) == "refused", told=machine.journal)
+    until("it enrols and reports", lambda: servers.device().get("policy_version") == 1, told=machine.journal)
     assert servers.device()["agent"] == version and servers.device()["region"] == "CN"
     checks = {
         row["name"]: row for row in json.loads(machine.run("interdict", "doctor", "--json", check=False).out)["checks"]
@@ -244,4 +244,4 @@ def purge_in_the_end(machine: LittleMachine, *purge: str) -> None:
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
     """What is not as it was."""
-    return {path: after.get(path, "gone") for path in before | after if before.get(path) != after.get(path)}
+    return {path: after.get(path, "gone") for path in {**before, **after} if before.get(path) != after.get(path)}
