@@ -113,6 +113,7 @@ def _serve(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     verb.add_argument("--port", type=int, default=8600, help="port, 0 for a free one (default: %(default)s)")
     verb.add_argument("--trial", action="store_true", help="no login; this machine only")
+    verb.add_argument("--repository", type=Path, metavar="DIR", help="serve the signed policy of this folder too")
     verb.add_argument("--behind-tls", action="store_true", help="a proxy in front ends TLS")
     verb.add_argument("--config", type=Path, metavar="FILE", help="settings (default: console.toml in --data)")
     _duration(verb, "--report-every", "15m", "how often devices shall report")

@@ -41,6 +41,7 @@ def serve(arguments: argparse.Namespace) -> int:
             behind_tls=arguments.behind_tls,
             report_every=arguments.report_every,
             silent_after=arguments.silent_after,
+            repository=arguments.repository,
         )
     )
     config = load(arguments.config, arguments.data, os.environ)

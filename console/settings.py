@@ -26,6 +26,9 @@ class Settings(NamedTuple):
     silent_after: int = 24 * 3600
     """Without a report for so long a device counts as silent."""
 
+    repository: Path | None = None
+    """The folder of the signed policy, served beside the pages; None: it is served elsewhere."""
+
     @property
     def database(self) -> str:
         """The address of the database, as SQLAlchemy writes it."""
@@ -50,6 +53,11 @@ def check(settings: Settings) -> Settings:
         )
     if not 0 <= settings.port <= 65_535:
         raise BadCommand(f"{settings.port} is not a port", "Use a port from 1 to 65535, or 0 for a free one.")
+    if settings.repository is not None and not (settings.repository / "metadata").is_dir():
+        raise BadCommand(
+            f"{settings.repository} is no published policy: it has no folder metadata",
+            "Name the folder `repository` that `interdict-policy publish` writes.",
+        )
     return settings
 
 

@@ -45,7 +45,7 @@ class Headers:
         headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
         headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        headers["Cache-Control"] = "max-age=3600" if static else "no-store"
+        headers.setdefault("Cache-Control", "max-age=3600" if static else "no-store")
         if self._behind_tls:
             headers["Strict-Transport-Security"] = "max-age=31536000"
 

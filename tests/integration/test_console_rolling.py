@@ -82,7 +82,7 @@ def test_an_upgrade_of_one_process_after_the_other_refuses_no_report(size: tuple
             step = crowd.everything // (upgrades + 1)
             crowd.report([Disaster(step * (turn + 1), started.upgrade) for turn in range(upgrades)])
             assert not crowd.refused, dict(crowd.refused)
-            answer = httpx.get(f"{started.address}/policy/metadata/timestamp.json", trust_env=False)
+            answer = httpx.get(f"{started.address}/repository/metadata/timestamp.json", trust_env=False)
             assert (answer.status_code, answer.text, answer.headers["cache-control"]) == (200, "{}", "no-cache")
             assert httpx.get(f"{started.address}/metrics", trust_env=False).status_code == 404
         database = Database(address)
