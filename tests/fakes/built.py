@@ -12,7 +12,9 @@ from typing import NamedTuple
 from tests.architecture.source import ROOT
 
 OLD, NEW = "0.1.0", "0.2.0"
-_SOURCES = ("agent", "policy_schema", "packaging", "installers")
+_SOURCES = ("agent", "policy_schema", "packaging", "installers", "CHANGELOG.md")
+ENVIRONMENT = {"SOURCE_DATE_EPOCH": "1792000000", **os.environ}
+"""One time for all: git's last commit may have changed nothing that is in a package."""
 
 
 class Built(NamedTuple):
@@ -49,7 +51,8 @@ def built(version: str) -> Built:
     folder = base / f"{_digest()}-{version}"
     if not (folder / "done").exists():
         words = [sys.executable, os.fspath(ROOT / "packaging" / "build"), "frozen", "deb", "rpm"]
-        subprocess.run([*words, "--version", version, "--out", os.fspath(folder)], check=True, stdout=subprocess.PIPE)
+        words += ["--version", version, "--out", os.fspath(folder)]
+        subprocess.run(words, check=True, stdout=subprocess.PIPE, env=ENVIRONMENT)
         (folder / "done").touch()
     return Built(version, folder)
 
@@ -58,7 +61,8 @@ def _digest() -> str:
     """Of all files that go into a package, and of the Python that is frozen."""
     digest = hashlib.sha256(sys.version.encode())
     for source in _SOURCES:
-        for path in sorted((ROOT / source).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
+        for path in [ROOT / source, *sorted((ROOT / source).rglob("*"))]:
+            inside = path.relative_to(ROOT).parts
+            if path.is_file() and "__pycache__" not in inside and not any(part.startswith(".") for part in inside):
                 digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]

@@ -16,7 +16,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.architecture.source import ROOT
-from tests.fakes.built import NEW, OLD, Built, built
+from tests.fakes.built import ENVIRONMENT, NEW, OLD, Built, built
 from tests.fakes.little_machine import little_machine
 
 pytestmark = [pytest.mark.packages, pytest.mark.root, pytest.mark.slow]
@@ -32,7 +32,7 @@ def old() -> Built:
 def test_two_builds_are_byte_identical(old: Built, tmp_path: Path) -> None:
     """In another folder, from a copy of the source elsewhere."""
     words = ["frozen", "deb", "rpm", "--version", old.version, "--out", os.fspath(tmp_path / "elsewhere")]
-    subprocess.run([*BUILD, *words], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*BUILD, *words], check=True, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
     made = tmp_path / "elsewhere"
     for package in (old.deb, old.rpm):
         assert _digest(made / package.name) == _digest(package), package.name
