@@ -106,7 +106,8 @@ def see(page: Page, path: str, shot: Path | None = None) -> Seen:
     assert answer is not None
     if shot is not None:
         shot.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=shot, full_page=True)
+        # Written here: Playwright itself would leave threads for it.
+        shot.write_bytes(page.screenshot(full_page=True))
     page.remove_listener("console", heard)
     page.evaluate(_axe() + "; 0")
     return Seen(
