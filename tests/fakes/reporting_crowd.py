@@ -24,7 +24,7 @@ from tests.fakes.reporting_device import finding as a_finding
 AT_ONCE = 8
 PAUSE = 0.05
 """Seconds until the same is sent again: far less patience than an agent has."""
-PATIENCE = 300.0
+PATIENCE = 900.0
 ANSWERED = (200,)
 AGAIN = (429, 500, 503)
 
