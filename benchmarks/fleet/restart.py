@@ -2,7 +2,7 @@
 
     python benchmarks/fleet/restart.py [--agents 100000] [--out docs/images/restart.svg] [--real 800]
 
-The large fleet is played in virtual time, second by second: the answers are those of the console (`console.ingest.pace`:
+The large fleet is played in virtual time, second by second; the answers are the console's (`console.ingest.pace`:
 when to report next, when to try again), the waiting that of the agent; only the capacity is a number from `run.py`.
 The small one is real: a console that is killed, agents with signatures, a minute's interval, every second measured.
 """
@@ -150,7 +150,8 @@ def panel(curve: Curve, top: int, title: str, level: float, label: str) -> str:
     )
     stored = " ".join(f"{left + place * step:.1f},{y(value):.1f}" for place, value in enumerate(curve.stored))
     marks = "".join(
-        f'<text x="{left + wide * part / 4:.0f}" y="{top + high + 16}" text-anchor="middle">{seconds * part // 4} s</text>'
+        f'<text x="{left + wide * part / 4:.0f}" y="{top + high + 16}" text-anchor="middle">'
+        f"{seconds * part // 4} s</text>"
         for part in range(5)
     )
     scale = "".join(
@@ -172,7 +173,7 @@ def picture(large: Curve, small: Curve | None, agents: int, every: int, capacity
         panel(
             large,
             40,
-            f"{agents:,} agents after a restart, simulated: {capacity:,} reports/s at the most, one report in {every} s each",
+            f"{agents:,} agents after a restart, simulated: at most {capacity:,} reports/s, each wants one in {every} s",
             agents / every,
             f"usual: {agents / every:.0f}/s",
         )
