@@ -121,6 +121,7 @@ class Daemon:
         """What could not be handled to its end: it is the next thing to be handled."""
         self._stuck = False
         self._asked_to_stop = False
+        self._anew = False
         self._deaf: Callable[[], None] = lambda: None
         """Ends listening to signals."""
 
@@ -414,12 +415,15 @@ class Daemon:
 
     def _start_over(self) -> None:
         """Everything is built anew; the gate goes on meanwhile."""
-        self.restart_wanted = True
+        self._anew = True
         self._p.guardian.leave()
         self._going = False
 
-    restart_wanted = False
-    """Set when new settings ask for parts that are built anew; `interdict run` then starts over."""
+    @property
+    def restart_wanted(self) -> bool:
+        """New settings ask for parts that are built anew: `interdict run` then starts over. Whoever asks it to end
+        meanwhile is heard."""
+        return self._anew and not self._asked_to_stop
 
     def _start(self) -> None:
         p = self._p
@@ -444,7 +448,9 @@ class Daemon:
 
     def _end(self) -> None:
         p = self._p
-        p.service.stopping()
+        if not self.restart_wanted:
+            # Never for new settings: systemd would wait for an end that does not come, and then make one.
+            p.service.stopping()
         late = p.supervisor.stop()
         try:
             p.reporter.write_views(self._now())

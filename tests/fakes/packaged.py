@@ -187,6 +187,18 @@ def works(machine: LittleMachine, servers: Fleet, version: str) -> None:
     assert [checks[name]["result"] for name in looked_at] == ["ok"] * len(looked_at), checks
 
 
+def takes_settings(machine: LittleMachine) -> None:
+    """New settings build the agent anew within its process: for systemd it runs on, and can be ended at once."""
+    pid = machine.run("systemctl", "show", "-P", "MainPID", "interdict").out
+    machine.put(SETTINGS, machine.read(SETTINGS) + 'report_delay = "3s"\n')
+    machine.run("systemctl", "kill", "--signal=HUP", "--kill-who=main", "interdict")
+    machine.wait("it takes them", "sh", "-c", "journalctl -u interdict | grep -q settings-taken")
+    machine.wait("it listens again", "sh", "-c", "test $(journalctl -u interdict | grep -c '\"started\"') -ge 2")
+    assert machine.run("systemctl", "show", "-P", "MainPID", "interdict").out == pid
+    assert units(machine)["interdict"] == "active"
+    machine.run("systemctl", "restart", "interdict.service", timeout=15)
+
+
 def follow_under_load(machine: LittleMachine, servers: Fleet, version: str, install: Callable[[], None]) -> None:
     """Not one of the starts gets through while one version follows the other, in either direction."""
     machine.put(SETTINGS, machine.read(SETTINGS) + f"# changed by hand before {version}\n")

@@ -34,3 +34,25 @@ def test_two_signals_in_a_breath_are_both_heard() -> None:
             process.send_signal(signal.SIGUSR1)
             assert {process.stdout.readline(), process.stdout.readline()} == {"SIGHUP\n", "SIGUSR1\n"}
         process.kill()
+
+
+_LISTENS_ANEW = """
+import os, queue, signal
+from agent.host.asked_to import tell_signals
+first, second = queue.SimpleQueue(), queue.SimpleQueue()
+for _ in range(100):
+    end = tell_signals({"SIGTERM": lambda: first.put("first")})
+    end()
+    os.kill(os.getpid(), signal.SIGTERM)
+    end = tell_signals({"SIGTERM": lambda: second.put("second")})
+    second.get(timeout=20)
+    end()
+    assert first.empty() and second.empty()
+print("heard")
+"""
+
+
+def test_a_signal_while_nobody_listens_is_told_to_the_next_who_does() -> None:
+    """An agent that takes new settings is built anew: who asks it to end in that moment is heard."""
+    done = subprocess.run([sys.executable, "-c", _LISTENS_ANEW], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("heard\n", "")

@@ -25,6 +25,7 @@ from tests.fakes.packaged import (
     purge_in_the_end,
     seeds,
     start,
+    takes_settings,
     works,
 )
 from tests.fakes.zoo import package as npm_package
@@ -45,6 +46,7 @@ def test_from_the_first_installation_to_a_purge(system: str, tmp_path: Path) -> 
         _install(machine, built(OLD))
         _the_secret_is_out_of_debconf(machine)
         works(machine, servers, OLD)
+        takes_settings(machine)
         for version in (NEW, OLD):
             follow_under_load(machine, servers, version, lambda which=version: _install(machine, built(which)))  # type: ignore[misc]
         leave_with_a_quarantine(machine, servers, "dpkg", "--remove", "interdict")

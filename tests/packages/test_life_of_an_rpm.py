@@ -25,6 +25,7 @@ from tests.fakes.packaged import (
     preset,
     purge_in_the_end,
     start,
+    takes_settings,
     works,
 )
 from tests.fakes.zoo import package as npm_package
@@ -47,6 +48,7 @@ def test_from_the_first_installation_to_a_purge(tmp_path: Path) -> None:
         _rpm(machine, built(OLD), "--install")
         assert machine.run("ls", PRESET, check=False).code != 0, "it holds the secret: it is read once"
         works(machine, servers, OLD)
+        takes_settings(machine)
         follow_under_load(machine, servers, NEW, lambda: _rpm(machine, built(NEW), "--upgrade"))
         follow_under_load(machine, servers, OLD, lambda: _rpm(machine, built(OLD), "--upgrade", "--oldpackage"))
         assert machine.run("rpm", "--query", "--all").out.split() == [f"interdict-{OLD}-1.x86_64"]
