@@ -173,7 +173,7 @@ def picture(large: Curve, small: Curve | None, agents: int, every: int, capacity
         panel(
             large,
             40,
-            f"{agents:,} agents after a restart, simulated: at most {capacity:,} reports/s, each wants one in {every} s",
+            f"{agents:,} agents after a restart, simulated: {capacity:,} reports/s at most, one in {every} s each",
             agents / every,
             f"usual: {agents / every:.0f}/s",
         )
