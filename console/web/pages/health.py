@@ -27,27 +27,37 @@ def show(context: Context, visit: Visit) -> Response:
     asked = visit.asked("trouble")
     chosen = Trouble(asked) if asked in set(Trouble) else None
     place = filters.pair(visit)
+    counted = context.kept.get(("health", groups), lambda: _counted(context, groups))
     with context.database.read() as connection:
-        row = connection.execute(health.counts(silence, groups)).one()
         rows = _rows(connection, health.listed(chosen, silence, groups, place, PAGE + 1)) if chosen else []
         following = rows[PAGE - 1] if len(rows) > PAGE else None
         return context.page(
             visit,
             "health.html",
             title="Health",
-            devices=row.devices,
-            troubles=[(trouble.value, getattr(row, trouble.name.lower()) or 0) for trouble in Trouble],
             chosen=chosen.value if chosen else "",
             listed=[_with_heartbeat(one) for one in rows[:PAGE]],
             first=filters.query(PATH, {"trouble": asked}) if chosen and place else "",
             following=_after(asked, following) if following else "",
-            agents=connection.execute(health.agents(silence, groups)).all(),
-            not_understood=_bans(connection, groups),
-            problems=connection.execute(health.problems(silence, groups)).all(),
             undelivered=_undelivered(connection) if visit.viewer.role.may(Role.ADMIN) and groups is None else (),
             of_policy=policies.troubles(connection, silence.now),
             silent_after=context.settings.silent_after,
+            **counted,
         )
+
+
+def _counted(context: Context, groups: health.Groups) -> dict[str, Any]:
+    """What is counted over the fleet."""
+    silence = context.silence()
+    with context.database.read() as connection:
+        row = connection.execute(health.counts(silence, groups)).one()
+        return {
+            "devices": row.devices,
+            "troubles": [(trouble.value, getattr(row, trouble.name.lower()) or 0) for trouble in Trouble],
+            "agents": connection.execute(health.agents(silence, groups)).all(),
+            "not_understood": _bans(connection, groups),
+            "problems": connection.execute(health.problems(silence, groups)).all(),
+        }
 
 
 def _undelivered(connection: Connection) -> list[tuple[str, str]]:

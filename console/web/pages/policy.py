@@ -22,12 +22,9 @@ CLOSED: Final = "policy_schema.document.closed"
 def show(context: Context, visit: Visit) -> Response:
     """Versions and their adoption."""
     silence, groups = context.silence(), visit.viewer.groups
+    counted = context.kept.get(("policy", groups), lambda: _counted(context, groups))
     with context.database.read() as connection:
         versions = policies.versions(connection, SHOWN)
-        rows = [
-            (row.day, row.version, row.before, row.devices)
-            for row in connection.execute(trends.versions_by_day(groups))
-        ]
         return context.page(
             visit,
             "policy.html",
@@ -36,10 +33,23 @@ def show(context: Context, visit: Visit) -> Response:
             policy=policies.current(connection),
             troubles=policies.troubles(connection, silence.now),
             versions=versions,
-            in_force=connection.execute(trends.versions_now(groups, silence.now - silence.after)).all(),
-            adoption=figures.versions(rows, silence.now),
             known={(one.version, one.policy_id): one for one in versions},
+            **counted,
         )
+
+
+def _counted(context: Context, groups: frozenset[str] | None) -> dict[str, Any]:
+    """Which devices follow which version, now and by day."""
+    silence = context.silence()
+    with context.database.read() as connection:
+        rows = [
+            (row.day, row.version, row.before, row.devices)
+            for row in connection.execute(trends.versions_by_day(groups))
+        ]
+        return {
+            "in_force": connection.execute(trends.versions_now(groups, silence.now - silence.after)).all(),
+            "adoption": figures.versions(rows, silence.now),
+        }
 
 
 def version(context: Context, visit: Visit) -> Response:
