@@ -174,6 +174,7 @@ class Guardian:
             case Refusals():
                 self._refused(event, now)
             case AllowedLate():
+                self._log.write(Event.GATE, what="allowed-late", pid=event.pid, uid=event.uid)
                 self._d.look_at((event.pid,))
             case EntriesRead():
                 self._entries = event.entries
