@@ -223,7 +223,7 @@ def _page_and_file_say(console: RunningConsole, device: str, state: str, moved: 
         assert {row["policy_trust"] for row in rows} == {"verified"}
         page = client.get(f"/devices/{device}").text
         assert all(signer in page for signer in signers) and "qoder" in page
-        assert device in client.get("/").text
+        assert device in client.get("/devices").text
 
 
 def test_what_was_found_and_removed_before_the_console_came_reaches_it_too(place: Place) -> None:
