@@ -36,6 +36,7 @@ from console.cli import main
 from console.store.tables import device as device_table
 from policy_schema.messages import local
 from policy_schema.rules.instant import Instant
+from policy_schema.trust.layout import TIMESTAMP_PATH
 from tests.fakes.company import Company, press
 from tests.fakes.console_browser import Look, chromium, looking
 from tests.fakes.identity_provider import PASSWORD as ANY_PASSWORD
@@ -213,11 +214,14 @@ def test_the_approver_sees_who_is_hit_and_what_they_approve_reaches_the_machine(
         page.click("main button:has-text('Approve')")
         assert "Whoever approves states" in page.inner_text("[role=alert]")
         page.check("input[name=statement]")
+        stamp = world.company.files / TIMESTAMP_PATH
+        before = stamp.read_bytes()
         page.click("main button:has-text('Approve')")
         assert "Approved. It is signed and published now" in page.inner_text("[role=status]")
 
-        metadata = world.company.files / "metadata"
-        _until(lambda: bool(list(metadata.glob("1.exceptions.json"))), "nothing was published")
+        # The timestamp is written last: what it names is there.
+        _until(lambda: stamp.read_bytes() != before, "nothing was published")
+        assert list(stamp.parent.glob("1.exceptions.json"))
         mark = agent.mark()
         world.company.upload(agent)
         agent.wait_for(mark, event="finding-changed", ban="claude-code", state="excepted")

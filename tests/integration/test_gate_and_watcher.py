@@ -125,4 +125,7 @@ def test_what_runs_already_is_ended(door: Door, person: str) -> None:
 
 def runs_a_file_called_a(process: psutil.Process) -> bool:
     """Whether a process has become the program of the door."""
-    return Path(f"/proc/{process.pid}/exe").readlink().name == "a"
+    try:
+        return Path(f"/proc/{process.pid}/exe").readlink().name == "a"
+    except FileNotFoundError:  # a step on the way there, gone by now
+        return False
