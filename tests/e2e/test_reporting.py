@@ -332,7 +332,16 @@ def _removed(place: Place) -> None:
     place.until(lambda: place.state() is DeviceState.CLEAN)
 
 
-@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES.keys())
+LONG = {"the console hangs", "the console answers 500", "the agent is killed before its report arrives"}
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param(trouble, id=name, marks=[pytest.mark.slow] if name in LONG else [])
+        for name, trouble in TROUBLES.items()
+    ],
+)
 def test_nothing_is_lost_or_counted_twice_when(place: Place, trouble: Callable[[Place, Happen], None]) -> None:
     place.agent.publish("notify")
     with place.console():
@@ -445,6 +454,7 @@ def test_a_console_whose_database_was(place: Place, gone: str, tmp_path: Path) -
     assert {row["outcome"] for row in place.rows(finding)} <= set(TAKEN)
 
 
+@pytest.mark.slow
 def test_what_was_removed_while_the_console_was_restored_is_not_forgotten(place: Place, tmp_path: Path) -> None:
     """The copy knows the installation as present; its end and how it ended reach the console all the same."""
     agent = place.agent

@@ -72,7 +72,13 @@ def _nested(folder: Path, depth: int) -> Path:
     return _package(folder.joinpath(*["n/node_modules"] * depth) / NAME, _claude())
 
 
-@pytest.mark.parametrize("trap", TRAPS.values(), ids=TRAPS.keys())
+@pytest.mark.parametrize(
+    "trap",
+    [
+        pytest.param(trap, id=name, marks=[pytest.mark.slow] if name.startswith("ten thousand") else [])
+        for name, trap in TRAPS.items()
+    ],
+)
 def test_the_tool_is_found_and_taken_beside(workstation: Workstation, trap: Callable[[Path], object]) -> None:
     workstation.publish("notify", "block", "remove")
     installed = synthetic_npm_install(workstation.prefix, NAME, VERSION, "native")

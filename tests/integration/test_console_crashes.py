@@ -112,6 +112,7 @@ def _pair() -> Iterator[tuple[Cluster, Cluster]]:
         yield first, second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_postgresql_fails_over_to_its_standby(size: tuple[int, int], tmp_path: Path) -> None:
     """The address names both; the first is killed for good in the middle, the second takes over."""
