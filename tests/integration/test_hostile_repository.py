@@ -235,7 +235,7 @@ ATTACKS = {
     "endless data": Attack(_file(".snapshot.json", _endless), Refusal.TOO_BIG, "more than 256000 bytes"),
     "a terabyte, announced": Attack(_file("timestamp.json", _endless_and_announced), Refusal.TOO_BIG, "16384 bytes"),
     "a slow drip": Attack(_file(".snapshot.json", _drip), Refusal.UNREACHABLE, "did not end within 1.5 s"),
-    "a server that says nothing": Attack(_file("timestamp.json", _silent), Refusal.UNREACHABLE, "did not answer in time"),
+    "a server that says nothing": Attack(_file("timestamp.json", _silent), Refusal.UNREACHABLE, "not answer in time"),
     "headers without end": Attack(_file("timestamp.json", _headers), Refusal.UNREACHABLE),
     "no HTTP at all": Attack(_file("timestamp.json", _no_http), Refusal.UNREACHABLE),
     "a gzip bomb": Attack(_file(".snapshot.json", _bomb), Refusal.NOT_A_REPOSITORY, "compressed"),
