@@ -382,7 +382,8 @@ lifted:
         while time.monotonic() < deadline:
             with contextlib.suppress(urllib.error.URLError, OSError):
                 page = _get(f"{address}/export/compliance.csv")
-                if any(word in page for word in TAKEN):
+                # What was done, and to what they moved: each comes with a report of its own.
+                if any(word in page for word in TAKEN) and "qoder" in page:
                     self.timeline.step("reported", time.monotonic() - since, "signed, numbered, stored by the console")
                     return
             threading.Event().wait(0.2)
