@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
@@ -29,6 +30,7 @@ from policy_schema.rules.identity import DISTRIBUTION_TYPES
 from policy_schema.rules.instant import Instant, format_instant
 
 KIND = Kind.QUARANTINE
+_RESTORING = ("restore_script.py", "restore_records.py")
 _AMONG_OTHERS = (".dist-info", ".egg-info")
 """The record of a PyPI package, whose files lie among those of others in `site-packages`: taken alone it is half."""
 PROGRAM_FOLDERS = frozenset({"bin", "sbin", "shims"})
@@ -215,8 +217,12 @@ def package_name(purl: str) -> str:
 @cache
 def furniture() -> Mapping[str, bytes]:
     """The files that lie in every vault, for the day when the agent is gone."""
-    folder = files("agent.enforce")
-    return {
-        "README.txt": folder.joinpath("vault_readme.txt").read_bytes(),
-        "restore.py": folder.joinpath("restore_script.py").read_bytes(),
-    }
+    readme = files("agent.enforce").joinpath("vault_readme.txt").read_bytes()
+    return {"README.txt": readme, "restore.py": restore_program().encode()}
+
+
+def restore_program() -> str:
+    """`restore.py`: one file out of two modules, since it lies alone beside what it gives back."""
+    script, text = (files("agent.enforce").joinpath(name).read_text("utf-8") for name in _RESTORING)
+    (line,) = re.findall(r"^from agent\..*\n", script, re.MULTILINE)
+    return script.replace(line, text.partition("from __future__ import annotations\n")[2].strip() + "\n")

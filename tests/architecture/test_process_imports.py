@@ -32,6 +32,7 @@ def _all_of(*packages: str) -> tuple[str, ...]:
 
 
 NOT_LOADED_HERE = {
+    "agent.enforce.restore_records",
     "agent.enforce.restore_script",  # text that is laid beside a quarantine, run by people
 }
 NETWORK = frozenset({"asyncio", "http.client", "ssl", "urllib.request"})

@@ -15,8 +15,6 @@ from tests.architecture.source import PACKAGES, ROOT, calls_of, imports, modules
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 LONGEST_FUNCTION = 60
 LONGEST_MODULE = 500
-ONE_FILE = frozenset({"agent/enforce/restore_script.py"})
-"""What has to be one file whatever its length: it lies alone beside what it gives back."""
 
 STARTS_PROGRAMS = {
     "agent/host/child.py": "starts our own program again",
@@ -117,7 +115,7 @@ def test_functions_and_modules_stay_short(name: str) -> None:
         if node.end_lineno - node.lineno >= LONGEST_FUNCTION
     ]
     lines = (ROOT / name).read_bytes().count(b"\n")
-    if lines > LONGEST_MODULE and name not in ONE_FILE:
+    if lines > LONGEST_MODULE:
         long.append(f"the module ({lines} lines): is it two subjects?")
     assert long == []
 

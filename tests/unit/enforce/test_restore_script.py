@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.enforce import restore_records as records
 from agent.enforce import restore_script as script
+from agent.enforce.quarantine import restore_program
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="it says on Windows what to do by hand")
 NAMES = st.binary(max_size=12).map(os.fsdecode) | st.text(max_size=12)
@@ -27,21 +29,31 @@ ENOUGH = {"base64", "contextlib", "errno", "fcntl", "hashlib", "os", "re", "stat
 
 
 def test_it_needs_what_a_small_python_has() -> None:
-    nodes = list(ast.walk(ast.parse(Path(script.__file__).read_text(encoding="utf-8"))))
+    nodes = list(ast.walk(ast.parse(restore_program())))
     named = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
     named |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)} - {"__future__"}
     assert named <= ENOUGH
 
 
+def test_it_is_one_file_that_imports_nothing_of_ours() -> None:
+    text = restore_program()
+    froms = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
+    assert "agent" not in {str(node.module).partition(".")[0] for node in froms}
+    for module in (script, records):
+        for node in ast.parse(Path(module.__file__).read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                assert text.count(ast.get_source_segment(Path(module.__file__).read_text("utf-8"), node) or "?") == 1
+
+
 @given(VALUES, st.sampled_from([None, 1]))
 def test_it_reads_what_the_agent_writes(value: Any, indent: int | None) -> None:
     text = json.dumps(value, indent=indent)
-    assert script.parse(text + "\n") == json.loads(text)
+    assert records.parse(text + "\n") == json.loads(text)
 
 
 @given(VALUES)
 def test_the_agent_reads_what_it_writes(value: Any) -> None:
-    text = script.written(value)
+    text = records.written(value)
     assert text.isascii()
     assert json.loads(text) == json.loads(json.dumps(value))
 
@@ -50,7 +62,7 @@ def test_the_agent_reads_what_it_writes(value: Any) -> None:
 def test_what_is_no_json_is_refused(text: str) -> None:
     """It takes less than JSON allows (no fractions) and nothing that means another thing there."""
     try:
-        value = script.parse(text)
+        value = records.parse(text)
     except ValueError:
         return
     try:
@@ -64,7 +76,7 @@ def test_what_is_no_json_is_refused(text: str) -> None:
 )
 def test_broken_files_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not JSON"):
-        script.parse(text)
+        records.parse(text)
 
 
 def a_file(path: Path) -> None:
