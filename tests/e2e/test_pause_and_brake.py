@@ -213,7 +213,7 @@ class TestPause:
                 assert isinstance(device, dict)
                 with console.signed_in() as browser:
                     page = browser.get(f"/devices/{device['id']}").text
-                    assert "paused by hand" in page and until in page
+                    assert f'paused by hand until <time datetime="{until}" ' in page
 
 
 class TestCrashLoop:

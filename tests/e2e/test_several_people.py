@@ -191,6 +191,8 @@ def _refused(code: int) -> None:
 
 def test_nobody_can_read_the_others_things_or_lead_the_agent(office: Office) -> None:
     attempts = _attempts(office)
+    for uid in (WANG, LI, 0):
+        office.station.wait_for_view(lambda findings: True, uid)
 
     def act() -> dict[str, str]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

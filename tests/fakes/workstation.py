@@ -246,18 +246,24 @@ class Workstation:
         assert isinstance(value, dict)
         return value
 
-    def wait_for_view(self, so: Callable[[list[dict[str, object]]], bool]) -> None:
-        """Waits until the findings that the agent shows are so; views are written a moment after the log."""
+    def wait_for_view(self, so: Callable[[list[dict[str, object]]], bool], uid: int | None = None) -> None:
+        """Waits until the findings that the agent shows this person (or us) are so; the log is a moment ahead of it."""
+        name = f"{os.geteuid() if uid is None else uid}.json"
+        self._wait_until(name, lambda view: so(view["findings"]))  # type: ignore[arg-type]  # a list
+
+    def wait_for_machine(self, so: Callable[[dict[str, object]], bool]) -> None:
+        """Waits until what it shows of the machine is so."""
+        self._wait_until("machine.json", so)
+
+    def _wait_until(self, name: str, so: Callable[[dict[str, object]], bool]) -> None:
         deadline = time.monotonic() + PATIENCE
         while True:
             with contextlib.suppress(FileNotFoundError):
-                findings = self.view(f"{os.geteuid()}.json")["findings"]
-                assert isinstance(findings, list)
-                if so(findings):
+                if so(self.view(name)):
                     return
             if time.monotonic() > deadline:
                 raise AgentStopped("the agent's view never came to be so")
-            threading.Event().wait(0.05)
+            time.sleep(0.02)
 
     def _take(self, line: str) -> None:
         with self._new:
