@@ -86,6 +86,8 @@ class Trouble(_Message, frozen=True, kw_only=True, tag="trouble"):
 
 
 GateMessage = Hello | Beat | Refused | AllowedLate | OrdersTaken | Trouble
+# Learnt before two threads listen to two gates: see `policy_schema.messages.wire`.
+msgspec.json.Decoder(GateMessage)
 
 
 def read_message(data: bytes) -> GateMessage:

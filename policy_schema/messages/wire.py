@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 import zlib
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
 import msgspec
 
+from policy_schema.messages.enrol import EnrolRequest
 from policy_schema.messages.report import Report
 from policy_schema.rules.instant import parse_instant
 
@@ -50,9 +52,9 @@ def decode(data: bytes, kind: type[M]) -> M:
     if len(data) > MAX_INFLATED:
         raise MessageRefused("too-big", f"more than {MAX_INFLATED} bytes")
     try:
-        if msgspec.json.decode(data, type=_Version).v not in VERSIONS:
+        if _VERSION.decode(data).v not in VERSIONS:
             raise MessageRefused("version-not-understood", "the message has a version that this console does not read")
-        message = msgspec.json.decode(data, type=kind)
+        message: M = _KINDS[kind].decode(data)
         _check_moments(message)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise MessageRefused("malformed", str(error)[:200]) from error
@@ -97,6 +99,14 @@ class _Version(msgspec.Struct):
     """Just enough of a message to know which version it is."""
 
     v: int = 1
+
+
+_VERSION: Final = msgspec.json.Decoder(_Version)
+_KINDS: Final[Mapping[type, msgspec.json.Decoder[Any]]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (EnrolRequest, Report)
+}
+"""Made here and not at the first message: two threads that learn a type at the same moment end the process, since
+msgspec (0.22) fills in what it knows of a type while others may already read it."""
 
 
 def _check_moments(message: msgspec.Struct) -> None:

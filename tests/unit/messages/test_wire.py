@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
@@ -236,3 +238,28 @@ def test_a_text_from_a_machine_is_cleaned(dirty: str, shown: str) -> None:
 def test_a_cleaned_text_can_always_be_encoded_and_cleaned_again_stays(text: str) -> None:
     once = clean(text)
     assert msgspec.json.decode(msgspec.json.encode(once)) == once == clean(once)
+
+
+THREADS = """
+import sys, threading
+from policy_schema.messages import wire
+from policy_schema.messages.report import Report
+sys.setswitchinterval(1e-6)
+body, start = sys.stdin.buffer.read(), threading.Barrier(16)
+def decode():
+    start.wait()
+    wire.decode(body, Report)
+threads = [threading.Thread(target=decode) for _ in range(16)]
+for one in threads:
+    one.start()
+for one in threads:
+    one.join()
+"""
+"""The first reports of a process come on many threads at once, as after a restart with a fleet waiting."""
+
+
+def test_many_threads_may_read_the_first_message_at_once() -> None:
+    """Half of these processes ended with SIGSEGV while types were learnt from the first message."""
+    body = encode(full_report())
+    ends = [subprocess.run([sys.executable, "-c", THREADS], input=body, check=False).returncode for _ in range(8)]
+    assert ends == [0] * 8
