@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol, assert_never
 
@@ -40,6 +40,7 @@ from policy_schema.rules.rulebook import DeviceRules
 _SERIAL = "gate-serial"
 _REFUSED = "gate-refused"
 _MOST_COUNTED = 1000
+_MOST_UNPLACED = 100
 _WEAK_OUTCOMES = frozenset({"", "told", "not-shown", "refused"})
 """What may be replaced by "refused": anything else says more."""
 
@@ -95,6 +96,7 @@ class Guardian:
         self._quiet = Quiet()
         self._notices = Quiet(every=600.0)
         self._counts: OrderedDict[str, int] = OrderedDict()
+        self._unplaced: deque[Refusals] = deque(maxlen=_MOST_UNPLACED)
 
     # Orders
 
@@ -107,6 +109,7 @@ class Guardian:
         rules = self._decider.rules
         if rules is None or self._d.write is None:
             return
+        self._place(now)
         self._ask_for_entries(rules)
         homes = self._d.homes()
         orders = composing.compose(rules, self._remembered(homes.values(), now), now)
@@ -216,11 +219,25 @@ class Guardian:
         rest |= {"path": shown(event.path), "uid": event.uid, "version": event.version, "told": told}
         self._log.write(Event.REFUSED, **rest)
         if row is None:
-            # Nobody knew of this place: it is looked at now.
+            # Nobody knew of this place: it is looked at now, and what is found there has been refused.
+            self._unplaced.append(refusals)
             if self._d.looker.hint(event.path):
                 self._d.looker.ask_everything()
-        elif row.case.outcome in _WEAK_OUTCOMES:
-            self._decider.note(finding, OutcomeCode.REFUSED, now)
+        else:
+            self._note(row, now)
+
+    def _note(self, row: Current, now: Instant) -> None:
+        if row.case.outcome in _WEAK_OUTCOMES:
+            self._decider.note(row.subject.finding, OutcomeCode.REFUSED, now)
+
+    def _place(self, now: Instant) -> None:
+        """Refusals of places that nobody knew of, once a look has found what is there."""
+        for refusals in list(self._unplaced):
+            row = self._row_of(refusals.last)
+            if row is not None:
+                self._unplaced.remove(refusals)
+                self._count_for(row.subject.finding, refusals.number)
+                self._note(row, now)
 
     def _watch_width(self, event: Refused, row: Current | None, now: Instant) -> None:
         """A ban that refuses one program of the system after the other hurts the machine: it goes out of the orders.
@@ -262,10 +279,13 @@ class Guardian:
     def _count(self, finding: str, number: int, now: Instant) -> None:
         """By finding for whoever asks here, by day for the heartbeat."""
         if finding:
-            self._counts[finding] = self._counts.pop(finding, 0) + number
-            if len(self._counts) > _MOST_COUNTED:
-                self._counts.popitem(last=False)
+            self._count_for(finding, number)
         self._journal.set_meta(_REFUSED, f"{_day(now)} {self.refused_on(now) + number}")
+
+    def _count_for(self, finding: str, number: int) -> None:
+        self._counts[finding] = self._counts.pop(finding, 0) + number
+        if len(self._counts) > _MOST_COUNTED:
+            self._counts.popitem(last=False)
 
     # What is shown of it
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -17,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.source import ROOT
-from tests.fakes.guarded import UID, Guarded, Unit, guarded
+from tests.fakes.guarded import NAME, UID, VERSION, Guarded, Unit, guarded
 from tests.fakes.other_person import give_to
+from tests.fakes.synthetic import synthetic_npm_install
 from tests.fakes.terminal import converse
 
 pytestmark = pytest.mark.root
@@ -55,6 +57,19 @@ def _start(program: Path) -> int:
         ).returncode
     except OSError as error:
         return -(error.errno or 0)
+
+
+def test_a_start_that_was_refused_before_a_look_found_the_place_stands_with_its_finding(station: Guarded) -> None:
+    station.ban_now()
+    prefix = station.home / ".nvm" / "versions" / "node" / "v22.11.0"
+    synthetic_npm_install(prefix, NAME, VERSION, "native")
+    give_to(station.home)
+    mark = station.mark()
+    assert _start(prefix / "bin" / "claude") == -errno.EPERM
+    station.wait_for(mark, event="refused")
+    station.wait_for_view(
+        lambda rows: {row["outcome"] for row in rows if str(row["path"]).startswith(str(prefix))} == {"refused"}
+    )
 
 
 LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1")
