@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from console.errors import BadFile
-from console.store.queries import access, past
+from console.store.queries import access, past, seen
 from console.store.tables import host_key
 from policy_schema.messages.wire import clean
 
@@ -67,6 +67,7 @@ def replace(connection: Connection, listed: Iterable[Expected], now: int) -> int
     connection.execute(access.drop_expected())
     for some in _chunks(list(rows.values())):
         connection.execute(access.put_expected(connection.dialect.name), [{**row, "imported_at": now} for row in some])
+    connection.execute(seen.note_all())
     return len(rows)
 
 

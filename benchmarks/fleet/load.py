@@ -39,7 +39,7 @@ SERVER = {"shared_buffers": "2GB", "max_wal_size": "8GB", "fsync": "off", "autov
 DEVICES = f"""
 INSERT INTO device (device_id, public_key, enrolled_at, secret_id, epoch, host_name, host_key, os, os_version, kind,
     ownership, region, groups, agent, last_report_at, generated_at, standing, why, policy_id, policy_version,
-    policy_trust, policy_age_s, policy_signers, heartbeat, removed_at, past, looked, kept)
+    policy_trust, policy_age_s, policy_signers, heartbeat, removed_at, past, looked, kept, heard_on)
 SELECT 'd-' || substr(md5(n::text), 1, 24), decode(md5(n::text) || md5(n::text), 'hex'), {NOW - 90 * DAY}, 1,
     'e-' || substr(md5(n::text), 1, 16), 'host-' || substr(md5('h' || n), 1, 8), 'host-' || substr(md5('h' || n), 1, 8),
     (ARRAY['linux', 'macos', 'windows'])[1 + n % 3], 'Debian GNU/Linux 12', 'workstation', 'company', 'CN',
@@ -51,7 +51,8 @@ SELECT 'd-' || substr(md5(n::text), 1, 24), decode(md5(n::text) || md5(n::text),
     '3b1e5f7a9c0d2468', 7 - (n % 40 = 0)::int, 'verified', n % 300, '["key-of-wang","key-of-chen"]',
     '{{"started_at":"2026-07-12T00:00:00Z","uptime_s":3600,"looks":4,"decisions":412,"look_ms":180,"acts":1,"dropped":0,'
     || '"restarts":0,"journal_rows":96,"rss_kb":21504,"mode":"enforce","brake":false,"gate":"full"}}',
-    CASE WHEN n % 1000 = 7 THEN {NOW - 40 * DAY} END, 'x', substr(md5(n::text), 1, 16), 3
+    CASE WHEN n % 1000 = 7 THEN {NOW - 40 * DAY} END, 'x', substr(md5(n::text), 1, 16), 3,
+    ({NOW} - CASE WHEN n % 50 = 0 THEN {3 * DAY} ELSE n % 900 END) / {DAY}
 FROM generate_series(FIRST, LAST) AS n
 """
 """Each twentieth has something; each fiftieth is silent."""
@@ -61,8 +62,10 @@ REST = {
     "device_group": "SELECT d.device_id, g.value FROM device d, jsonb_array_elements_text(d.groups::jsonb) AS g(value)",
     "device_past": f"""SELECT device_id, {NOW - 30 * DAY}, false, host_name, host_key, groups, os, kind, region, '[]',
         policy_id, 7, 'verified', false, '[]' FROM device""",
-    "expected_device": f"""SELECT host_key, max(host_name), {NOW - 90 * DAY}, NULL FROM device GROUP BY host_key
-        UNION ALL SELECT 'never-' || n, 'never-' || n, {NOW - 90 * DAY}, NULL FROM generate_series(1, 1000) AS n""",
+    "expected_device": f"""SELECT host_key, max(host_name), {NOW - 90 * DAY}, NULL, true FROM device
+        GROUP BY host_key
+        UNION ALL
+        SELECT 'never-' || n, 'never-' || n, {NOW - 90 * DAY}, NULL, false FROM generate_series(1, 1000) AS n""",
     "move": f"""SELECT device_id, 'qoder', 'claude-code', '1.4.2', '2026-07-' || lpad((1 + r % 11)::text, 2, '0'), NULL
         FROM {OF} WHERE r % 3 = 0""",
     "finding": f"""SELECT device_id, 'f-' || r || '-' || part, 'i-' || r,

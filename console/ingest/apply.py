@@ -15,7 +15,8 @@ from console.ingest.enrol import facts_columns, put_groups
 from console.ingest.verify import Accepted, Refused
 from console.state import DOES_NOT_COUNT, Looked, standing_of, why_partial
 from console.store import past
-from console.store.queries import ingest
+from console.store.queries import ingest, seen
+from console.store.tables import DAY
 from policy_schema.messages.report import FindingLine, Report
 from policy_schema.messages.wire import clean
 from policy_schema.rules.observation import Face
@@ -33,7 +34,6 @@ FINDINGS_KEPT = 20_000
 """Findings a device may have, present and gone."""
 EVENTS_KEPT = 50_000
 REQUESTS_KEPT = 500
-DAY = 86_400
 
 
 class Verdict(StrEnum):
@@ -155,6 +155,8 @@ def _apply(connection: Connection, device: Row[Any], report: Report, now: int, k
     digest = past.note(connection, device, shown, looked, now, moves=moves)
     standing = {"standing": standing_of(states, looked).value, "why": _as_json(why_partial(looked))}
     connection.execute(ingest.set_device(report.device, {**columns, **standing, **digest, **kept}))
+    if shown["host_key"] != device.host_key:
+        connection.execute(seen.note([device.host_key, shown["host_key"]]))
 
 
 def _looked(connection: Connection, report: Report) -> Looked:
@@ -377,6 +379,7 @@ def device_columns(report: Report, now: int) -> dict[str, object]:
     return {
         "removed_at": now if report.heartbeat.leaving else None,
         "last_report_at": now,
+        "heard_on": now // DAY,
         "generated_at": report.generated_at,
         "agent": clean(report.agent),
         "policy_id": policy.id,

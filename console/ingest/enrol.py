@@ -11,8 +11,8 @@ from console import audit
 from console.ingest.verify import AcceptedEnrolment, Refused
 from console.state import Looked, standing_of, why_partial
 from console.store import past
-from console.store.queries import ingest
-from console.store.tables import host_key
+from console.store.queries import ingest, seen
+from console.store.tables import DAY, host_key
 from policy_schema.messages.enrol import DeviceFacts
 from policy_schema.messages.wire import clean
 
@@ -31,11 +31,13 @@ def store_enrolment(connection: Connection, accepted: AcceptedEnrolment, now: in
     put_groups(connection, accepted.device, accepted.request.facts)
     if enrolled is not None:
         connection.execute(ingest.set_device(accepted.device, {**facts, "removed_at": None}))
+        connection.execute(seen.note([enrolled.host_key, str(facts["host_key"])]))
         past.note_enrolled(connection, accepted.device, facts, now)
         return
     if connection.execute(ingest.use_secret(secret_id)).rowcount == 0:
         raise _refused("used up")
     connection.execute(ingest.add_device({**_new_device(accepted, secret_id, now), **facts}))
+    connection.execute(seen.note([str(facts["host_key"])]))
     connection.execute(ingest.begin_epoch(accepted.device, accepted.request.epoch, now))
     past.note_enrolled(connection, accepted.device, facts, now)
     audit.record(connection, now, who=accepted.device, what="enrolled", detail=f"with secret {secret_id}")
@@ -92,6 +94,7 @@ def _new_device(accepted: AcceptedEnrolment, secret_id: int, now: int) -> dict[s
         "device_id": accepted.device,
         "public_key": accepted.public_key,
         "enrolled_at": now,
+        "heard_on": now // DAY,
         "secret_id": secret_id,
         "epoch": accepted.request.epoch,
         "standing": standing_of((), NOTHING_YET).value,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import secrets
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from console.store import past
-from console.store.queries import decisions
+from console.store.queries import decisions, seen
 from console.store.queries import person as statements
 from console.store.tables import FLEET_TABLES
 from policy_schema.messages.wire import MessageRefused, inflate
@@ -51,7 +51,7 @@ def erase_device(connection: Connection, device: str, now: int) -> int:
     """Takes the device out of the fleet and its name from what it has been. Returns how many rows went for good."""
     past.note_removed(connection, device, now)
     connection.execute(decisions.forget_asker([device]))
-    name, ids, gone = "d-" + secrets.token_hex(12), _Other(), 0
+    name, ids, gone, was_called = "d-" + secrets.token_hex(12), _Other(), 0, _keys(connection, device)
     for table in FLEET_TABLES:
         rows = [dict(row) for row in connection.execute(statements.rows_of(table, device)).mappings()]
         if not rows:
@@ -64,6 +64,7 @@ def erase_device(connection: Connection, device: str, now: int) -> int:
         if table == "device":
             changed = [{**row, "removed_at": row["removed_at"] or now} for row in changed]
         connection.execute(statements.add_rows(table), changed)
+    connection.execute(seen.note(was_called))
     return gone
 
 
@@ -80,7 +81,14 @@ def erase_person(connection: Connection, person: str, devices: list[str]) -> int
 
 def drop(connection: Connection, device: str) -> int:
     """Everything of a device, for good: it has been out of the fleet for longer than anything is kept."""
-    return sum(connection.execute(statements.drop_rows(table, device)).rowcount for table in FLEET_TABLES)
+    was_called = _keys(connection, device)
+    gone = sum(connection.execute(statements.drop_rows(table, device)).rowcount for table in FLEET_TABLES)
+    connection.execute(seen.note(was_called))
+    return gone
+
+
+def _keys(connection: Connection, device: str) -> Sequence[str]:
+    return connection.execute(statements.key_of(device)).scalars().all()
 
 
 def mentions(body: bytes, person: str) -> bool:

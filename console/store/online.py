@@ -7,13 +7,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 
-def create_index(name: str, table: str, columns: list[str], *, using: str | None = None) -> None:
+def create_index(name: str, table: str, columns: list[str], *, where: str | None = None) -> None:
     """Makes an index; on PostgreSQL without keeping anybody from writing, which cannot be part of a transaction.
 
     What an interrupted try has left behind is an invalid index under this name: it is dropped first.
     """
     if op.get_bind().dialect.name != "postgresql":
-        op.create_index(name, table, columns, unique=False)
+        op.create_index(name, table, columns, unique=False, sqlite_where=None if where is None else text(where))
         return
     with op.get_context().autocommit_block():
         connection = op.get_bind()
@@ -29,7 +29,7 @@ def create_index(name: str, table: str, columns: list[str], *, using: str | None
             unique=False,
             if_not_exists=True,
             postgresql_concurrently=True,
-            postgresql_using=using,
+            postgresql_where=None if where is None else text(where),
         )
 
 

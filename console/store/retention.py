@@ -12,7 +12,7 @@ from console import audit
 from console.config import Section
 from console.store import erase, partitions
 from console.store.db import Database
-from console.store.queries import upkeep
+from console.store.queries import seen, upkeep
 from console.store.totals import day_of
 
 DAY: Final = 86_400
@@ -58,6 +58,7 @@ def prune(database: Database, keep: Keep, now: int, who: str) -> Mapping[str, in
         if database.dialect == "postgresql":
             gone["finding_event"] += partitions.drop_before(connection, history)
         gone["day_total"] += connection.execute(upkeep.old_totals(day_of(now - keep.totals))).rowcount
+        connection.execute(seen.note_all())
         gone["session"] += connection.execute(upkeep.old_sessions(now)).rowcount
         gone["enrolment_secret"] += connection.execute(upkeep.old_secrets(history)).rowcount
         found = {name: number for name, number in sorted(gone.items()) if number}

@@ -7,12 +7,26 @@ Lists are JSON texts: nothing searches in them.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, false
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+    text,
+)
 
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"},
 )
 
+DAY = 86_400
 FLEET_TABLES = (
     "coverage",
     "device",
@@ -60,6 +74,7 @@ device = Table(
     Column("agent", String(120), nullable=False),
     # state as of the last report
     Column("last_report_at", BigInteger),
+    Column("heard_on", BigInteger, nullable=False, server_default="0"),
     Column("generated_at", String(20)),
     Column("standing", String(20), nullable=False),
     Column("why", Text, nullable=False),
@@ -80,9 +95,17 @@ device = Table(
     Index(None, "host_key", "device_id"),
     Index(None, "standing", "host_key", "device_id"),
     Index(None, "removed_at", "host_key", "device_id"),
+    Index(
+        None,
+        "heard_on",
+        sqlite_where=text("removed_at IS NULL"),
+        postgresql_where=text("removed_at IS NULL"),
+    ),
 )
-"""A heartbeat changes no column that stands in an index, so that PostgreSQL writes it within the row's page (HOT).
-`looked` is the digest of the last look, `kept` counts the reports that were kept as received."""
+"""A heartbeat changes no column that stands in an index, so that PostgreSQL writes it within the row's page (HOT), but
+for the first one of a day: `heard_on` is the day since 1970 of the last report, or of the enrolment (0: not noted yet).
+The few that may be silent are found by it, and by `last_report_at` whether they are. `looked` is the digest of the last
+look, `kept` counts the reports that were kept as received."""
 
 device_epoch = Table(
     "device_epoch",
@@ -216,7 +239,10 @@ expected_device = Table(
     Column("host_name", String(120), nullable=False),
     Column("imported_at", BigInteger, nullable=False),
     Column("groups", Text),
+    Column("enrolled", Boolean, nullable=False, server_default=false()),
+    Index(None, "enrolled", "host_key"),
 )
+"""`enrolled`: a device of this name was seen. It spares lists a look for each of them; the others are looked for."""
 
 user = Table(
     "user_account",

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from console.store.db import Database
-from console.store.tables import device, device_epoch, finding, move
+from console.store.tables import DAY, device, device_epoch, finding, move
 from console.store.tables_fleet import device_group
 
 
@@ -50,6 +50,8 @@ class StoredFleet:
             "groups": json.dumps(groups),
             "agent": "0.1.0",
             "last_report_at": self.now - 10 if heard is None else heard,
+            # Some were last heard of before that day was noted.
+            "heard_on": (self.now - 10 if heard is None else heard) // DAY if self._count % 3 else 0,
             "standing": standing,
             "why": "[]",
         }

@@ -101,7 +101,7 @@ def fleet(silence: Silence) -> Subquery:
         literal(DeviceState.NEVER_ENROLLED.value).label("state"),
         literal("").label("os"),
         literal("").label("agent"),
-    ).where(~exists().where(device.c.host_key == expected_device.c.host_key))
+    ).where(~expected_device.c.enrolled, ~exists().where(device.c.host_key == expected_device.c.host_key))
     rows = union_all(enrolled, missing).subquery("everything")
     rank = case({state.value: place for place, state in enumerate(SHOWN_FIRST)}, value=rows.c.state, else_=99)
     return select(rows, rank.label("rank")).subquery("fleet")

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, 
 
 from console.state import SHOWN_FIRST, DeviceState
 from console.store.queries.fleet import Place, Silence, Wanted, in_groups
-from console.store.tables import device, expected_device, finding, host_key, move
+from console.store.tables import DAY, device, expected_device, finding, host_key, move
 
 OVER_THE_FLEET: Final = {
     "enrolled": "the list itself, a state at a time by key",
@@ -42,7 +42,7 @@ def missing(wanted: Wanted, after: Place | None, most: int) -> Select[Any]:
         expected_device.c.host_key,
         literal(state.value).label("state"),
         literal(SHOWN_FIRST.index(state)).label("rank"),
-    ).where(~there)
+    ).where(~expected_device.c.enrolled, ~there)
     if wanted.search:
         statement = statement.where(expected_device.c.host_key.contains(host_key(wanted.search), autoescape=True))
     if after is not None:
@@ -58,7 +58,7 @@ def _in_state(state: DeviceState, silence: Silence) -> list[ColumnElement[bool]]
         case DeviceState.REMOVED:
             return [device.c.removed_at.is_not(None)]
         case DeviceState.SILENT:
-            return [device.c.removed_at.is_(None), heard < since]
+            return [device.c.removed_at.is_(None), device.c.heard_on <= since // DAY, heard < since]
         case _:
             return [device.c.removed_at.is_(None), heard >= since, device.c.standing == state.value]
 

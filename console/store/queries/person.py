@@ -17,6 +17,11 @@ def rows_of(table: str, device_id: str) -> Select[Any]:
     return select(of).where(of.c.device_id == device_id)
 
 
+def key_of(device_id: str) -> Select[str]:
+    """The name of a device as names are compared."""
+    return select(device.c.host_key).where(device.c.device_id == device_id)
+
+
 def drop_rows(table: str, device_id: str) -> Delete:
     """Forgets them."""
     of = metadata.tables[table]
