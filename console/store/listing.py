@@ -1,7 +1,8 @@
 """Pages of the list of devices, what needs somebody first, however many devices there are.
 
-A page is filled state by state and stops when it is full. How many devices are in each state takes a look at all of
-them: in a large fleet that answer is remembered for as long as it is worth, some twenty times what it cost.
+A page is filled state by state and stops when it is full; where a filter leaves few devices, all of them are looked at.
+How many devices are in each state takes a look at all of them: in a large fleet that answer is remembered for as long
+as it is worth, two hundred times what it cost.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 from collections import OrderedDict
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, Select
 
 from console.state import SHOWN_FIRST, DeviceState
 from console.store.queries import fleet
@@ -20,14 +21,19 @@ from console.store.queries.fleet import Place, Silence, Wanted
 
 LARGE: Final = 20_000
 """Devices from which on numbers are remembered."""
-WORTH: Final = 20
-LONGEST: Final = 120
+FEW: Final = 20_000
+"""Devices that a filter may leave for each of them to be looked at. Of more, a page is full after some hundred rows."""
+WORTH: Final = 200
+LONGEST: Final = 300
 """Seconds that a number is remembered at the most."""
 REMEMBERED: Final = 256
 
 
 def page(connection: Connection, silence: Silence, wanted: Wanted, after: Place | None, most: int) -> list[Row[Any]]:
     """The next rows behind a place: `device_id`, `host_name`, `host_key`, `state`, `rank`."""
+    ids = _few(connection, wanted)
+    if ids is not None:
+        return list(connection.execute(statements.few(ids, silence, wanted, after, most)).all())
     rows: list[Row[Any]] = []
     for rank, state in enumerate(SHOWN_FIRST):
         if (after is not None and rank < after.rank) or wanted.state not in (None, state):
@@ -45,6 +51,12 @@ def page(connection: Connection, silence: Silence, wanted: Wanted, after: Place 
 
 def counts(connection: Connection, silence: Silence, wanted: Wanted) -> dict[str, int]:
     """How many devices there are in each state; in a large fleet as of some seconds ago."""
+    ids = _few(connection, wanted)
+    if ids is not None:
+        return {row[0]: row[1] for row in connection.execute(statements.count_few(ids, silence, wanted))}
+    if wanted.state is not None:
+        every = counts(connection, silence, wanted._replace(state=None))
+        return {state: number for state, number in every.items() if state == wanted.state.value}
     key = (connection.engine.url.render_as_string(), silence.after, wanted)
     known = _memory.of(key, silence.now)
     if known is not None:
@@ -53,6 +65,14 @@ def counts(connection: Connection, silence: Silence, wanted: Wanted) -> dict[str
     found = {row[0]: row[1] for row in connection.execute(fleet.count(silence, wanted))}
     _memory.keep(key, silence.now, found, time.perf_counter() - began)
     return found
+
+
+def _few(connection: Connection, wanted: Wanted) -> Select[str] | None:
+    """The devices that are left by a filter that leaves few."""
+    for ids in statements.filters(wanted):
+        if connection.execute(statements.up_to(ids, FEW + 1)).scalar_one() <= FEW:
+            return ids
+    return None
 
 
 def _may_be_missing(wanted: Wanted) -> bool:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select, tuple_
 
 from console.state import SHOWN_FIRST, DeviceState
-from console.store.queries.fleet import Place, Silence, Wanted, in_groups
+from console.store.queries.fleet import Place, Silence, Wanted, in_groups, state_of
 from console.store.tables import DAY, device, expected_device, finding, host_key, move
+from console.store.tables_fleet import device_group
 
 OVER_THE_FLEET: Final = {
     "enrolled": "the list itself, a state at a time by key",
+    "few": "the list itself, where a filter leaves a bounded number of devices",
     "missing": "the list of who is expected, by key",
+    "count_few": "how many of them are in each state",
+    "up_to": "whether a filter leaves few devices: a bounded number of rows of an index",
 }
 
 
@@ -30,6 +34,49 @@ def enrolled(state: DeviceState, silence: Silence, wanted: Wanted, after: Place 
             tuple_(device.c.host_key, device.c.device_id) > tuple_(literal(after.host_key), literal(after.device_id))
         )
     return statement.order_by(device.c.host_key, device.c.device_id).limit(most)
+
+
+def filters(wanted: Wanted) -> list[Select[str]]:
+    """The devices that each filter leaves which has a table of its own."""
+    found: list[Select[str]] = []
+    if wanted.ban:
+        found.append(select(finding.c.device_id).where(finding.c.ban == wanted.ban))
+    if wanted.group:
+        found.append(select(device_group.c.device_id).where(device_group.c.group == wanted.group))
+    if wanted.groups is not None:
+        found.append(select(device_group.c.device_id).where(device_group.c.group.in_(sorted(wanted.groups))))
+    return found
+
+
+def up_to(ids: Select[str], most: int) -> Select[int]:
+    """How many rows these are, counted no further than `most`."""
+    return select(func.count()).select_from(ids.limit(most).subquery())
+
+
+def few(ids: Select[str], silence: Silence, wanted: Wanted, after: Place | None, most: int) -> Select[Any]:
+    """The list over all states at once: each of these devices is looked at, however rare what is wanted is."""
+    state = state_of(silence)
+    rank = case({one.value: place for place, one in enumerate(SHOWN_FIRST)}, value=state, else_=99)
+    statement = select(
+        device.c.device_id, device.c.host_name, device.c.host_key, state.label("state"), rank.label("rank")
+    ).where(device.c.device_id.in_(ids), *_wanted(wanted))
+    if wanted.state is not None:
+        statement = statement.where(state == wanted.state.value)
+    if after is not None:
+        key = tuple_(rank, device.c.host_key, device.c.device_id)
+        statement = statement.where(
+            key > tuple_(literal(after.rank), literal(after.host_key), literal(after.device_id))
+        )
+    return statement.order_by(rank, device.c.host_key, device.c.device_id).limit(most)
+
+
+def count_few(ids: Select[str], silence: Silence, wanted: Wanted) -> Select[str, int]:
+    """How many of these devices are in each state."""
+    state = state_of(silence)
+    statement = select(state, func.count()).where(device.c.device_id.in_(ids), *_wanted(wanted))
+    if wanted.state is not None:
+        statement = statement.where(state == wanted.state.value)
+    return statement.group_by(state)
 
 
 def missing(wanted: Wanted, after: Place | None, most: int) -> Select[Any]:

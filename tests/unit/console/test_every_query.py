@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from sqlalchemy import Select, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import CompileError
 from sqlalchemy.sql import ColumnElement, Executable
@@ -72,6 +73,8 @@ def value_for(kind: Any, name: str) -> Any:
         return value_for(kind.__value__, name)
     if origin in (Collection, Sequence, list, set, frozenset, tuple) or kind in (list, tuple):
         return _many(origin, inside, name)
+    if (origin or kind) is Select:
+        return select(metadata.tables["device_group"].c.device_id)
     if origin is ColumnElement:
         return metadata.tables["device"].c.device_id
     if origin in (Mapping, dict) or kind in (dict, Mapping):

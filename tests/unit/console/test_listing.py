@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -65,8 +66,12 @@ def a_fleet(database: Database) -> StoredFleet:
 
 
 @pytest.mark.parametrize("name", WANTED)
+@pytest.mark.parametrize("few", [0, 20_000], ids=["a filter leaves many", "a filter leaves few"])
 @pytest.mark.parametrize("most", [1, 3, 100])
-def test_pages_are_what_one_statement_says(stored: StoredFleet, name: str, most: int) -> None:
+def test_pages_are_what_one_statement_says(
+    stored: StoredFleet, name: str, most: int, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "FEW", few)
     wanted, seen, after = WANTED[name], [], None
     with stored.database.read() as connection:
         whole = [tuple(row) for row in connection.execute(fleet.page(SILENCE, wanted, None, 1_000))]
@@ -74,7 +79,9 @@ def test_pages_are_what_one_statement_says(stored: StoredFleet, name: str, most:
             assert len(rows) <= most
             seen += [tuple(row) for row in rows]
             after = Place(rows[-1].rank, rows[-1].host_key, rows[-1].device_id)
+        counted = listing.counts(connection, SILENCE, wanted)
     assert seen == whole
+    assert counted == Counter(row[3] for row in whole)
 
 
 def test_a_small_fleet_is_counted_anew_each_time(database: Database) -> None:
