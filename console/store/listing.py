@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row, Select
@@ -33,8 +34,10 @@ def page(connection: Connection, silence: Silence, wanted: Wanted, after: Place 
     """The next rows behind a place: `device_id`, `host_name`, `host_key`, `state`, `rank`."""
     ids = _few(connection, wanted)
     if ids is not None:
-        return list(connection.execute(statements.few(ids, silence, wanted, after, most)).all())
-    rows: list[Row[Any]] = []
+        rows = list(connection.execute(statements.few(ids, silence, wanted, after, most)).all())
+        # Each of the two is in order, and nobody is in both.
+        return sorted([*rows, *_missing(connection, wanted, after, most)], key=_rank)[:most]
+    rows = []
     for rank, state in enumerate(SHOWN_FIRST):
         if (after is not None and rank < after.rank) or wanted.state not in (None, state):
             continue
@@ -42,8 +45,8 @@ def page(connection: Connection, silence: Silence, wanted: Wanted, after: Place 
         left = most - len(rows)
         if state is not DeviceState.NEVER_ENROLLED:
             rows += connection.execute(statements.enrolled(state, silence, wanted, behind, left)).all()
-        elif _may_be_missing(wanted):
-            rows += connection.execute(statements.missing(wanted, behind, left)).all()
+        else:
+            rows += _missing(connection, wanted, after, left)
         if len(rows) >= most:
             break
     return rows
@@ -53,7 +56,9 @@ def counts(connection: Connection, silence: Silence, wanted: Wanted) -> dict[str
     """How many devices there are in each state; in a large fleet as of some seconds ago."""
     ids = _few(connection, wanted)
     if ids is not None:
-        return {row[0]: row[1] for row in connection.execute(statements.count_few(ids, silence, wanted))}
+        found = {row[0]: row[1] for row in connection.execute(statements.count_few(ids, silence, wanted))}
+        missing = connection.execute(statements.count_missing(wanted)).scalar_one() if _may_be_missing(wanted) else 0
+        return found | ({DeviceState.NEVER_ENROLLED.value: missing} if missing else {})
     if wanted.state is not None:
         every = counts(connection, silence, wanted._replace(state=None))
         return {state: number for state, number in every.items() if state == wanted.state.value}
@@ -75,10 +80,25 @@ def _few(connection: Connection, wanted: Wanted) -> Select[str] | None:
     return None
 
 
+def _missing(connection: Connection, wanted: Wanted, after: Place | None, most: int) -> Sequence[Row[Any]]:
+    """Those of a page who are expected and never enrolled, behind a place in the whole list."""
+    if (after is not None and after.rank > _NEVER_ENROLLED) or not _may_be_missing(wanted):
+        return []
+    behind = after if after is not None and after.rank == _NEVER_ENROLLED else None
+    return connection.execute(statements.missing(wanted, behind, most)).all()
+
+
 def _may_be_missing(wanted: Wanted) -> bool:
     """Who never enrolled has no finding, no alternative, no group, no system."""
     narrowed = wanted.ban or wanted.moved or wanted.group or wanted.os or wanted.agent
-    return not narrowed and wanted.groups is None
+    return not narrowed and wanted.groups is None and wanted.state in (None, DeviceState.NEVER_ENROLLED)
+
+
+_NEVER_ENROLLED: Final = SHOWN_FIRST.index(DeviceState.NEVER_ENROLLED)
+
+
+def _rank(row: Row[Any]) -> int:
+    return int(row.rank)
 
 
 class _Known(NamedTuple):

@@ -101,6 +101,8 @@ device = Table(
         sqlite_where=text("removed_at IS NULL"),
         postgresql_where=text("removed_at IS NULL"),
     ),
+    Index(None, "agent", "standing", "host_key", "device_id"),
+    Index(None, "os", "standing", "host_key", "device_id"),
 )
 """A heartbeat changes no column that stands in an index, so that PostgreSQL writes it within the row's page (HOT), but
 for the first one of a day: `heard_on` is the day since 1970 of the last report, or of the enrolment (0: not noted yet).

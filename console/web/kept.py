@@ -11,10 +11,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, Final, NamedTuple
 
-SLOW: Final = 1.0
+SLOW: Final = 0.5
 """Seconds from which on a result is kept."""
-TIMES: Final = 60
-"""It is kept for so many times the seconds that it took: at most a sixtieth of one processor counts totals."""
+TIMES: Final = 120
+"""It is kept for so many times the seconds that it took: a page counts for less than a hundredth of its processor."""
 LONGEST: Final = 300.0
 MOST: Final = 200
 

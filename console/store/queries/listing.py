@@ -14,6 +14,7 @@ from console.store.tables_fleet import device_group
 OVER_THE_FLEET: Final = {
     "enrolled": "the list itself, a state at a time by key",
     "few": "the list itself, where a filter leaves a bounded number of devices",
+    "count_missing": "how many are expected and not there, by their own index",
     "missing": "the list of who is expected, by key",
     "count_few": "how many of them are in each state",
     "up_to": "whether a filter leaves few devices: a bounded number of rows of an index",
@@ -37,8 +38,8 @@ def enrolled(state: DeviceState, silence: Silence, wanted: Wanted, after: Place 
 
 
 def filters(wanted: Wanted) -> list[Select[str]]:
-    """The devices that each filter leaves which has a table of its own."""
-    found: list[Select[str]] = []
+    """The devices that each filter leaves which has an index of its own."""
+    found = [select(device.c.device_id).where(condition) for condition in _by_columns(wanted)]
     if wanted.ban:
         found.append(select(finding.c.device_id).where(finding.c.ban == wanted.ban))
     if wanted.group:
@@ -81,7 +82,6 @@ def count_few(ids: Select[str], silence: Silence, wanted: Wanted) -> Select[str,
 
 def missing(wanted: Wanted, after: Place | None, most: int) -> Select[Any]:
     """Devices that are expected and have no agent. They are in no group, and nothing was found on them."""
-    there = exists().where(device.c.host_key == expected_device.c.host_key)
     state = DeviceState.NEVER_ENROLLED
     statement = select(
         literal("").label("device_id"),
@@ -89,12 +89,28 @@ def missing(wanted: Wanted, after: Place | None, most: int) -> Select[Any]:
         expected_device.c.host_key,
         literal(state.value).label("state"),
         literal(SHOWN_FIRST.index(state)).label("rank"),
-    ).where(~expected_device.c.enrolled, ~there)
+    ).where(*_NOT_THERE)
     if wanted.search:
-        statement = statement.where(expected_device.c.host_key.contains(host_key(wanted.search), autoescape=True))
+        statement = statement.where(_called(wanted))
     if after is not None:
         statement = statement.where(expected_device.c.host_key > after.host_key)
     return statement.order_by(expected_device.c.host_key).limit(most)
+
+
+def count_missing(wanted: Wanted) -> Select[int]:
+    """How many of them there are."""
+    statement = select(func.count()).select_from(expected_device).where(*_NOT_THERE)
+    return statement.where(_called(wanted)) if wanted.search else statement
+
+
+_NOT_THERE: Final = (
+    ~expected_device.c.enrolled,
+    ~exists().where(device.c.host_key == expected_device.c.host_key),
+)
+
+
+def _called(wanted: Wanted) -> ColumnElement[bool]:
+    return expected_device.c.host_key.contains(host_key(wanted.search), autoescape=True)
 
 
 def _in_state(state: DeviceState, silence: Silence) -> list[ColumnElement[bool]]:
@@ -120,11 +136,17 @@ def _wanted(wanted: Wanted) -> list[ColumnElement[bool]]:
         conditions.append(in_groups(device.c.device_id, wanted.groups))
     if wanted.group:
         conditions.append(in_groups(device.c.device_id, frozenset({wanted.group})))
-    if wanted.os:
-        conditions.append(device.c.os == wanted.os)
-    if wanted.agent:
-        conditions.append(device.c.agent == wanted.agent)
+    return conditions + _by_columns(wanted)
+
+
+def _by_columns(wanted: Wanted) -> list[ColumnElement[bool]]:
+    """The filters that are about the device's own columns."""
+    conditions: list[ColumnElement[bool]] = []
     if wanted.search:
         key = device.c.host_key.contains(host_key(wanted.search), autoescape=True)
         conditions.append(or_(key, device.c.device_id == wanted.search))
+    if wanted.agent:
+        conditions.append(device.c.agent == wanted.agent)
+    if wanted.os:
+        conditions.append(device.c.os == wanted.os)
     return conditions

@@ -21,11 +21,11 @@ class Clock:
 
 @pytest.mark.parametrize(
     ("took", "later", "counts"),
-    [(0.9, 0.0, 2), (1.0, 59.0, 1), (1.0, 61.0, 2), (3.0, 179.0, 1), (60.0, LONGEST - 1, 1), (60.0, LONGEST + 1, 2)],
+    [(0.4, 0.0, 2), (0.5, 59.0, 1), (0.5, 61.0, 2), (2.0, 239.0, 1), (60.0, LONGEST - 1, 1), (60.0, LONGEST + 1, 2)],
     ids=[
         "quick is counted again",
         "slow is kept",
-        "kept for sixty times as long as it took",
+        "kept for a hundred and twenty times as long as it took",
         "slower is kept longer",
         "even very slow ones",
         "but not for ever",

@@ -1,4 +1,4 @@
-"""What the lists of a large fleet are found by: who may be silent, and who is expected and was never seen.
+"""What the lists of a large fleet are found by: who may be silent, who is expected and was never seen, rare versions.
 
 Revision ID: 0007
 Revises: 0006
@@ -28,5 +28,8 @@ def upgrade() -> None:
     op.add_column("expected_device", sa.Column("enrolled", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.execute(NOTE)
     create_index("ix_device_heard_on", "device", ["heard_on"], where="removed_at IS NULL")
+    for column in ("agent", "os"):
+        by = [column, "standing", "host_key", "device_id"]
+        create_index(f"ix_device_{'_'.join(by)}", "device", by)
     create_index("ix_expected_device_enrolled_host_key", "expected_device", ["enrolled", "host_key"])
     trigrams("ix_expected_device_host_key_trigram", "expected_device", "host_key")
