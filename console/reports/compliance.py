@@ -27,9 +27,9 @@ HAS_SOMETHING = (DeviceState.OPEN, DeviceState.HELD, DeviceState.EXCEPTED, Devic
 
 def overview(connection: Connection, silence: Silence, groups: frozenset[str] | None = None) -> Overview:
     """Totals over everything that a viewer of these groups may see; nothing about a single device."""
-    found = listing.counts(connection, silence, Wanted(groups=groups))
-    moved = listing.counts(connection, silence, Wanted(moved=True, groups=groups))
-    moved.pop(DeviceState.REMOVED, None)
+    found = listing.counts(connection, silence, Wanted(groups=groups)).numbers
+    having = listing.counts(connection, silence, Wanted(moved=True, groups=groups)).numbers
+    moved = {state: number for state, number in having.items() if state != DeviceState.REMOVED}
     flags = connection.execute(fleet.flagged(groups)).one()
     return Overview(
         totals=tuple((state, found.get(state, 0)) for state in SHOWN_FIRST),

@@ -52,24 +52,38 @@ def page(connection: Connection, silence: Silence, wanted: Wanted, after: Place 
     return rows
 
 
-def counts(connection: Connection, silence: Silence, wanted: Wanted) -> dict[str, int]:
-    """How many devices there are in each state; in a large fleet as of some seconds ago."""
+class Counts(NamedTuple):
+    """How many devices there were in each state at an instant."""
+
+    at: int
+    numbers: dict[str, int]
+
+    @property
+    def all(self) -> int:
+        """How many there were in any state."""
+        return sum(self.numbers.values())
+
+
+def counts(connection: Connection, silence: Silence, wanted: Wanted) -> Counts:
+    """How many devices there are in each state; in a large fleet as of some time ago."""
     ids = _few(connection, wanted)
     if ids is not None:
         found = {row[0]: row[1] for row in connection.execute(statements.count_few(ids, silence, wanted))}
         missing = connection.execute(statements.count_missing(wanted)).scalar_one() if _may_be_missing(wanted) else 0
-        return found | ({DeviceState.NEVER_ENROLLED.value: missing} if missing else {})
+        return Counts(silence.now, found | ({DeviceState.NEVER_ENROLLED.value: missing} if missing else {}))
     if wanted.state is not None:
         every = counts(connection, silence, wanted._replace(state=None))
-        return {state: number for state, number in every.items() if state == wanted.state.value}
+        here = wanted.state.value
+        return Counts(every.at, {here: every.numbers[here]} if here in every.numbers else {})
     key = (connection.engine.url.render_as_string(), silence.after, wanted)
     known = _memory.of(key, silence.now)
     if known is not None:
-        return dict(known)
+        return known
     began = time.perf_counter()
     found = {row[0]: row[1] for row in connection.execute(fleet.count(silence, wanted))}
-    _memory.keep(key, silence.now, found, time.perf_counter() - began)
-    return found
+    fresh = Counts(silence.now, found)
+    _memory.keep(key, fresh, time.perf_counter() - began)
+    return fresh
 
 
 def _few(connection: Connection, wanted: Wanted) -> Select[str] | None:
@@ -102,9 +116,8 @@ def _rank(row: Row[Any]) -> int:
 
 
 class _Known(NamedTuple):
-    at: int
+    counts: Counts
     until: int
-    numbers: dict[str, int]
 
 
 class _Memory:
@@ -112,18 +125,18 @@ class _Memory:
         self._lock = threading.Lock()
         self._known: OrderedDict[object, _Known] = OrderedDict()
 
-    def of(self, key: object, now: int) -> dict[str, int] | None:
+    def of(self, key: object, now: int) -> Counts | None:
         with self._lock:
             known = self._known.get(key)
-        return known.numbers if known is not None and known.at <= now < known.until else None
+        return known.counts if known is not None and known.counts.at <= now < known.until else None
 
-    def keep(self, key: object, now: int, numbers: dict[str, int], cost: float) -> None:
+    def keep(self, key: object, counts: Counts, cost: float) -> None:
         """The whole fleet decides whether it is large: a filter may leave few of many."""
         lasts = min(LONGEST, int(cost * WORTH))
-        if sum(numbers.values()) < LARGE or not lasts:
+        if counts.all < LARGE or not lasts:
             return
         with self._lock:
-            self._known[key] = _Known(now, now + lasts, numbers)
+            self._known[key] = _Known(counts, counts.at + lasts)
             self._known.move_to_end(key)
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)

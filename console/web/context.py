@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -25,8 +26,16 @@ from console.web.navigation import ITEMS, Item
 from console.web.templating import Templates
 from console.web.view import view_of
 
+T = TypeVar("T")
 NOBODY: Final = Viewer(name="", csrf="", role=Role.VIEWER, groups=frozenset())
 """Somebody who is not signed in: they see no device at all."""
+
+
+class Counted(NamedTuple, Generic[T]):
+    """Totals, and the instant at which they were counted."""
+
+    value: T
+    as_of: int
 
 
 class Visit(NamedTuple):
@@ -67,6 +76,17 @@ class Context:
     def silence(self) -> Silence:
         """Now, and after how many seconds a device counts as silent."""
         return Silence(self.clock(), self.settings.silent_after)
+
+    def counted(self, key: Hashable, count: Callable[[Connection], T]) -> Counted[T]:
+        """Totals over the fleet that need not be of this second: kept for a while where they take long."""
+
+        def anew() -> Counted[T]:
+            at = self.clock()
+            with self.database.read() as connection:
+                return Counted(count(connection), at)
+
+        found: Counted[T] = self.kept.get(key, anew)
+        return found
 
     def page(self, visit: Visit, template: str, *, status: int = 200, **values: object) -> Response:
         """A page as the viewer wants to see it. What every template has besides stands in `templates/base.html`."""

@@ -1,10 +1,12 @@
 """Totals that took long to count are kept for a while: in a large fleet a page asks once, and many people look at it.
 
-What is quick is never kept, so that a small fleet is always shown as it is. Each page says as of when its figures are.
+What is quick is never kept, so that a small fleet is always shown as it is. What is kept longer than it is worth is
+counted anew beside: whoever asks meanwhile gets what is there. Each page says as of when its figures are.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -16,7 +18,10 @@ SLOW: Final = 0.5
 TIMES: Final = 120
 """It is kept for so many times the seconds that it took: a page counts for less than a hundredth of its processor."""
 LONGEST: Final = 300.0
+STALE: Final = 1800.0
+"""Seconds after that for which it is still shown while it is counted anew; later whoever asks waits."""
 MOST: Final = 200
+log = logging.getLogger(__name__)
 
 
 class _One(NamedTuple):
@@ -32,19 +37,38 @@ class Kept:
         self._known: OrderedDict[Hashable, _One] = OrderedDict()
         self._counting: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
+        self._beside = threading.Lock()
+        """One is counted anew at a time."""
 
     def get(self, key: Hashable, count: Callable[[], Any]) -> Any:
-        """What is kept under the key, or what `count` answers."""
+        """What is kept under the key, or what `count` answers; it may be called later in a thread of its own."""
         with self._lock:
             counting = self._counting.setdefault(key, threading.Lock())
+            known = self._known.get(key)
+        if known is not None and known.until <= self._seconds() < known.until + STALE:
+            if self._beside.acquire(blocking=False):
+                threading.Thread(target=self._again, args=(key, count), name="console-totals").start()
+            return known.value
         with counting:
             known = self._known.get(key)
             if known is not None and self._seconds() < known.until:
                 return known.value
-            begun = self._seconds()
-            value = count()
-            self._keep(key, value, self._seconds() - begun)
-            return value
+            return self._counted(key, count)
+
+    def _again(self, key: Hashable, count: Callable[[], Any]) -> None:
+        try:
+            self._counted(key, count)
+        except Exception:
+            # What is there is shown until it is too old; then whoever asks hears of the trouble.
+            log.exception("totals could not be counted anew")
+        finally:
+            self._beside.release()
+
+    def _counted(self, key: Hashable, count: Callable[[], Any]) -> Any:
+        begun = self._seconds()
+        value = count()
+        self._keep(key, value, self._seconds() - begun)
+        return value
 
     def _keep(self, key: Hashable, value: Any, took: float) -> None:
         with self._lock:

@@ -52,7 +52,8 @@ def show(context: Context, visit: Visit) -> Response:
     groups = visit.viewer.groups
     with context.database.read() as connection:
         policy = policies.current(connection)
-        found = {row.ban: row for row in context.kept.get(("bans", groups), lambda: _found(connection, groups))}
+        counted = context.counted(("bans", groups), lambda connection: _found(connection, groups))
+        found = {row.ban: row for row in counted.value}
         known = {ban.id: ban for ban in policy.bans} if policy else {}
         return context.page(
             visit,
@@ -60,6 +61,7 @@ def show(context: Context, visit: Visit) -> Response:
             title="Bans",
             bans=sorted(_rows(found, known), key=lambda row: (-row.devices, row.id)),
             policy=policy,
+            as_of=counted.as_of,
             troubles=policies.troubles(connection, context.clock()),
             paused=_paused(connection, context.clock()),
         )
@@ -88,11 +90,12 @@ def one(context: Context, visit: Visit) -> Response:
         ban = policy.ban(name) if policy else None
         lifted = next((one for one in policy.lifted if one.id == name), None) if policy else None
         marks = {name: ban.deadline} if ban and ban.deadline else {}
-        counted = context.kept.get(
+        counted = context.counted(
             ("ban", name, groups, policy.version.serial if policy else 0),
-            lambda: _count(connection, name, ban, groups, now, marks),
+            lambda connection: _count(connection, name, ban, groups, context.clock(), marks),
         )
-        if ban is None and lifted is None and not counted["states"] and not counted["gone"]:
+        told = counted.value
+        if ban is None and lifted is None and not told["states"] and not told["gone"]:
             return context.nothing(visit, "There is no such ban.")
         return context.page(
             visit,
@@ -104,7 +107,8 @@ def one(context: Context, visit: Visit) -> Response:
             lifted=lifted,
             policy=policy,
             paused_until=_paused(connection, now).get(name),
-            **counted,
+            as_of=counted.as_of,
+            **told,
         )
 
 
@@ -113,7 +117,6 @@ def _count(
 ) -> dict[str, Any]:
     treated = connection.execute(trends.treated(name, groups)).all()
     return {
-        "as_of": now,
         "found": next((row for row in _found(connection, groups) if row.ban == name), None),
         "way": way(connection, now, name, groups, marks),
         "hits": _hits(connection, name, groups, now),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection
 from starlette.responses import Response
 
@@ -9,7 +11,6 @@ from console.reports import compliance
 from console.state import SHOWN_FIRST
 from console.store import listing
 from console.store.queries import health, trends
-from console.store.queries.fleet import Silence, Wanted
 from console.web import filters
 from console.web.context import Context, Visit
 
@@ -21,15 +22,16 @@ def show(context: Context, visit: Visit) -> Response:
     silence, wanted, place = context.silence(), filters.wanted(visit), filters.place(visit)
     with context.database.read() as connection:
         lines, following = compliance.lines(connection, silence, wanted, place)
-        number = context.kept.get(("devices", wanted), lambda: _number(connection, silence, wanted))
-        choices = context.kept.get(("choices", wanted.groups), lambda: _choices(connection, wanted.groups))
+        counts = listing.counts(connection, silence, wanted)
+    choices = context.counted(("choices", wanted.groups), lambda connection: _choices(connection, wanted.groups))
     told = filters.values(wanted)
     return context.page(
         visit,
         "devices.html",
         title="Devices",
         lines=lines,
-        number=number,
+        number=counts.all,
+        as_of=counts.at,
         wanted=wanted,
         told=told,
         query=filters.query("", told),
@@ -37,16 +39,12 @@ def show(context: Context, visit: Visit) -> Response:
         first=filters.address(PATH, wanted) if place else "",
         following=filters.address(PATH, wanted, after="|".join(map(str, following))) if following else "",
         states=SHOWN_FIRST,
-        **choices,
+        **choices.value,
         silent_after=context.settings.silent_after,
     )
 
 
-def _number(connection: Connection, silence: Silence, wanted: Wanted) -> int:
-    return sum(listing.counts(connection, silence, wanted).values())
-
-
-def _choices(connection: Connection, groups: frozenset[str] | None) -> dict[str, list[str]]:
+def _choices(connection: Connection, groups: frozenset[str] | None) -> dict[str, Any]:
     """What the list can be narrowed to."""
     return {
         "bans": sorted(row.ban for row in connection.execute(trends.bans(groups))),

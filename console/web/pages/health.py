@@ -12,6 +12,7 @@ from starlette.responses import Response
 from console import policy as policies
 from console.access import Role
 from console.store.queries import handover, health, schedules
+from console.store.queries.fleet import Silence
 from console.store.queries.health import Trouble
 from console.web import filters
 from console.web.context import Context, Visit
@@ -27,7 +28,7 @@ def show(context: Context, visit: Visit) -> Response:
     asked = visit.asked("trouble")
     chosen = Trouble(asked) if asked in set(Trouble) else None
     place = filters.pair(visit)
-    counted = context.kept.get(("health", groups), lambda: _counted(context, groups))
+    counted = context.counted(("health", groups), lambda connection: _counted(connection, context.silence(), groups))
     with context.database.read() as connection:
         rows = _rows(connection, health.listed(chosen, silence, groups, place, PAGE + 1)) if chosen else []
         following = rows[PAGE - 1] if len(rows) > PAGE else None
@@ -42,22 +43,21 @@ def show(context: Context, visit: Visit) -> Response:
             undelivered=_undelivered(connection) if visit.viewer.role.may(Role.ADMIN) and groups is None else (),
             of_policy=policies.troubles(connection, silence.now),
             silent_after=context.settings.silent_after,
-            **counted,
+            as_of=counted.as_of,
+            **counted.value,
         )
 
 
-def _counted(context: Context, groups: health.Groups) -> dict[str, Any]:
+def _counted(connection: Connection, silence: Silence, groups: health.Groups) -> dict[str, Any]:
     """What is counted over the fleet."""
-    silence = context.silence()
-    with context.database.read() as connection:
-        row = connection.execute(health.counts(silence, groups)).one()
-        return {
-            "devices": row.devices,
-            "troubles": [(trouble.value, getattr(row, trouble.name.lower()) or 0) for trouble in Trouble],
-            "agents": connection.execute(health.agents(silence, groups)).all(),
-            "not_understood": _bans(connection, groups),
-            "problems": connection.execute(health.problems(silence, groups)).all(),
-        }
+    row = connection.execute(health.counts(silence, groups)).one()
+    return {
+        "devices": row.devices,
+        "troubles": [(trouble.value, getattr(row, trouble.name.lower()) or 0) for trouble in Trouble],
+        "agents": connection.execute(health.agents(silence, groups)).all(),
+        "not_understood": _bans(connection, groups),
+        "problems": connection.execute(health.problems(silence, groups)).all(),
+    }
 
 
 def _undelivered(connection: Connection) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from console.policy import Policy
 from console.state import SHOWN_FIRST, DeviceState
 from console.store import listing
 from console.store.queries import fleet, health, trends
-from console.store.queries.fleet import Wanted
+from console.store.queries.fleet import Silence, Wanted
 from console.store.queries.trends import Groups
 from console.web import figures, times
 from console.web.context import Context, Visit
@@ -40,7 +40,7 @@ class Coming(NamedTuple):
 def show(context: Context, visit: Visit) -> Response:
     """Totals over what the viewer may see."""
     groups = visit.viewer.groups
-    figures = context.kept.get(("overview", groups), lambda: _count(context, groups))
+    counted = context.counted(("overview", groups), lambda connection: _count(connection, context.silence(), groups))
     with context.database.read() as connection:
         since = context.clock() - ASKED_WITHIN
         return context.page(
@@ -50,30 +50,29 @@ def show(context: Context, visit: Visit) -> Response:
             charts=True,
             troubles=policies.troubles(connection, context.clock()),
             asked=connection.execute(fleet.newest_requests(since, ASKED_SHOWN, groups)).all(),
-            **figures,
+            **counted.value,
         )
 
 
-def _count(context: Context, groups: Groups) -> dict[str, Any]:
-    silence = context.silence()
-    with context.database.read() as connection:
-        found = listing.counts(connection, silence, Wanted(groups=groups))
-        policy = policies.current(connection)
-        bans = sorted(connection.execute(trends.bans(groups)).all(), key=lambda row: (-row.devices, row.ban))
-        marks = _deadlines(policy, bans)
-        return {
-            "as_of": silence.now,
-            "totals": tuple((state, found.get(state, 0)) for state in SHOWN_FIRST),
-            "devices": sum(found.values()) - found.get(DeviceState.REMOVED, 0),
-            "everything": sum(found.values()),
-            "bans": bans[:6],
-            "deadlines": {ban.id: ban.deadline for ban in policy.bans} if policy else {},
-            "moved": connection.execute(trends.moved_or_not(groups)).one(),
-            "way": way(connection, silence.now, "", groups, marks),
-            "marks": marks,
-            "coming": coming(connection, policy, silence.now, groups),
-            "needs": _needs(connection, silence, groups),
-        }
+def _count(connection: Connection, silence: Silence, groups: Groups) -> dict[str, Any]:
+    counts = listing.counts(connection, silence, Wanted(groups=groups))
+    found = counts.numbers
+    policy = policies.current(connection)
+    bans = sorted(connection.execute(trends.bans(groups)).all(), key=lambda row: (-row.devices, row.ban))
+    marks = _deadlines(policy, bans)
+    return {
+        "as_of": counts.at,
+        "totals": tuple((state, found.get(state, 0)) for state in SHOWN_FIRST),
+        "devices": counts.all - found.get(DeviceState.REMOVED, 0),
+        "everything": counts.all,
+        "bans": bans[:6],
+        "deadlines": {ban.id: ban.deadline for ban in policy.bans} if policy else {},
+        "moved": connection.execute(trends.moved_or_not(groups)).one(),
+        "way": way(connection, silence.now, "", groups, marks),
+        "marks": marks,
+        "coming": coming(connection, policy, silence.now, groups),
+        "needs": _needs(connection, silence, groups),
+    }
 
 
 def way(connection: Connection, now: int, ban: str, groups: Groups, marks: Mapping[str, int]) -> Days:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from console import policy as policies
 from console.policy import Policy, Version
 from console.store.queries import trends
+from console.store.queries.fleet import Silence
 from console.web import figures
 from console.web.context import Context, Visit
 
@@ -22,7 +23,7 @@ CLOSED: Final = "policy_schema.document.closed"
 def show(context: Context, visit: Visit) -> Response:
     """Versions and their adoption."""
     silence, groups = context.silence(), visit.viewer.groups
-    counted = context.kept.get(("policy", groups), lambda: _counted(context, groups))
+    counted = context.counted(("policy", groups), lambda connection: _counted(connection, context.silence(), groups))
     with context.database.read() as connection:
         versions = policies.versions(connection, SHOWN)
         return context.page(
@@ -34,22 +35,20 @@ def show(context: Context, visit: Visit) -> Response:
             troubles=policies.troubles(connection, silence.now),
             versions=versions,
             known={(one.version, one.policy_id): one for one in versions},
-            **counted,
+            as_of=counted.as_of,
+            **counted.value,
         )
 
 
-def _counted(context: Context, groups: frozenset[str] | None) -> dict[str, Any]:
+def _counted(connection: Connection, silence: Silence, groups: frozenset[str] | None) -> dict[str, Any]:
     """Which devices follow which version, now and by day."""
-    silence = context.silence()
-    with context.database.read() as connection:
-        rows = [
-            (row.day, row.version, row.before, row.devices)
-            for row in connection.execute(trends.versions_by_day(groups))
-        ]
-        return {
-            "in_force": connection.execute(trends.versions_now(groups, silence.now - silence.after)).all(),
-            "adoption": figures.versions(rows, silence.now),
-        }
+    rows = [
+        (row.day, row.version, row.before, row.devices) for row in connection.execute(trends.versions_by_day(groups))
+    ]
+    return {
+        "in_force": connection.execute(trends.versions_now(groups, silence.now - silence.after)).all(),
+        "adoption": figures.versions(rows, silence.now),
+    }
 
 
 def version(context: Context, visit: Visit) -> Response:

@@ -27,7 +27,7 @@ def show(context: Context, visit: Visit) -> Response:
     """What can be asked for. Schedules name people's addresses: those who administer all devices see them."""
     groups = visit.viewer.groups
     sees_schedules = visit.viewer.role.may(Role.ADMIN) and groups is None
-    bans, names = context.kept.get(("reports", groups), lambda: _choices(context, groups))
+    bans, names = context.counted(("reports", groups), lambda connection: _choices(connection, groups)).value
     with context.database.read() as connection:
         return context.page(
             visit,
@@ -41,11 +41,10 @@ def show(context: Context, visit: Visit) -> Response:
         )
 
 
-def _choices(context: Context, groups: frozenset[str] | None) -> tuple[list[str], list[str]]:
+def _choices(connection: Connection, groups: frozenset[str] | None) -> tuple[list[str], list[str]]:
     """Bans and groups that a report can be narrowed to."""
-    with context.database.read() as connection:
-        bans = sorted(row.ban for row in connection.execute(fleet.bans(groups)))
-        return bans, sorted(row[0] for row in connection.execute(trends.groups(groups)))
+    bans = sorted(row.ban for row in connection.execute(fleet.bans(groups)))
+    return bans, sorted(row[0] for row in connection.execute(trends.groups(groups)))
 
 
 def file(context: Context, visit: Visit) -> Response:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from console.web.kept import LONGEST, MOST, Kept
+from console.web.kept import LONGEST, MOST, STALE, Kept
 
 
 class Clock:
@@ -21,7 +21,14 @@ class Clock:
 
 @pytest.mark.parametrize(
     ("took", "later", "counts"),
-    [(0.4, 0.0, 2), (0.5, 59.0, 1), (0.5, 61.0, 2), (2.0, 239.0, 1), (60.0, LONGEST - 1, 1), (60.0, LONGEST + 1, 2)],
+    [
+        (0.4, 0.0, 2),
+        (0.5, 59.0, 1),
+        (0.5, 61.0 + STALE, 2),
+        (2.0, 239.0, 1),
+        (60.0, LONGEST - 1, 1),
+        (60.0, LONGEST + STALE + 1, 2),
+    ],
     ids=[
         "quick is counted again",
         "slow is kept",
@@ -44,6 +51,57 @@ def test_how_long_a_result_is_kept(took: float, later: float, counts: int) -> No
     assert kept.get("k", count) == 1
     clock.now += later
     assert kept.get("k", count) == counts
+
+
+def test_what_is_stale_is_shown_once_more_and_counted_anew_beside() -> None:
+    clock, begun, go, counted = Clock(), threading.Event(), threading.Event(), []
+    kept = Kept(clock)
+
+    def count(value: int, *, waits: bool = False) -> int:
+        counted.append(value)
+        if waits:
+            begun.set()
+            assert go.wait(10)
+        clock.now += 1
+        return value
+
+    assert kept.get("k", lambda: count(1)) == 1
+    clock.now += 121
+    assert kept.get("k", lambda: count(2, waits=True)) == 1
+    assert begun.wait(10)
+    assert [kept.get("k", lambda: count(3)) for _ in range(3)] == [1, 1, 1], "nobody waits, and nobody counts too"
+    go.set()
+    _ended()
+    assert kept.get("k", lambda: count(4)) == 2
+    assert counted == [1, 2]
+
+
+def test_a_failure_beside_leaves_what_was_there_and_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    kept = Kept(clock)
+
+    def slow() -> int:
+        clock.now += 1
+        return 1
+
+    def fail() -> int:
+        raise OSError("the database is away")
+
+    assert kept.get("k", slow) == 1
+    clock.now += 121
+    for _ in range(2):
+        assert kept.get("k", fail) == 1
+        _ended()
+    assert [record.levelname for record in caplog.records] == ["ERROR"] * 2
+    clock.now += STALE
+    with pytest.raises(OSError, match="away"):
+        kept.get("k", fail)
+
+
+def _ended() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "console-totals":
+            thread.join(10)
 
 
 def test_keys_do_not_mix_and_memory_is_bounded() -> None:

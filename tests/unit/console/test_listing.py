@@ -11,7 +11,7 @@ from sqlalchemy import insert, update
 from console.state import SHOWN_FIRST, DeviceState
 from console.store import listing
 from console.store.db import Database
-from console.store.listing import LARGE, WORTH
+from console.store.listing import LARGE, WORTH, Counts
 from console.store.queries import fleet
 from console.store.queries.fleet import Place, Silence, Wanted
 from console.store.tables import device, expected_device
@@ -81,7 +81,7 @@ def test_pages_are_what_one_statement_says(
             after = Place(rows[-1].rank, rows[-1].host_key, rows[-1].device_id)
         counted = listing.counts(connection, SILENCE, wanted)
     assert seen == whole
-    assert counted == Counter(row[3] for row in whole)
+    assert counted == (NOW, Counter(row[3] for row in whole))
 
 
 def test_a_small_fleet_is_counted_anew_each_time(database: Database) -> None:
@@ -91,15 +91,16 @@ def test_a_small_fleet_is_counted_anew_each_time(database: Database) -> None:
     stored.device(standing="open")
     with stored.database.read() as connection:
         after = listing.counts(connection, SILENCE, Wanted())
-    assert after["open"] == before["open"] + 1
+    assert after.numbers["open"] == before.numbers["open"] + 1
 
 
 def test_what_a_large_fleet_took_long_to_count_is_remembered_for_a_while() -> None:
     memory = listing._Memory()
-    memory.keep("large", NOW, {"clean": LARGE}, 0.5)
-    memory.keep("quick", NOW, {"clean": LARGE}, 0.001)
-    memory.keep("small", NOW, {"clean": LARGE - 1}, 60.0)
-    assert memory.of("large", NOW + int(WORTH / 2) - 1) == {"clean": LARGE}
+    large = Counts(NOW, {"clean": LARGE})
+    memory.keep("large", large, 0.5)
+    memory.keep("quick", large, 0.001)
+    memory.keep("small", Counts(NOW, {"clean": LARGE - 1}), 60.0)
+    assert memory.of("large", NOW + int(WORTH / 2) - 1) == large
     assert memory.of("large", NOW + WORTH) is None
     assert memory.of("large", NOW - 1) is None, "a clock that was set back"
     assert (memory.of("quick", NOW), memory.of("small", NOW)) == (None, None)
