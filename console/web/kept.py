@@ -47,7 +47,7 @@ class Kept:
             known = self._known.get(key)
         if known is not None and known.until <= self._seconds() < known.until + STALE:
             if self._beside.acquire(blocking=False):
-                threading.Thread(target=self._again, args=(key, count), name="console-totals").start()
+                threading.Thread(target=self._again, args=(key, count), name="console-totals", daemon=True).start()
             return known.value
         with counting:
             known = self._known.get(key)
