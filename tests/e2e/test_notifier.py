@@ -104,7 +104,7 @@ def test_an_exception_is_asked_for_with_one_click_and_holds_what_was_to_come(
     screen.wait_for_notice()
     mark = workstation.mark()
     _press(screen, "ask")
-    workstation.wait_for(mark, event="asked", what="exception", ban="claude-code")
+    assert workstation.wait_for(mark, event="asked", what="exception")["ban"] == "claude-code"
 
 
 def test_without_a_notifier_the_notice_still_comes_and_with_one_it_is_shown_once(

@@ -253,7 +253,7 @@ class TestCrashLoop:
         workstation.wait_for(event="finding", face="process", pid=session.pid, action="report")
         workstation.publish("notify", "block", min_notice=1)
         workstation.wait_for(mark, event="policy-adopted")
-        workstation.wait_for(mark, event="outcome", kind="stop", pid=session.pid, result="stopped")
+        assert workstation.wait_for(mark, event="outcome", kind="stop", pid=session.pid)["result"] == "stopped"
 
 
 def _wide(number: int) -> dict[str, object]:

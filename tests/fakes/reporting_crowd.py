@@ -39,10 +39,18 @@ class Disaster(NamedTuple):
 class Crowd:
     """So many devices with so many reports each, every one with a finding of its own."""
 
-    def __init__(self, devices: int, reports: int, address: Callable[[], str], secret: str) -> None:
+    def __init__(
+        self,
+        devices: int,
+        reports: int,
+        address: Callable[[], str],
+        secret: str,
+        watch: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`watch` is called whenever nobody answered, and raises if that can never be well again."""
         self._reports = reports
         self.address = address
-        self._secret = secret
+        self._secret, self._watch = secret, watch
         self._lock = threading.Lock()
         self._until = time.monotonic() + PATIENCE
         self.stored = 0
@@ -83,6 +91,8 @@ class Crowd:
             status, said = self._sent(client, seal())
             if status in ANSWERED:
                 return
+            if status == 0:
+                self._watch()
             assert status in (0, *AGAIN), f"{self.stored} stored; refused with {status}: {said}"
             with self._lock:
                 self.refused[status] += 1

@@ -53,7 +53,7 @@ class ServingConsole:
         pause = threading.Event()
         for _ in range(100):
             command = [*COMMAND, "serve", "--trial", "--data", str(self._data), "--port", self._port, *self._arguments]
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 command,
                 cwd=ROOT,
                 env=self._environment,
@@ -61,12 +61,12 @@ class ServingConsole:
                 stderr=subprocess.DEVNULL,
                 text=True,
             )
-            assert self._process.stdout is not None
-            line = self._process.stdout.readline()
+            assert process.stdout is not None
+            line = process.stdout.readline()
             if line.startswith("listening on "):
-                self.address = line.split()[-1]
+                self.address, self._process = line.split()[-1], process
                 return
-            self.kill()
+            _end(process, signal.SIGKILL)
             pause.wait(0.2)
         raise AssertionError("the console does not start")
 
@@ -96,11 +96,21 @@ class ServingConsole:
         """An enrolment secret."""
         return self.run("enroll-secret", "new", "--uses", str(uses)).strip()
 
+    def assert_it_runs(self) -> None:
+        """It did not end by itself since it was started."""
+        process = self._process
+        code = process.poll() if process is not None else None
+        assert code is None, f"the console ended by itself: {code}"
+
     def _end(self, by: signal.Signals) -> None:
+        self.assert_it_runs()
         process, self._process = self._process, None
-        if process is None:
-            return
-        with process:
-            if process.poll() is None:
-                process.send_signal(by)
-            process.wait(60)
+        if process is not None:
+            _end(process, by)
+
+
+def _end(process: subprocess.Popen[str], by: signal.Signals) -> None:
+    with process:
+        if process.poll() is None:
+            process.send_signal(by)
+        process.wait(60)

@@ -37,7 +37,7 @@ def reporting(size: tuple[int, int], data: Path, address: str = "") -> Iterator[
     """A console, and devices that will report to it; at the end everything must be there once."""
     with ServingConsole(data, address, "--report-every", "5m") as console:
         prepared(data, address).close()
-        crowd = Crowd(*size, lambda: console.address, SECRET)
+        crowd = Crowd(*size, lambda: console.address, SECRET, console.assert_it_runs)
         yield crowd, console
     database = Database(address or f"sqlite:///{data / 'console.sqlite3'}")
     crowd.assert_everything_is_there_once(database)
