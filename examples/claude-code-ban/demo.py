@@ -32,12 +32,31 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 from zoneinfo import ZoneInfo
+
+# Nothing outside the demo's folder is touched, not even by the import of its own parts.
+sys.dont_write_bytecode = True
+
+from stage import (  # noqa: E402
+    PATIENCE,
+    Agent,
+    Ended,
+    Failed,
+    QuietFiles,
+    Timeline,
+    drain,
+    end_process,
+    how_ended,
+    npm_files,
+    output_of,
+    page_at,
+    program,
+    tree_digest,
+)
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -49,100 +68,9 @@ ALTERNATIVE = "@qoder-ai/qodercli"
 NPM_NETWORK = frozenset(
     f"npm_config_{key}" for key in "registry proxy https_proxy noproxy ca cafile strict_ssl".split()
 )
-PATIENCE = 60.0
 TAKEN = ("uninstalled", "quarantined")
 """By npm where there is one, else by moving it away."""
 LET_FINISH = 6
-
-
-class Failed(Exception):
-    """The demo could not go on."""
-
-
-class Ended(KeyboardInterrupt):
-    """Somebody ended the demo: Ctrl-C, a closed terminal, `kill`."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-class Timeline:
-    """What happened, with the time since the step that caused it."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[str, str, str]] = []
-
-    def step(self, what: str, took: float | None = None, note: str = "") -> None:
-        """Prints one line at once and keeps it for the end."""
-        time_text = "" if took is None else f"{took * 1000:7.0f} ms" if took < 10 else f"{took:7.1f} s "
-        self.rows.append((what, time_text, note))
-        print(f"  {what:<34}{time_text:>11}   {note}", flush=True)
-
-
-class Agent:
-    """`interdict run`, and the events that it writes to stderr."""
-
-    def __init__(self, settings: Path, environment: Mapping[str, str], log: Path) -> None:
-        self._events: list[dict[str, object]] = []
-        self._new = threading.Condition()
-        self._log = log.open("w", encoding="utf-8")
-        self.notices: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self.process = subprocess.Popen(
-            [*_program("interdict"), "run", "--config", str(settings)],
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # Ctrl-C is for the demo, which ends its parts in order
-        )
-        for stream, take in ((self.process.stderr, self._event), (self.process.stdout, self.notices.put)):
-            threading.Thread(target=self._read, args=(stream, take), daemon=True).start()
-
-    def wait_for(self, since: int = 0, **wanted: object) -> dict[str, object]:
-        """The first event from number `since` on that has these values; of a tuple, any of them."""
-        deadline = time.monotonic() + PATIENCE
-        with self._new:
-            while True:
-                for row in self._events[since:]:
-                    if all(
-                        row.get(key) in (value if isinstance(value, tuple) else (value,))
-                        for key, value in wanted.items()
-                    ):
-                        return row
-                left = deadline - time.monotonic()
-                if left <= 0 or self.process.poll() is not None:
-                    raise Failed(f"the agent did not say {wanted} within {PATIENCE:.0f} s; its log is {self._log.name}")
-                self._new.wait(min(left, 0.5))
-
-    @property
-    def count(self) -> int:
-        """How many events there were so far: a mark for `wait_for`."""
-        with self._new:
-            return len(self._events)
-
-    def stop(self) -> None:
-        """Ends the agent properly."""
-        self.process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(15)
-        self.process.kill()
-        self.process.wait()
-        with contextlib.suppress(OSError):
-            self._log.close()
-
-    def _read(self, stream: Iterator[str], take: Callable[[str], None]) -> None:
-        for line in stream:
-            take(line.rstrip("\n"))
-
-    def _event(self, line: str) -> None:
-        with contextlib.suppress(ValueError, OSError):  # closed, or no room: the events themselves go on
-            self._log.write(line + "\n")
-            self._log.flush()
-        with contextlib.suppress(json.JSONDecodeError), self._new:
-            row = json.loads(line)
-            self._events.append(row)
-            self._new.notify_all()
 
 
 class Demo:
@@ -168,7 +96,7 @@ class Demo:
         """Everything; returns the address of the compliance page."""
         self.home.mkdir(parents=True)
         Path(self.environment["TMPDIR"]).mkdir()
-        self.environment.update(_npm_files(self.environment))
+        self.environment.update(npm_files(self.environment))
         # Past its first questions, so that a session waits for a person and asks nobody on the network.
         asked = {"hasCompletedOnboarding": True, "projects": {str(self.home): {"hasTrustDialogAccepted": True}}}
         (self.home / ".claude.json").write_text(json.dumps(asked))
@@ -245,12 +173,12 @@ lifted:
         self.version += 1
 
     def _policy_command(self, *arguments: str) -> str:
-        return _call([*_program("interdict-policy"), *arguments], self.environment)
+        return output_of([*program("interdict-policy"), *arguments], self.environment)
 
     # Server, console, agent
 
     def _serve(self) -> str:
-        handler = functools.partial(_Quiet, directory=str(self.site))
+        handler = functools.partial(QuietFiles, directory=str(self.site))
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.closing.callback(server.shutdown)
@@ -258,12 +186,12 @@ lifted:
 
     def _console(self) -> str:
         data = str(self.folder / "console")
-        _call([*_program("interdict-console"), "migrate", "--data", data], self.environment)
-        secret = _call([*_program("interdict-console"), "enroll-secret", "new", "--data", data], self.environment)
+        output_of([*program("interdict-console"), "migrate", "--data", data], self.environment)
+        secret = output_of([*program("interdict-console"), "enroll-secret", "new", "--data", data], self.environment)
         (self.folder / "secret").write_text(secret.split()[-1] + "\n")
         (self.folder / "secret").chmod(0o600)
         console = subprocess.Popen(
-            [*_program("interdict-console"), "serve", "--data", data, "--trial", "--port", "0"],
+            [*program("interdict-console"), "serve", "--data", data, "--trial", "--port", "0"],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -271,7 +199,7 @@ lifted:
             text=True,
             start_new_session=True,
         )
-        self.closing.callback(_end, console)
+        self.closing.callback(end_process, console)
         assert console.stdout is not None
         for line in console.stdout:
             found = re.search(r"http://[\w.:]+", line)
@@ -340,16 +268,14 @@ lifted:
         second = self._start_tool()
         agent.wait_for(mark, event="outcome", kind="stop", pid=second.pid)
         second.wait(PATIENCE)
-        self.timeline.step(
-            "a new start is ended", time.monotonic() - started, f"pid {second.pid}, {_how_ended(second)}"
-        )
+        self.timeline.step("a new start is ended", time.monotonic() - started, f"pid {second.pid}, {how_ended(second)}")
         agent.wait_for(mark, event="outcome", kind="stop", pid=session.pid)
         session.wait(PATIENCE)
-        note = f"pid {session.pid}, {_how_ended(session)} after its time to finish"
+        note = f"pid {session.pid}, {how_ended(session)} after its time to finish"
         self.timeline.step("the running session is ended", time.monotonic() - published, note)
 
     def _remove(self, agent: Agent, installed: Path) -> None:
-        self.before = _tree_digest(installed)
+        self.before = tree_digest(installed)
         mark = agent.count
         self._policy("notify", "block", "remove")
         self._publish()
@@ -381,7 +307,7 @@ lifted:
         deadline = since + PATIENCE
         while time.monotonic() < deadline:
             with contextlib.suppress(urllib.error.URLError, OSError):
-                page = _get(f"{address}/export/compliance.csv")
+                page = page_at(f"{address}/export/compliance.csv")
                 # What was done, and to what they moved: each comes with a report of its own.
                 if any(word in page for word in TAKEN) and "qoder" in page:
                     self.timeline.step("reported", time.monotonic() - since, "signed, numbered, stored by the console")
@@ -395,13 +321,13 @@ lifted:
         folder.mkdir()
         listed = self.folder / "expected.csv"
         listed.write_text(f"host_name\n{socket.gethostname()}\na-new-hire\n", encoding="utf-8")
-        command, since = _program("interdict-console"), time.monotonic()
-        _call([*command, "devices", "import", str(listed), "--data", data], self.environment)
-        shown = _call([*command, "report", "--data", data], self.environment)
+        command, since = program("interdict-console"), time.monotonic()
+        output_of([*command, "devices", "import", str(listed), "--data", data], self.environment)
+        shown = output_of([*command, "report", "--data", data], self.environment)
         formats = ["csv", *(["pdf"] if importlib.util.find_spec("weasyprint") else ["xlsx"])]
         for form in formats:
             file = folder / f"compliance.{form}"
-            _call([*command, "report", "--format", form, "--out", str(file), "--data", data], self.environment)
+            output_of([*command, "report", "--format", form, "--out", str(file), "--data", data], self.environment)
         took = time.monotonic() - since
         self.timeline.step("compliance report", took, f"below, and as {', '.join(formats)} in {folder}")
         print("\n" + "\n".join(f"    {line}" for line in shown.splitlines()) + "\n")
@@ -412,7 +338,7 @@ lifted:
         self._publish()
         published = time.monotonic()
         agent.wait_for(mark, event="outcome", kind="restore", result="restored")
-        same = _tree_digest(installed) == self.before
+        same = tree_digest(installed) == self.before
         self.timeline.step(
             "lifted and restored", time.monotonic() - published, "byte for byte" if same else "NOT the same as before"
         )
@@ -434,8 +360,8 @@ lifted:
             cwd=self.home,
         )
         os.close(other)
-        threading.Thread(target=_drain, args=(main,), daemon=True).start()
-        self.closing.callback(_end, process)
+        threading.Thread(target=drain, args=(main,), daemon=True).start()
+        self.closing.callback(end_process, process)
         return process
 
     def _npm(self, *arguments: str) -> bool:
@@ -485,85 +411,6 @@ lifted:
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    """Static files, without a line for each request."""
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing."""
-
-
-def _program(name: str) -> list[str]:
-    beside = Path(sys.executable).parent / name
-    return [str(beside)] if beside.exists() else [shutil.which(name) or name]
-
-
-def _call(command: Sequence[str], environment: Mapping[str, str]) -> str:
-    done = subprocess.run(command, env=dict(environment), capture_output=True, text=True)
-    if done.returncode != 0:
-        raise Failed(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout
-
-
-def _npm_files(environment: Mapping[str, str]) -> dict[str, str]:
-    """Where the caller's own npm settings are, with their registry and certificates; they are read only."""
-    npm = shutil.which("npm")
-    if npm is None:
-        return {}
-    own = {**os.environ, "npm_config_cache": environment["npm_config_cache"], "npm_config_update_notifier": "false"}
-    done = subprocess.run([npm, "config", "list", "--json"], env=own, capture_output=True, text=True)
-    with contextlib.suppress(ValueError, AttributeError):
-        told = json.loads(done.stdout)
-        return {
-            f"npm_config_{key}": told[key] for key in ("userconfig", "globalconfig") if isinstance(told.get(key), str)
-        }
-    return {}
-
-
-def _how_ended(process: subprocess.Popen[bytes]) -> str:
-    code = process.returncode
-    number = -code if code < 0 else code - 128  # a program that tidies up first says so by 128 and the signal
-    return f"ended by {signal.Signals(number).name}" if number > 0 else f"ended with {code}"
-
-
-def _get(address: str) -> str:
-    with urllib.request.urlopen(address, timeout=10) as answer:
-        return str(answer.read().decode("utf-8"))
-
-
-def _drain(terminal: int) -> None:
-    with contextlib.suppress(OSError):
-        while os.read(terminal, 65536):
-            pass
-    os.close(terminal)
-
-
-def _end(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
-        process.kill()
-    process.wait()
-
-
-def _tree_digest(folder: Path) -> dict[str, tuple[int, int, int, str]]:
-    """Everything about a tree that must be the same after a restore."""
-    import hashlib
-
-    made = {}
-    for path in [folder, *sorted(folder.rglob("*"))]:
-        status = path.lstat()
-        text = (
-            os.readlink(path)
-            if path.is_symlink()
-            else hashlib.sha256(path.read_bytes()).hexdigest()
-            if path.is_file()
-            else ""
-        )
-        made[str(path.relative_to(folder))] = (status.st_mode, status.st_uid, status.st_mtime_ns, text)
-    return made
 
 
 def _end_at_signals() -> None:
@@ -627,7 +474,6 @@ def main() -> int:
     parser.add_argument("--dir", type=Path, help="where everything goes (must not exist or be empty)")
     parser.add_argument("--offline", action="store_true", help="do not ask the registry")
     args = parser.parse_args()
-    sys.dont_write_bytecode = True
     _end_at_signals()
     try:
         folder = _folder(args.dir)

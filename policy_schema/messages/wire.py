@@ -9,8 +9,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from policy_schema.messages.enrol import EnrolRequest
-from policy_schema.messages.report import Report
+from policy_schema.messages.enrol import EnrolAnswer, EnrolRequest
+from policy_schema.messages.report import Report, ReportAnswer
 from policy_schema.rules.instant import parse_instant
 
 MAX_SENT = 1 << 20
@@ -103,7 +103,7 @@ class _Version(msgspec.Struct):
 
 _VERSION: Final = msgspec.json.Decoder(_Version)
 _KINDS: Final[Mapping[type, msgspec.json.Decoder[Any]]] = {
-    kind: msgspec.json.Decoder(kind) for kind in (EnrolRequest, Report)
+    kind: msgspec.json.Decoder(kind) for kind in (EnrolRequest, EnrolAnswer, Report, ReportAnswer)
 }
 """Made here and not at the first message: two threads that learn a type at the same moment end the process, since
 msgspec (0.22) fills in what it knows of a type while others may already read it."""
