@@ -22,6 +22,7 @@ from console.ingest.apply import (
     store_report,
 )
 from console.ingest.verify import Accepted
+from console.store.many import parameters
 from console.store.past import SHORTEST_GAP
 from console.store.queries import ingest
 
@@ -105,16 +106,17 @@ def _beat(connection: Connection, batch: Sequence[tuple[Accepted, int]]) -> None
         | {"before": one.report.sequence - 1, "now": now}
         for one, now in batch
     ]
-    if connection.execute(ingest.advance_many(), numbers).rowcount != len(batch):
+    dialect = connection.dialect.name
+    if connection.execute(ingest.advance_many(dialect), parameters(dialect, numbers)).rowcount != len(batch):
         raise NotAsRead
     rows: list[Mapping[str, object]] = []
     for one, now in batch:
         columns = {f"to_{name}": value for name, value in device_columns(one.report, now).items()}
         rows.append({"of": one.report.device, **columns})
     names = tuple(device_columns(*_first(batch)))
-    connection.execute(ingest.beat_many(names), rows)
+    connection.execute(ingest.beat_many(dialect, names), parameters(dialect, rows))
     kept = [kept_row(one, heartbeat_slot(one.report.sequence), now) for one, now in batch]
-    connection.execute(ingest.keep_report(connection.dialect.name), kept)
+    connection.execute(ingest.keep_many(dialect), parameters(dialect, kept))
 
 
 def _first(batch: Sequence[tuple[Accepted, int]]) -> tuple[Any, int]:

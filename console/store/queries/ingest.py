@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Delete, Insert, Select, Update, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Delete, Insert, Select, String, Update, and_, delete, func, insert, select, update
 
+from console.store.many import given, upsert_many
 from console.store.tables import (
     coverage,
     device,
@@ -20,6 +22,8 @@ from console.store.tables import (
 )
 from console.store.tables_fleet import device_group
 from console.store.upsert import upsert
+
+_NUMBER = BigInteger()
 
 
 def keys_from(device_id: str, most: int) -> Select[str, bytes]:
@@ -77,26 +81,32 @@ def standing_still(ids: Collection[str]) -> Select[Any]:
     )
 
 
-def advance_many() -> Update:
-    """Compare and set for many devices at once: rows of `{"of", "in_epoch", "to", "before", "now"}`."""
+@cache
+def advance_many(dialect: str) -> Update:
+    """Compare and set for many devices at once: rows of `of`, `in_epoch`, `to`, `before`, `now`."""
+    row = given(dialect, {"of": String(), "in_epoch": String(), "to": _NUMBER, "before": _NUMBER, "now": _NUMBER})
     return (
         update(device_epoch)
         .where(
-            device_epoch.c.device_id == bindparam("of"),
-            device_epoch.c.epoch == bindparam("in_epoch"),
-            device_epoch.c.last_sequence == bindparam("before"),
+            device_epoch.c.device_id == row["of"],
+            device_epoch.c.epoch == row["in_epoch"],
+            device_epoch.c.last_sequence == row["before"],
         )
-        .values(last_sequence=bindparam("to"), last_at=bindparam("now"))
+        .values(last_sequence=row["to"], last_at=row["now"])
     )
 
 
-def beat_many(columns: Collection[str]) -> Update:
-    """The heartbeats of many devices at once: rows of `of` and these columns."""
-    return (
-        update(device)
-        .where(device.c.device_id == bindparam("of"))
-        .values({name: bindparam(f"to_{name}") for name in columns})
-    )
+@cache
+def beat_many(dialect: str, columns: tuple[str, ...]) -> Update:
+    """The heartbeats of many devices at once: rows of `of` and these columns, each with `to_` before its name."""
+    row = given(dialect, {"of": String(), **{f"to_{name}": device.c[name].type for name in columns}})
+    return update(device).where(device.c.device_id == row["of"]).values({name: row[f"to_{name}"] for name in columns})
+
+
+@cache
+def keep_many(dialect: str) -> Insert:
+    """As `keep_report`, for one report of each of many devices."""
+    return upsert_many(dialect, report)
 
 
 def secret(digest: str) -> Select[int, int, int]:
@@ -168,7 +178,7 @@ def digest_of(device_id: str, epoch: str, sequence: int) -> Select[str]:
 
 
 def keep_report(dialect: str) -> Insert:
-    """Keeps a report as it was received in a slot of its device's ring; for many rows at once."""
+    """Keeps a report as it was received in a slot of its device's ring."""
     return upsert(dialect, report)
 
 

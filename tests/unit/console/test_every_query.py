@@ -58,8 +58,10 @@ def functions() -> list[Callable[..., Any]]:
     found = []
     for name in MODULES:
         module = import_module(f"console.store.queries.{name}")
-        for public, function in inspect.getmembers(module, inspect.isfunction):
-            if function.__module__ == module.__name__ and not public.startswith("_"):
+        for public, function in inspect.getmembers(module, callable):
+            if inspect.isclass(function) or public.startswith("_"):
+                continue
+            if function.__module__ == module.__name__:
                 found.append(function)
     return found
 
