@@ -12,6 +12,7 @@ from console.state import MEANS, DeviceState
 from policy_schema.messages.wire import clean
 from policy_schema.rules.decision import State
 from policy_schema.rules.observation import Face, Match
+from policy_schema.trust.refusal import SENTENCES
 
 STATES = {state.value: state.value.replace("-", " ") for state in DeviceState}
 MEANINGS = {state.value: text for state, text in MEANS.items()}
@@ -107,6 +108,7 @@ TROUBLES = {
     "kept": "keep a ban that vanished without being lifted",
     "journal-lost": "lost their journal: a disk to look at",
 }
+PROBLEMS = {code.value: sentence for code, sentence in SENTENCES.items()}
 ROLES = {"viewer": "viewer", "approver": "approver", "admin": "admin"}
 VERDICTS = {"approved": "approved", "refused": "refused", "noted": "noted"}
 PUBLISHING = {
@@ -130,6 +132,7 @@ TABLES: dict[str, dict[str, str]] = {
     "OUTCOMES": OUTCOMES,
     "OWNERSHIPS": OWNERSHIPS,
     "PLACES": PLACES,
+    "PROBLEMS": PROBLEMS,
     "PUBLISHING": PUBLISHING,
     "REASONS": REASONS,
     "REQUESTS": REQUESTS,
