@@ -376,7 +376,7 @@ def test_claude_code_of_the_node_era_is_recalled_after_it_rewrote_its_title(tmp_
         terminal, env=environment, cwd=home, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        seen = _first_retitled(watched)
+        seen = _first_retitled(watched, process.pid)
         entry = os.path.realpath(program)
         assert entry.endswith("@anthropic-ai/claude-code/cli.js")
         assert (seen.path, seen.runs.title, seen.runs.standing) == (entry, "claude", Standing.RECALLED)
@@ -386,12 +386,12 @@ def test_claude_code_of_the_node_era_is_recalled_after_it_rewrote_its_title(tmp_
         process.communicate()
 
 
-def _first_retitled(watched: Watched) -> Seen:
-    """The first process that rewrote its title to `claude`."""
+def _first_retitled(watched: Watched, above: int) -> Seen:
+    """The first process below another one that rewrote its title to `claude`; other tests have theirs."""
     found: list[Seen] = []
 
     def look() -> bool:
-        for pid, _ in processes.running():
+        for pid in (one.pid for one in psutil.Process(above).children(recursive=True)):
             try:
                 seen = watched.sight.look(pid)
             except (Gone, Denied):
