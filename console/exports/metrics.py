@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -43,7 +44,12 @@ def timed() -> Iterator[None]:
     try:
         yield
     finally:
-        _SECONDS.labels(process=str(os.getpid())).observe(time.perf_counter() - begun)
+        _seconds_of(os.getpid()).observe(time.perf_counter() - begun)
+
+
+@cache
+def _seconds_of(process: int) -> Histogram:
+    return _SECONDS.labels(process=str(process))
 
 
 class Metrics:

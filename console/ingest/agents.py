@@ -99,7 +99,8 @@ class AgentRoutes:
             return self._turned_away(http, began)
         self._inside += 1
         try:
-            request = await asyncio.wait_for(_read(http), BODY_WITHIN)
+            async with asyncio.timeout(BODY_WITHIN):
+                request = await _read(http)
             arrived = time.monotonic()
             pending = await self._checked(handle, request)
             answer = pending.answer(await self._waiting.result(pending.stored))

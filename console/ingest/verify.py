@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from console.ingest.ed25519 import fits
 from policy_schema.messages import signature
 from policy_schema.messages.enrol import EnrolRequest, device_id
 from policy_schema.messages.report import Report
@@ -137,6 +138,7 @@ def _check_signature(request: Request, find_key: FindKey, now: int) -> signature
             body=request.body,
             find_key=find,
             now=now,
+            fits=fits,
         )
     except SignatureRefused as error:
         if broken:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
+from console.ingest.arrivals import Arrivals
 from console.store.db import Database
 
 WAITING = 1_000
@@ -39,6 +41,7 @@ class Writer:
         self._database = database
         self._jobs: queue.Queue[_Job | None] = queue.Queue(waiting)
         self._thread = threading.Thread(target=self._run, name="console-writer")
+        self._arrivals = Arrivals()
         self._open = False
 
     def start(self) -> None:
@@ -100,15 +103,18 @@ class Writer:
         """Waits for one job and takes what else is there. A slow commit makes the next batch bigger by itself."""
         jobs: list[_Job] = []
         job = self._jobs.get()
+        if job is not None and self._jobs.qsize() < BATCH:
+            time.sleep(self._arrivals.moment())
         while job is not None:
             jobs.append(job)
             if len(jobs) == BATCH:
-                return jobs, False
+                break
             try:
                 job = self._jobs.get_nowait()
             except queue.Empty:
-                return jobs, False
-        return jobs, True
+                break
+        self._arrivals.taken(len(jobs), time.monotonic())
+        return jobs, job is None
 
     def _commit(self, jobs: list[_Job]) -> None:
         """One transaction, a savepoint a job: what fails takes nobody else with it."""

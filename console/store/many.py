@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, Table, bindparam, column, func, select
+from sqlalchemy import ColumnElement, Insert, Table, Text, bindparam, cast, column, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
 
@@ -18,7 +18,7 @@ def given(dialect: str, kinds: Mapping[str, TypeEngine[Any]]) -> Mapping[str, Co
     """What a statement puts in the place of each value of a row; `parameters` are what it is executed with."""
     if dialect != "postgresql":
         return {name: bindparam(name, type_=kind) for name, kind in kinds.items()}
-    arrays = func.unnest(*(bindparam(name, type_=ARRAY(kind)) for name, kind in kinds.items()))
+    arrays = func.unnest(*(cast(bindparam(name, type_=Text()), ARRAY(kind)) for name, kind in kinds.items()))
     rows = arrays.table_valued(*(column(name, kind) for name, kind in kinds.items()), name="given").render_derived()
     return {name: rows.c[name] for name in kinds}
 
@@ -27,7 +27,21 @@ def parameters(dialect: str, rows: Sequence[Row]) -> Any:
     """The rows as the statement wants them: at least one, all with the same names."""
     if dialect != "postgresql":
         return list(rows)
-    return {name: [row[name] for row in rows] for name in rows[0]}
+    return {name: array_text([row[name] for row in rows]) for name in rows[0]}
+
+
+def array_text(values: Iterable[object]) -> str:
+    """A column as PostgreSQL writes an array (manual, 8.15.2). psycopg would write it in five times the time."""
+    return f"{{{','.join(map(_element, values))}}}"
+
+
+def _element(value: object) -> str:
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
+    return "NULL" if value is None else str(value)
 
 
 def upsert_many(dialect: str, table: Table) -> Insert:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Insert, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 
-def upsert(dialect: str, table: Table, keep: Collection[str] = ()) -> Insert:
+@cache
+def upsert(dialect: str, table: Table, keep: tuple[str, ...] = ()) -> Insert:
     """Inserts a row, or updates the one with the same primary key in all columns but the key and those to `keep`."""
     statement: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     keys = [column.name for column in table.primary_key.columns]
@@ -22,6 +23,7 @@ def upsert(dialect: str, table: Table, keep: Collection[str] = ()) -> Insert:
     return updated
 
 
+@cache
 def insert_missing(dialect: str, table: Table) -> Insert:
     """Inserts a row, or leaves the one with the same primary key as it is."""
     statement: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)

@@ -13,6 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from console import audit
 from console.access import Limit, Rates, Role, Scope, Viewer, same
@@ -63,6 +65,19 @@ class Rule(NamedTuple):
     """How often one may ask; routes for tokens have that of the API by themselves."""
 
 
+class Machines:
+    """A route for machines, as an application of its own: a report costs a fraction of what a page may cost."""
+
+    def __init__(self, context: Context, handler: Handler) -> None:
+        self._context = context
+        self._handler = cast("Callable[[Context, Visit], Awaitable[Response]]", handler)
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        """Hands the request on and sends the answer."""
+        response = await self._handler(self._context, Visit(Request(scope, receive), NOBODY, Form()))
+        await response(scope, receive, send)
+
+
 class Guard:
     """Turns rules into routes that begin with the check."""
 
@@ -76,10 +91,13 @@ class Guard:
         async def endpoint(request: Request) -> Response:
             return await self._answer(rule, request)
 
-        return Route(rule.path, endpoint, methods=[rule.method], name=f"{rule.method} {rule.path}")
+        if rule.who is Who.AGENT:
+            # Nothing of what stands before people is for a machine: its every request is checked by what it signed.
+            return Route(rule.path, Machines(self._context, rule.handler), methods=[rule.method], name=_name(rule))
+        return Route(rule.path, endpoint, methods=[rule.method], name=_name(rule))
 
     async def _answer(self, rule: Rule, request: Request) -> Response:
-        if rule.who in (Who.ANYBODY, Who.AGENT):
+        if rule.who is Who.ANYBODY:
             refused = self._too_often(rule.limit, self._address(request))
             return refused or await self._call(rule, Visit(request, NOBODY, Form()))
         if rule.who is Who.TOKEN:
@@ -177,6 +195,10 @@ class Guard:
         if self._context.settings.trial:
             return TRIAL
         return self._context.access.viewer(self._context.cookie(request, forms.SESSION))
+
+
+def _name(rule: Rule) -> str:
+    return f"{rule.method} {rule.path}"
 
 
 def _to_login(request: Request) -> Response:

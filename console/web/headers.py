@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from email.utils import formatdate
 
-from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,7 +15,20 @@ CONTENT = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """Scripts and styles come from files of ours only: none can be smuggled in by a host name."""
+Pair = tuple[bytes, bytes]
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+CAREFUL = (
+    (b"content-security-policy", CONTENT.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+BEHIND_TLS = ((b"strict-transport-security", b"max-age=31536000"),)
 
 
 class Headers:
@@ -24,30 +37,33 @@ class Headers:
     def __init__(self, app: ASGIApp, *, clock: Clock, behind_tls: bool) -> None:
         self._app = app
         self._clock = clock
-        self._behind_tls = behind_tls
+        self._careful = (*CAREFUL, *(BEHIND_TLS if behind_tls else ()))
+        self._ours = frozenset({b"date", *(name for name, _ in self._careful)})
+        self._date = (-1, b"")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes everything on but the answer's start."""
 
         async def start(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._add(MutableHeaders(scope=message), static=str(scope.get("path", "")).startswith("/static/"))
+                message["headers"] = self._with_ours(message["headers"], str(scope.get("path", "")))
             await send(message)
 
         await self._app(scope, receive, start)
 
-    def _add(self, headers: MutableHeaders, *, static: bool) -> None:
-        headers["Date"] = formatdate(self._clock(), usegmt=True)
-        headers["Content-Security-Policy"] = CONTENT
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["X-Frame-Options"] = "DENY"
-        headers["Referrer-Policy"] = "same-origin"
-        headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
-        headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        headers.setdefault("Cache-Control", "max-age=3600" if static else "no-store")
-        if self._behind_tls:
-            headers["Strict-Transport-Security"] = "max-age=31536000"
+    def _with_ours(self, given: Iterable[Pair], path: str) -> list[Pair]:
+        """The answer's own headers, of which ours are replaced, and how long it may be kept if it does not say so."""
+        kept = [pair for pair in given if pair[0] not in self._ours]
+        if not any(name == b"cache-control" for name, _ in kept):
+            kept.append((b"cache-control", b"max-age=3600" if path.startswith("/static/") else b"no-store"))
+        return [*kept, (b"date", self._now()), *self._careful]
+
+    def _now(self) -> bytes:
+        """Made once a second: every report is answered with it."""
+        now = self._clock()
+        if self._date[0] != now:
+            self._date = (now, formatdate(now, usegmt=True).encode())
+        return self._date[1]
 
 
 class LocalOnly:
@@ -65,5 +81,9 @@ class LocalOnly:
 
 
 def _host(scope: Scope) -> str:
-    value: str = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    value = ""
+    for name, given in scope["headers"]:
+        if name == b"host":
+            value = given.decode("latin-1")
+            break
     return value if value.endswith("]") else value.rsplit(":", 1)[0]

@@ -89,7 +89,10 @@ def clean(text: str, most: int = 120) -> str:
     Controls, surrogates, private and unassigned characters and the marks that turn the writing direction become "�".
     Senders clean before encoding (a name that is not UTF-8 has surrogates); the console cleans again.
     """
-    return "".join("\ufffd" if unicodedata.category(sign) in _HIDING else sign for sign in text[:most])
+    cut = text[:most]
+    if cut.isascii() and cut.isprintable():
+        return cut
+    return "".join("\ufffd" if unicodedata.category(sign) in _HIDING else sign for sign in cut)
 
 
 _HIDING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import NewType
+from typing import Final, NewType
 
 Instant = NewType("Instant", int)
+_FORM: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}Z")
+"""What `fromisoformat` is handed: it knows more forms, which are none of ours. `strptime` takes ten times as long."""
 
 
 def parse_instant(text: str) -> Instant:
@@ -14,13 +17,14 @@ def parse_instant(text: str) -> Instant:
     Raises:
         ValueError: the text is not of that form.
     """
-    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    return Instant(int(moment.timestamp()))
+    if _FORM.fullmatch(text) is None:
+        raise ValueError(f"{text[:40]!r} is not an instant such as 2026-07-10T01:00:00Z")
+    return Instant(int(datetime.fromisoformat(text).timestamp()))
 
 
 def format_instant(instant: int) -> str:
     """Writes an instant as `2026-07-10T01:00:00Z`."""
-    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{datetime.fromtimestamp(instant, UTC).isoformat()[:19]}Z"
 
 
 def parse_duration(text: str) -> int:

@@ -13,7 +13,7 @@ import resource
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -308,6 +308,40 @@ def test_a_connection_of(door: RunningConsole, name: str, caplog: pytest.LogCapt
     assert b"Traceback" not in answer
     assert "Exception in ASGI application" not in caplog.text
     assert httpx.get(f"{door.address}/healthz", trust_env=False).text == "ok\n"
+
+
+BESIDE: dict[str, tuple[bytes, int]] = {
+    "a head of a few kilobytes": (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 8_000 + b"\r\n\r\n", 200),
+    "an endless head": (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 100_000, 400),
+    "an endless name": (b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"a" * 100_000, 400),
+    "an endless address": (b"GET /" + b"a" * 100_000, 400),
+    "heads without end": (b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 20_000, 400),
+    "a body in one": (HEAD + b"Content-Length: 900000\r\n\r\n" + b"a" * 900_000, 415),
+    "a body in small pieces": (
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 50_000 + b"0\r\n\r\n",
+        415,
+    ),
+    "a body in pieces with long sizes": (
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + (b"1;" + b"x" * 2_000 + b"\r\na\r\n") * 50,
+        400,
+    ),
+    "trailers without end": (
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n" + b"X: y\r\n" * 20_000,
+        400,
+    ),
+    "many requests after each other": (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 3_000, 200),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_a_request_may_have_beside_its_body(door: RunningConsole, name: str) -> None:
+    """The parser itself would keep whatever comes."""
+    sent, status = BESIDE[name]
+    host, port = door.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as raw:
+        with suppress(OSError):
+            raw.sendall(sent)  # the other side may end it before all of it is written
+        assert raw.recv(12, socket.MSG_WAITALL) == f"HTTP/1.1 {status}".encode()
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"])

@@ -68,7 +68,7 @@ def handed(dialect: str) -> Insert:
 
 def begin(dialect: str) -> Insert:
     """A stream that has handed nothing over yet; one that is there stays as it is."""
-    statement: Any = upsert(dialect, export_cursor, keep=[column.name for column in export_cursor.columns][:-1])
+    statement: Any = upsert(dialect, export_cursor, keep=tuple(column.name for column in export_cursor.columns)[:-1])
     begun: Insert = statement
     return begun
 

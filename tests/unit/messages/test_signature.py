@@ -187,7 +187,7 @@ def test_our_own_spelling_is_accepted_without_the_library_only_when_the_library_
     headers[name] = value[: place % len(value)] + sign + value[place % len(value) + 1 :]
     wanted = {key.lower(): text for key, text in headers.items()}
     try:
-        short = signature._as_written_by_us("POST", PATH, wanted, BODY, find, NOW)
+        short = signature._as_written_by_us("POST", PATH, wanted, BODY, find, NOW, signature._fits)
     except KeyError:
         short = None
     if short is not None:
@@ -197,4 +197,4 @@ def test_our_own_spelling_is_accepted_without_the_library_only_when_the_library_
 
 def test_our_own_spelling_needs_no_library() -> None:
     wanted = {key.lower(): text for key, text in good()}
-    assert signature._as_written_by_us("POST", PATH, wanted, BODY, find, NOW) == check(good())
+    assert signature._as_written_by_us("POST", PATH, wanted, BODY, find, NOW, signature._fits) == check(good())
