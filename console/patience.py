@@ -40,7 +40,7 @@ class Gathered:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Leaves at the end of this turn, or when it is much: then somebody writes who must hear that it is too much."""
+        """Leaves at the end of this turn; when it is much at once, so that whoever writes hears when it is too much."""
         if not self._parts:
             self._loop.call_soon(self._leave)
         self._parts.append(data)

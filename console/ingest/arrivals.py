@@ -1,16 +1,16 @@
 """Whether it pays to wait a moment for more to store. Pure: times come in.
 
 A transaction costs two milliseconds of processor whether it stores one report or ten. When reports come thick, the
-writer waits a moment before it begins, and stores with one what would have been five; a lone report never waits.
+writer waits a moment before it begins, so that each of them costs half; a lone report never waits.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-MOMENT: Final = 0.02
+MOMENT: Final = 0.01
 """Seconds that are waited."""
-WORTH: Final = 3.0
+WORTH: Final = 2.0
 """Others that must be expected in that time."""
 SPAN: Final = 0.5
 """Seconds over which arrivals are judged; a burst that has passed is forgotten as quickly."""

@@ -1,4 +1,4 @@
-"""Ed25519 by libsodium: the check of a signature takes half of the time that OpenSSL's takes, and each report has one."""
+"""Ed25519 by libsodium: checking a signature takes half of the time that OpenSSL takes, and each report has one."""
 
 from __future__ import annotations
 

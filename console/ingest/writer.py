@@ -17,6 +17,8 @@ from console.store.db import Database
 WAITING = 1_000
 """Jobs that may wait; more are turned away."""
 BATCH = 100
+ENOUGH = 10
+"""Jobs that are not kept waiting for more."""
 T = TypeVar("T")
 Together = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 """Does many things of one kind at once; a result or an exception for each."""
@@ -103,7 +105,7 @@ class Writer:
         """Waits for one job and takes what else is there. A slow commit makes the next batch bigger by itself."""
         jobs: list[_Job] = []
         job = self._jobs.get()
-        if job is not None and self._jobs.qsize() < BATCH:
+        if job is not None and self._jobs.qsize() < ENOUGH:
             time.sleep(self._arrivals.moment())
         while job is not None:
             jobs.append(job)
