@@ -1,15 +1,11 @@
 """Pages of the list of devices, what needs somebody first, however many devices there are.
 
 A page is filled state by state and stops when it is full; where a filter leaves few devices, all of them are looked at.
-How many devices are in each state takes a look at all of them: in a large fleet that answer is remembered for as long
-as it is worth, two hundred times what it cost.
+How many devices are in each state takes a look at all of them: pages keep that answer (`console/web/kept.py`).
 """
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -21,13 +17,9 @@ from console.store.queries import listing as statements
 from console.store.queries.fleet import Place, Silence, Wanted
 
 LARGE: Final = 20_000
-"""Devices from which on numbers are remembered."""
+"""Devices from which on a fleet is a large one."""
 FEW: Final = 20_000
 """Devices that a filter may leave for each of them to be looked at. Of more, a page is full after some hundred rows."""
-WORTH: Final = 200
-LONGEST: Final = 300
-"""Seconds that a number is remembered at the most."""
-REMEMBERED: Final = 256
 
 
 def page(connection: Connection, silence: Silence, wanted: Wanted, after: Place | None, most: int) -> list[Row[Any]]:
@@ -63,27 +55,31 @@ class Counts(NamedTuple):
         """How many there were in any state."""
         return sum(self.numbers.values())
 
+    def large(self) -> bool:
+        """Whether counting them is work."""
+        return self.all >= LARGE
+
+    def only(self, state: DeviceState) -> Counts:
+        """Those in one state."""
+        return Counts(self.at, {name: number for name, number in self.numbers.items() if name == state})
+
 
 def counts(connection: Connection, silence: Silence, wanted: Wanted) -> Counts:
-    """How many devices there are in each state; in a large fleet as of some time ago."""
+    """How many devices there are in each state, now. In a large fleet this takes seconds."""
+    few = quick_counts(connection, silence, wanted)
+    if few is not None:
+        return few
+    return Counts(silence.now, {row[0]: row[1] for row in connection.execute(fleet.count(silence, wanted))})
+
+
+def quick_counts(connection: Connection, silence: Silence, wanted: Wanted) -> Counts | None:
+    """The same where a filter leaves few of a fleet, however large that is; None where it leaves many."""
     ids = _few(connection, wanted)
-    if ids is not None:
-        found = {row[0]: row[1] for row in connection.execute(statements.count_few(ids, silence, wanted))}
-        missing = connection.execute(statements.count_missing(wanted)).scalar_one() if _may_be_missing(wanted) else 0
-        return Counts(silence.now, found | ({DeviceState.NEVER_ENROLLED.value: missing} if missing else {}))
-    if wanted.state is not None:
-        every = counts(connection, silence, wanted._replace(state=None))
-        here = wanted.state.value
-        return Counts(every.at, {here: every.numbers[here]} if here in every.numbers else {})
-    key = (connection.engine.url.render_as_string(), silence.after, wanted)
-    known = _memory.of(key, silence.now)
-    if known is not None:
-        return known
-    began = time.perf_counter()
-    found = {row[0]: row[1] for row in connection.execute(fleet.count(silence, wanted))}
-    fresh = Counts(silence.now, found)
-    _memory.keep(key, fresh, time.perf_counter() - began)
-    return fresh
+    if ids is None:
+        return None
+    found = {row[0]: row[1] for row in connection.execute(statements.count_few(ids, silence, wanted))}
+    missing = connection.execute(statements.count_missing(wanted)).scalar_one() if _may_be_missing(wanted) else 0
+    return Counts(silence.now, found | ({DeviceState.NEVER_ENROLLED.value: missing} if missing else {}))
 
 
 def _few(connection: Connection, wanted: Wanted) -> Select[str] | None:
@@ -113,33 +109,3 @@ _NEVER_ENROLLED: Final = SHOWN_FIRST.index(DeviceState.NEVER_ENROLLED)
 
 def _rank(row: Row[Any]) -> int:
     return int(row.rank)
-
-
-class _Known(NamedTuple):
-    counts: Counts
-    until: int
-
-
-class _Memory:
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: OrderedDict[object, _Known] = OrderedDict()
-
-    def of(self, key: object, now: int) -> Counts | None:
-        with self._lock:
-            known = self._known.get(key)
-        return known.counts if known is not None and known.counts.at <= now < known.until else None
-
-    def keep(self, key: object, counts: Counts, cost: float) -> None:
-        """The whole fleet decides whether it is large: a filter may leave few of many."""
-        lasts = min(LONGEST, int(cost * WORTH))
-        if counts.all < LARGE or not lasts:
-            return
-        with self._lock:
-            self._known[key] = _Known(counts, counts.at + lasts)
-            self._known.move_to_end(key)
-            while len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
-
-
-_memory = _Memory()

@@ -16,12 +16,14 @@ from console.clock import Clock
 from console.ingest.agents import AgentRoutes
 from console.reports.interface import NO_PROOF
 from console.settings import Settings
+from console.store import listing
 from console.store.db import Database
-from console.store.queries.fleet import Silence
+from console.store.listing import Counts
+from console.store.queries.fleet import Silence, Wanted
 from console.store.retention import Keep
 from console.web import forms
 from console.web.forms import Form
-from console.web.kept import Kept
+from console.web.kept import SLOW, Kept
 from console.web.navigation import ITEMS, Item
 from console.web.templating import Templates
 from console.web.view import view_of
@@ -87,6 +89,23 @@ class Context:
 
         found: Counted[T] = self.kept.get(key, anew)
         return found
+
+    def counts(self, wanted: Wanted) -> Counts:
+        """How many devices are in each state. A list is no place to wait: kept from a tenth of the usual time on, and
+        of a large fleet only, so that a small one is always shown as it is.
+        """
+        with self.database.read() as connection:
+            few = listing.quick_counts(connection, self.silence(), wanted)
+        if few is not None:
+            return few
+        every = wanted._replace(state=None)
+
+        def anew() -> Counts:
+            with self.database.read() as connection:
+                return listing.counts(connection, self.silence(), every)
+
+        found: Counts = self.kept.get(("counts", every), anew, slow=SLOW / 10, worth=Counts.large)
+        return found if wanted.state is None else found.only(wanted.state)
 
     def page(self, visit: Visit, template: str, *, status: int = 200, **values: object) -> Response:
         """A page as the viewer wants to see it. What every template has besides stands in `templates/base.html`."""

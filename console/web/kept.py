@@ -21,12 +21,26 @@ LONGEST: Final = 300.0
 STALE: Final = 1800.0
 """Seconds after that for which it is still shown while it is counted anew; later whoever asks waits."""
 MOST: Final = 200
+Count = Callable[[], Any]
+Worth = Callable[[Any], bool]
 log = logging.getLogger(__name__)
+
+
+def always(_: object) -> bool:
+    """Whatever was counted is worth keeping."""
+    return True
 
 
 class _One(NamedTuple):
     value: Any
     until: float
+
+
+class _Asked(NamedTuple):
+    key: Hashable
+    answer: Count
+    slow: float
+    worth: Worth
 
 
 class Kept:
@@ -40,41 +54,47 @@ class Kept:
         self._beside = threading.Lock()
         """One is counted anew at a time."""
 
-    def get(self, key: Hashable, count: Callable[[], Any]) -> Any:
-        """What is kept under the key, or what `count` answers; it may be called later in a thread of its own."""
+    def get(self, key: Hashable, count: Count, *, slow: float = SLOW, worth: Worth = always) -> Any:
+        """What is kept under the key, or what `count` answers; it may be called later in a thread of its own.
+
+        Kept is what took `slow` seconds and is `worth` it.
+        """
+        one = _Asked(key, count, slow, worth)
         with self._lock:
             counting = self._counting.setdefault(key, threading.Lock())
             known = self._known.get(key)
         if known is not None and known.until <= self._seconds() < known.until + STALE:
             if self._beside.acquire(blocking=False):
-                threading.Thread(target=self._again, args=(key, count), name="console-totals", daemon=True).start()
+                threading.Thread(target=self._again, args=(one,), name="console-totals", daemon=True).start()
             return known.value
         with counting:
             known = self._known.get(key)
             if known is not None and self._seconds() < known.until:
                 return known.value
-            return self._counted(key, count)
+            return self._counted(one)
 
-    def _again(self, key: Hashable, count: Callable[[], Any]) -> None:
+    def _again(self, one: _Asked) -> None:
         try:
-            self._counted(key, count)
+            self._counted(one)
         except Exception:
             # What is there is shown until it is too old; then whoever asks hears of the trouble.
             log.exception("totals could not be counted anew")
         finally:
             self._beside.release()
 
-    def _counted(self, key: Hashable, count: Callable[[], Any]) -> Any:
+    def _counted(self, one: _Asked) -> Any:
         begun = self._seconds()
-        value = count()
-        self._keep(key, value, self._seconds() - begun)
+        value = one.answer()
+        took = self._seconds() - begun
+        lasts = min(took * TIMES, LONGEST) if took >= one.slow and one.worth(value) else 0.0
+        self._keep(one.key, value, lasts)
         return value
 
-    def _keep(self, key: Hashable, value: Any, took: float) -> None:
+    def _keep(self, key: Hashable, value: Any, lasts: float) -> None:
         with self._lock:
             self._known.pop(key, None)
-            if took >= SLOW:
-                self._known[key] = _One(value, self._seconds() + min(took * TIMES, LONGEST))
+            if lasts:
+                self._known[key] = _One(value, self._seconds() + lasts)
             while len(self._known) > MOST:
                 self._known.popitem(last=False)
             for other in [other for other in self._counting if other not in self._known and other != key][MOST:]:

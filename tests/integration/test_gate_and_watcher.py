@@ -99,10 +99,11 @@ def tried(site: Site, door: Door, uid: int) -> Iterator[subprocess.Popen[bytes]]
 def wait_until_ended(site: Site, door: Door, process: subprocess.Popen[bytes], mark: int) -> None:
     """The agent says that it ended a banned process, and then the door's script has nothing more to wait for."""
     began = time.monotonic()
-    ended = site.station.wait_for(mark, event="outcome", kind="stop")
+    # On a busy machine the first outcome may be that it has not ended yet.
+    ended = site.station.wait_for(mark, event="outcome", kind="stop", result="stopped")
     process.wait(20)
     print(json.dumps({"door": door.name, "ms": round((time.monotonic() - began) * 1000)}))
-    assert (ended["tool"], ended["result"]) == ("claude-code", "stopped")
+    assert ended["tool"] == "claude-code"
 
 
 @pytest.mark.parametrize(("door", "person"), list(tries("now")))

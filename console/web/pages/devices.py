@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from console.reports import compliance
 from console.state import SHOWN_FIRST
-from console.store import listing
 from console.store.queries import health, trends
 from console.web import filters
 from console.web.context import Context, Visit
@@ -22,7 +21,7 @@ def show(context: Context, visit: Visit) -> Response:
     silence, wanted, place = context.silence(), filters.wanted(visit), filters.place(visit)
     with context.database.read() as connection:
         lines, following = compliance.lines(connection, silence, wanted, place)
-        counts = listing.counts(connection, silence, wanted)
+    counts = context.counts(wanted)
     choices = context.counted(("choices", wanted.groups), lambda connection: _choices(connection, wanted.groups))
     told = filters.values(wanted)
     return context.page(

@@ -53,6 +53,22 @@ def test_how_long_a_result_is_kept(took: float, later: float, counts: int) -> No
     assert kept.get("k", count) == counts
 
 
+def test_who_asks_says_what_is_slow_and_what_is_worth_keeping() -> None:
+    clock, counted = Clock(), []
+    kept = Kept(clock)
+
+    def count(value: int) -> int:
+        counted.append(value)
+        clock.now += 0.1
+        return value
+
+    for _ in range(2):
+        assert kept.get("slow enough", lambda: count(5), slow=0.05) == 5
+        assert kept.get("not slow", lambda: count(6)) == 6
+        assert kept.get("not worth it", lambda: count(7), slow=0.05, worth=lambda value: value > 7) == 7
+    assert sorted(counted) == [5, 6, 6, 7, 7]
+
+
 def test_what_is_stale_is_shown_once_more_and_counted_anew_beside() -> None:
     clock, begun, go, counted = Clock(), threading.Event(), threading.Event(), []
     kept = Kept(clock)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, update
 
+from console.settings import Settings
 from console.state import SHOWN_FIRST, DeviceState
 from console.store import listing
 from console.store.db import Database
-from console.store.listing import LARGE, WORTH, Counts
 from console.store.queries import fleet
 from console.store.queries.fleet import Place, Silence, Wanted
+from console.store.retention import Keep
 from console.store.tables import device, expected_device
+from console.web.context import Context
+from console.web.kept import Kept
+from policy_schema.rules.instant import Instant
 from tests.fakes.stored_fleet import StoredFleet
 from tests.fakes.stores import Stores
 
@@ -80,8 +86,10 @@ def test_pages_are_what_one_statement_says(
             seen += [tuple(row) for row in rows]
             after = Place(rows[-1].rank, rows[-1].host_key, rows[-1].device_id)
         counted = listing.counts(connection, SILENCE, wanted)
+        quick = listing.quick_counts(connection, SILENCE, wanted)
     assert seen == whole
     assert counted == (NOW, Counter(row[3] for row in whole))
+    assert quick in (None, counted)
 
 
 def test_a_small_fleet_is_counted_anew_each_time(database: Database) -> None:
@@ -94,13 +102,29 @@ def test_a_small_fleet_is_counted_anew_each_time(database: Database) -> None:
     assert after.numbers["open"] == before.numbers["open"] + 1
 
 
-def test_what_a_large_fleet_took_long_to_count_is_remembered_for_a_while() -> None:
-    memory = listing._Memory()
-    large = Counts(NOW, {"clean": LARGE})
-    memory.keep("large", large, 0.5)
-    memory.keep("quick", large, 0.001)
-    memory.keep("small", Counts(NOW, {"clean": LARGE - 1}), 60.0)
-    assert memory.of("large", NOW + int(WORTH / 2) - 1) == large
-    assert memory.of("large", NOW + WORTH) is None
-    assert memory.of("large", NOW - 1) is None, "a clock that was set back"
-    assert (memory.of("quick", NOW), memory.of("small", NOW)) == (None, None)
+@pytest.mark.parametrize(
+    ("large", "state", "kept"),
+    [(1, None, True), (1, DeviceState.OPEN, True), (20_000, None, False), (20_000, DeviceState.OPEN, False)],
+    ids=["a large fleet", "one state of a large fleet", "a small fleet", "one state of a small fleet"],
+)
+def test_a_list_keeps_the_numbers_of_a_large_fleet_alone(
+    database: Database, large: int, state: DeviceState | None, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "LARGE", large)
+    monkeypatch.setattr(listing, "FEW", 0)
+    moments = iter(range(100))  # each count takes a second
+    parts: dict[str, Any] = dict.fromkeys(("access", "agents", "templates", "pages"))
+    context = Context(
+        database=database,
+        settings=Settings(data=Path("/nowhere")),
+        clock=lambda: Instant(NOW),
+        keep=Keep(),
+        kept=Kept(lambda: float(next(moments))),
+        **parts,
+    )
+    stored = a_fleet(database)
+    before = context.counts(Wanted(state=state))
+    stored.device(standing="open")
+    after = context.counts(Wanted(state=state))
+    assert set(before.numbers) == ({"open"} if state else {each.value for each in SHOWN_FIRST})
+    assert after.numbers["open"] - before.numbers["open"] == (0 if kept else 1)
