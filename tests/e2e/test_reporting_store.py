@@ -20,6 +20,7 @@ from policy_schema.rules.instant import Instant
 from tests.fakes.console_door import ConsoleDoor
 from tests.fakes.postgres import Cluster, cluster
 from tests.fakes.running_console import SECRET, RunningConsole, running
+from tests.fakes.sleepers import until
 from tests.fakes.synthetic import synthetic_npm_install
 from tests.fakes.workstation import Workstation
 
@@ -39,7 +40,9 @@ def reporting(agent: Workstation, door: ConsoleDoor, data: Path, address: str) -
         yield console
 
 
-def happens_while_away(agent: Workstation, away: Callable[[], object], back: Callable[[], object]) -> None:
+def happens_while_away(
+    agent: Workstation, address: str, away: Callable[[], object], back: Callable[[], object]
+) -> None:
     """Something is installed while the database is away: it is refused, kept, and arrives."""
     mark = agent.mark()
     away()
@@ -48,6 +51,18 @@ def happens_while_away(agent: Workstation, away: Callable[[], object], back: Cal
     mark = agent.mark()
     back()
     agent.wait_for(mark, event="report-sent")
+    # What was refused first may have been a report that went before the one that tells of it.
+    until(lambda: has_a_finding(address), "what was installed")
+
+
+def has_a_finding(address: str) -> bool:
+    """Whether anything that was found is stored."""
+    database = Database(address)
+    try:
+        with database.read() as connection:
+            return connection.execute(select(finding.c.finding_id)).first() is not None
+    finally:
+        database.close()
 
 
 def assert_told_once(address: str) -> None:
@@ -98,7 +113,7 @@ def test_postgresql_is_away_for_a_while(how: str, server: Cluster, place: tuple[
     folder, door = place
     address = server.address(server.create())
     with _agent(folder, door) as agent, reporting(agent, door, folder / "console", address):
-        happens_while_away(agent, server.stop if how == "stopped" else server.kill, server.start)
+        happens_while_away(agent, address, server.stop if how == "stopped" else server.kill, server.start)
         agent.stop()
     assert_told_once(address)
 
@@ -132,7 +147,7 @@ def test_the_disk_of_the_database_is_full_for_a_while(place: tuple[Path, Console
                     while True:
                         file.write(bytes(4096))
 
-            happens_while_away(agent, full, filler.unlink)
+            happens_while_away(agent, address, full, filler.unlink)
             agent.stop()
         assert_told_once(address)
 

@@ -86,9 +86,17 @@ NAMES = (
 )
 
 
+@pytest.fixture
+def anybodys(tmp_path: Path) -> Path:
+    """A folder where everybody may write. What lies in root's alone, is called `python3.12` and runs as root is a
+    protected program to every agent on this machine, those of other tests too."""
+    tmp_path.chmod(0o777)
+    return tmp_path
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_the_banned_program_is_found_when_it_is_called_like_an_interpreter(tmp_path: Path, name: str) -> None:
-    program = synthetic_native(tmp_path / name, VERSION)
+def test_the_banned_program_is_found_when_it_is_called_like_an_interpreter(anybodys: Path, name: str) -> None:
+    program = synthetic_native(anybodys / name, VERSION)
     with _started(str(program)) as process:
         found = _twice(_examiner(), process.pid)
     assert found is not None
@@ -96,17 +104,17 @@ def test_the_banned_program_is_found_when_it_is_called_like_an_interpreter(tmp_p
 
 
 @pytest.mark.parametrize("name", ["node", "python3", "sh", "env", "electron"])
-def test_also_when_its_argument_looks_like_a_script(tmp_path: Path, name: str) -> None:
-    program = _sleeper_with_the_tools_bytes(tmp_path / name)
-    (tmp_path / "1000").write_text("a script that nobody bans")
+def test_also_when_its_argument_looks_like_a_script(anybodys: Path, name: str) -> None:
+    program = _sleeper_with_the_tools_bytes(anybodys / name)
+    (anybodys / "1000").write_text("a script that nobody bans")
     with _started(str(program), "1000") as process:
         found = _twice(_examiner(), process.pid)
     assert found is not None
     assert (found.identity.tool, found.seen.path) == ("claude-code", str(program))
 
 
-def test_also_when_it_calls_itself_something_else(tmp_path: Path) -> None:
-    program = synthetic_native(tmp_path / "node", VERSION)
+def test_also_when_it_calls_itself_something_else(anybodys: Path) -> None:
+    program = synthetic_native(anybodys / "node", VERSION)
     with _started("my-server", program=program) as process:
         found = _examiner().recognise(process.pid)
     assert found is not None and found.identity.tool == "claude-code"

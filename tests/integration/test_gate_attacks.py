@@ -202,7 +202,7 @@ def test_a_flood_of_sparse_programs_of_one_person_delays_nobody_else(gate: Gate,
             waited += 1
     finally:
         attacker.wait()
-    assert waited > 2
+    assert waited > 1, "the first of them waited until the flood was over"
     assert not [message for message in gate.so_far("allowed-late") if message["uid"] == UID + 1]
 
 
