@@ -133,7 +133,7 @@ def test_what_has_long_been_there_is_not_watched_below(watch: Callable[..., Watc
         (tmp_path / f"package-{number}" / "lib" / "deep").mkdir(parents=True)
     (tmp_path / "@scope" / "tool" / "lib").mkdir(parents=True)
     watched = watch(tmp_path)
-    touch(tmp_path / "@scope" / "told after everything is placed")
+    touch(tmp_path / "told after everything is placed")
     watched.changed(tmp_path)
     assert len(watched.tap.numbers) == 2
 
