@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Row
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row
 from console.reports.interface import BanLine, DeviceLine, MoveSeen, Overview, PolicySeen, ToolLine
 from console.state import DOES_NOT_COUNT, SHOWN_FIRST, DeviceState
 from console.store import listing
+from console.store.listing import Counts
 from console.store.queries import fleet
 from console.store.queries.fleet import Place, Silence, Wanted
 from policy_schema.messages.codes import Mode
@@ -47,14 +48,22 @@ def overview(connection: Connection, silence: Silence, groups: frozenset[str] | 
     )
 
 
-def lines(
-    connection: Connection, silence: Silence, wanted: Wanted, after: Place | None = None, most: int = PAGE
-) -> tuple[tuple[DeviceLine, ...], Place | None]:
-    """One page, and after which row the next one begins (None at the end)."""
-    rows = listing.page(connection, silence, wanted, after, most + 1)
-    shown = rows[:most]
-    following = Place(shown[-1].rank, shown[-1].host_key, shown[-1].device_id) if len(rows) > most else None
-    return _device_lines(connection, silence, shown, fleet.FINDINGS_SHOWN), following
+class Lines(NamedTuple):
+    """A page of the list."""
+
+    lines: tuple[DeviceLine, ...]
+    following: Place | None
+    """After which row the next page begins; None at the end."""
+    counts: Counts | None
+    """How many devices are in each state; None where counting them would take a look at all of a large fleet."""
+
+
+def lines(connection: Connection, silence: Silence, wanted: Wanted, after: Place | None = None) -> Lines:
+    """One page."""
+    rows, counts = listing.counted_page(connection, silence, wanted, after, PAGE + 1)
+    shown = rows[:PAGE]
+    following = Place(shown[-1].rank, shown[-1].host_key, shown[-1].device_id) if len(rows) > PAGE else None
+    return Lines(_device_lines(connection, silence, shown, fleet.FINDINGS_SHOWN), following, counts)
 
 
 def all_lines(connection: Connection, silence: Silence, wanted: Wanted) -> Iterator[DeviceLine]:

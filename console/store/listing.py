@@ -25,11 +25,36 @@ FEW: Final = 20_000
 def page(connection: Connection, silence: Silence, wanted: Wanted, after: Place | None, most: int) -> list[Row[Any]]:
     """The next rows behind a place: `device_id`, `host_name`, `host_key`, `state`, `rank`."""
     ids = _few(connection, wanted)
-    if ids is not None:
-        rows = list(connection.execute(statements.few(ids, silence, wanted, after, most)).all())
-        # Each of the two is in order, and nobody is in both.
-        return sorted([*rows, *_missing(connection, wanted, after, most)], key=_rank)[:most]
-    rows = []
+    if ids is None:
+        return _by_state(connection, silence, wanted, after, most)
+    rows = connection.execute(statements.few(ids, silence, wanted, after, most)).all()
+    return _with_missing(connection, rows, wanted, after, most)
+
+
+def counted_page(
+    connection: Connection, silence: Silence, wanted: Wanted, after: Place | None, most: int
+) -> tuple[list[Row[Any]], Counts | None]:
+    """The same, and how many devices there are in each state, if that costs no look at all of a large fleet."""
+    ids = _few(connection, wanted)
+    if ids is None:
+        return _by_state(connection, silence, wanted, after, most), None
+    found = connection.execute(statements.few_counted(ids, silence, wanted, after, most)).all()
+    rows = [row for row in found if row.rank != statements.NUMBER]
+    return _with_missing(connection, rows, wanted, after, most), _numbers(connection, silence, wanted, found)
+
+
+def _with_missing(
+    connection: Connection, rows: Sequence[Row[Any]], wanted: Wanted, after: Place | None, most: int
+) -> list[Row[Any]]:
+    """Each of the two is in order, and nobody is in both."""
+    return sorted([*rows, *_missing(connection, wanted, after, most)], key=_rank)[:most]
+
+
+def _by_state(
+    connection: Connection, silence: Silence, wanted: Wanted, after: Place | None, most: int
+) -> list[Row[Any]]:
+    """State by state, until the page is full."""
+    rows: list[Row[Any]] = []
     for rank, state in enumerate(SHOWN_FIRST):
         if (after is not None and rank < after.rank) or wanted.state not in (None, state):
             continue
@@ -66,20 +91,17 @@ class Counts(NamedTuple):
 
 def counts(connection: Connection, silence: Silence, wanted: Wanted) -> Counts:
     """How many devices there are in each state, now. In a large fleet this takes seconds."""
-    few = quick_counts(connection, silence, wanted)
-    if few is not None:
-        return few
-    return Counts(silence.now, {row[0]: row[1] for row in connection.execute(fleet.count(silence, wanted))})
-
-
-def quick_counts(connection: Connection, silence: Silence, wanted: Wanted) -> Counts | None:
-    """The same where a filter leaves few of a fleet, however large that is; None where it leaves many."""
     ids = _few(connection, wanted)
     if ids is None:
-        return None
-    found = {row[0]: row[1] for row in connection.execute(statements.count_few(ids, silence, wanted))}
+        return Counts(silence.now, {row[0]: row[1] for row in connection.execute(fleet.count(silence, wanted))})
+    found = connection.execute(statements.few_counted(ids, silence, wanted, None, 0)).all()
+    return _numbers(connection, silence, wanted, found)
+
+
+def _numbers(connection: Connection, silence: Silence, wanted: Wanted, found: Sequence[Row[Any]]) -> Counts:
+    numbers = {row.state: row.number for row in found if row.rank == statements.NUMBER}
     missing = connection.execute(statements.count_missing(wanted)).scalar_one() if _may_be_missing(wanted) else 0
-    return Counts(silence.now, found | ({DeviceState.NEVER_ENROLLED.value: missing} if missing else {}))
+    return Counts(silence.now, numbers | ({DeviceState.NEVER_ENROLLED.value: missing} if missing else {}))
 
 
 def _few(connection: Connection, wanted: Wanted) -> Select[str] | None:

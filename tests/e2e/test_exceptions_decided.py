@@ -20,6 +20,7 @@ import pytest
 
 from policy_schema.messages import local
 from policy_schema.rules.instant import Instant
+from policy_schema.trust.layout import TIMESTAMP_PATH
 from tests.fakes.company import Company, press
 from tests.fakes.running_console import SECRET, RunningConsole, running
 from tests.fakes.synthetic import synthetic_npm_install
@@ -85,13 +86,17 @@ def test_one_request_is_granted_and_obeyed_another_is_refused_and_heard(
     press(agent, local.notice_id(uid, "claude-code", "claude-code"))
     agent.wait_for(event="asked", ban="claude-code")
 
+    stamp = company.files / TIMESTAMP_PATH
+    before_it = stamp.read_bytes()
     with console.signed_in() as browser:
         _until(lambda: len(_requests(browser)) == 1, "the request never stood in the queue")
         (path,) = _requests(browser)
         day = (datetime.now(UTC) + timedelta(days=20)).date().isoformat()
         approval = {**_form(browser, path), "do": "approve", "reason": "a contract", "until": day, "statement": "yes"}
         assert browser.post(path, data=approval).status_code == 303
-        _until(lambda: bool(list((company.files / "metadata").glob("1.exceptions.json"))), "nothing was published")
+        # The timestamp is written last: what it names is there.
+        _until(lambda: stamp.read_bytes() != before_it, "nothing was published")
+        assert list(stamp.parent.glob("1.exceptions.json"))
 
         mark = agent.mark()
         company.upload(agent)
@@ -113,9 +118,11 @@ def test_one_request_is_granted_and_obeyed_another_is_refused_and_heard(
         assert asked.returncode == 0, asked.stderr
         _until(lambda: len(_requests(browser)) == 1, "the second request never stood in the queue")
         (path,) = _requests(browser)
+        before_it = stamp.read_bytes()
         refusal = {**_form(browser, path), "do": "refuse", "because": "alternative", "reason": "no need"}
         assert browser.post(path, data=refusal).status_code == 303
-        _until(lambda: bool(list((company.files / "metadata").glob("2.exceptions.json"))), "nothing was published")
+        _until(lambda: stamp.read_bytes() != before_it, "nothing was published")
+        assert list(stamp.parent.glob("2.exceptions.json"))
     company.upload(agent)
     _heard(agent, "your request was refused")
     said = json.dumps(json.loads((agent.state / "views" / "rules.json").read_bytes())["relief"])

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    FromClause,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
 
 from console.state import SHOWN_FIRST, DeviceState
 from console.store.queries.fleet import Place, Silence, Wanted, in_groups, state_of
@@ -16,9 +30,12 @@ OVER_THE_FLEET: Final = {
     "few": "the list itself, where a filter leaves a bounded number of devices",
     "count_missing": "how many are expected and not there, by their own index",
     "missing": "the list of who is expected, by key",
-    "count_few": "how many of them are in each state",
+    "few_counted": "the same, with how many of them are in each state",
     "up_to": "whether a filter leaves few devices: a bounded number of rows of an index",
 }
+
+NUMBER: Final = -1
+"""The rank of a row that is no device: it tells how many there are in a state."""
 
 
 def enrolled(state: DeviceState, silence: Silence, wanted: Wanted, after: Place | None, most: int) -> Select[Any]:
@@ -56,28 +73,44 @@ def up_to(ids: Select[str], most: int) -> Select[int]:
 
 def few(ids: Select[str], silence: Silence, wanted: Wanted, after: Place | None, most: int) -> Select[Any]:
     """The list over all states at once: each of these devices is looked at, however rare what is wanted is."""
+    return _behind(_looked_at(ids, silence, wanted).subquery(), after, most)
+
+
+def few_counted(
+    ids: Select[str], silence: Silence, wanted: Wanted, after: Place | None, most: int
+) -> CompoundSelect[Any]:
+    """The same, and before it a row for each state with the `number` of devices in it; looked at once for both."""
+    left = _looked_at(ids, silence, wanted).cte("looked_at")
+    rows = _behind(left, after, most).subquery()
+    none = literal("")
+    numbers = select(
+        none.label("device_id"),
+        none.label("host_name"),
+        none.label("host_key"),
+        left.c.state,
+        literal(NUMBER).label("rank"),
+        func.count().label("number"),
+    ).group_by(left.c.state)
+    both = union_all(numbers, select(*rows.c, literal(1).label("number")))
+    return both.order_by("rank", "host_key", "device_id")
+
+
+def _looked_at(ids: Select[str], silence: Silence, wanted: Wanted) -> Select[Any]:
     state = state_of(silence)
     rank = case({one.value: place for place, one in enumerate(SHOWN_FIRST)}, value=state, else_=99)
     statement = select(
         device.c.device_id, device.c.host_name, device.c.host_key, state.label("state"), rank.label("rank")
     ).where(device.c.device_id.in_(ids), *_wanted(wanted))
-    if wanted.state is not None:
-        statement = statement.where(state == wanted.state.value)
+    return statement if wanted.state is None else statement.where(state == wanted.state.value)
+
+
+def _behind(left: FromClause, after: Place | None, most: int) -> Select[Any]:
+    key = (left.c.rank, left.c.host_key, left.c.device_id)
+    statement = select(*left.c)
     if after is not None:
-        key = tuple_(rank, device.c.host_key, device.c.device_id)
-        statement = statement.where(
-            key > tuple_(literal(after.rank), literal(after.host_key), literal(after.device_id))
-        )
-    return statement.order_by(rank, device.c.host_key, device.c.device_id).limit(most)
-
-
-def count_few(ids: Select[str], silence: Silence, wanted: Wanted) -> Select[str, int]:
-    """How many of these devices are in each state."""
-    state = state_of(silence)
-    statement = select(state, func.count()).where(device.c.device_id.in_(ids), *_wanted(wanted))
-    if wanted.state is not None:
-        statement = statement.where(state == wanted.state.value)
-    return statement.group_by(state)
+        place = tuple_(literal(after.rank), literal(after.host_key), literal(after.device_id))
+        statement = statement.where(tuple_(*key) > place)
+    return statement.order_by(*key).limit(most)
 
 
 def missing(wanted: Wanted, after: Place | None, most: int) -> Select[Any]:

@@ -20,8 +20,8 @@ def show(context: Context, visit: Visit) -> Response:
     """One page of it. Ordered by a key, so that no page costs more than another."""
     silence, wanted, place = context.silence(), filters.wanted(visit), filters.place(visit)
     with context.database.read() as connection:
-        lines, following = compliance.lines(connection, silence, wanted, place)
-    counts = context.counts(wanted)
+        lines, following, counts = compliance.lines(connection, silence, wanted, place)
+    counts = counts or context.counts(wanted)
     choices = context.counted(("choices", wanted.groups), lambda connection: _choices(connection, wanted.groups))
     told = filters.values(wanted)
     return context.page(
