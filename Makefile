@@ -30,9 +30,10 @@ lint: $(ready) ## format, lint rules and import contracts
 	$(bin)/ruff check .
 	$(bin)/lint-imports --no-logo --cache-dir .cache/imports
 
-types: $(ready) ## mypy --strict for each platform
+types: $(ready) ## mypy --strict for each platform, and of the benchmarks, which run on Linux
 	@for p in $(platforms); do echo "mypy --platform $$p"; \
 	  $(bin)/mypy --platform $$p --cache-dir .mypy_cache/$$p || exit 1; done
+	@echo "mypy benchmarks"; $(bin)/mypy --platform linux --explicit-package-bases --cache-dir .mypy_cache/linux benchmarks
 
 conformance: $(ready) ## the TUF conformance suite with our own client under test (SUITE=folder takes another copy)
 	@nice $(bin)/python tests/conformance/run.py $(SUITE) $(ARGS)

@@ -71,8 +71,9 @@ def enrol(database: Database, devices: int) -> float:
     """Enrols them and stores each one's first report, by the console's own functions. Returns the seconds."""
     now, began = int(time.time()), time.perf_counter()
     with database.write() as connection:
-        secret = {"digest": secret_digest(SECRET), "uses": devices, "expires_at": 2**40, "now": 0, "who": "a benchmark"}
-        connection.execute(access.add_secret(**secret))
+        connection.execute(
+            access.add_secret(digest=secret_digest(SECRET), uses=devices, expires_at=2**40, now=0, who="a benchmark")
+        )
     for first in range(0, devices, AT_ONCE):
         batch = [Agent(number, now) for number in range(first, min(first + AT_ONCE, devices))]
         with database.write() as connection:

@@ -93,6 +93,7 @@ async def _live(started: Fleet, agents: Sequence[Agent], seconds: int) -> Curve:
             one.kill()
 
     async def life(requests: list[bytes]) -> None:
+        assert host.hostname and host.port
         place, retry, wait = 0, 1.0, random.random()
         while True:
             await asyncio.sleep(wait)
