@@ -15,10 +15,8 @@ CONTENT = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """Scripts and styles come from files of ours only: none can be smuggled in by a host name."""
-Pair = tuple[bytes, bytes]
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
-
-
+Pair = tuple[bytes, bytes]
 CAREFUL = (
     (b"content-security-policy", CONTENT.encode()),
     (b"x-content-type-options", b"nosniff"),
@@ -46,7 +44,7 @@ class Headers:
 
         async def start(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = self._with_ours(message["headers"], str(scope.get("path", "")))
+                message["headers"] = self._with_ours(message.get("headers", ()), str(scope.get("path", "")))
             await send(message)
 
         await self._app(scope, receive, start)
