@@ -12,6 +12,8 @@ MOMENT: Final = 0.01
 """Seconds that are waited."""
 WORTH: Final = 2.0
 """Others that must be expected in that time."""
+ENOUGH: Final = 10
+"""Jobs that are not kept waiting for more."""
 SPAN: Final = 0.5
 """Seconds over which arrivals are judged; a burst that has passed is forgotten as quickly."""
 
@@ -29,10 +31,14 @@ class Arrivals:
         if self._began is None:
             self._began = at
         self._count += jobs
-        if at - self._began >= SPAN:
+        self._judge(at)
+
+    def moment(self, waiting: int, at: float) -> float:
+        """Seconds to wait for others before the next batch, when so many are there; 0: it would not pay."""
+        self._judge(at)
+        return MOMENT if waiting < ENOUGH and self._per_s * MOMENT >= WORTH else 0.0
+
+    def _judge(self, at: float) -> None:
+        if self._began is not None and at - self._began >= SPAN:
             self._per_s = self._count / (at - self._began)
             self._began, self._count = at, 0
-
-    def moment(self) -> float:
-        """Seconds to wait for others before the next batch; 0: nobody would come."""
-        return MOMENT if self._per_s * MOMENT >= WORTH else 0.0

@@ -17,8 +17,6 @@ from console.store.db import Database
 WAITING = 1_000
 """Jobs that may wait; more are turned away."""
 BATCH = 100
-ENOUGH = 10
-"""Jobs that are not kept waiting for more."""
 T = TypeVar("T")
 Together = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 """Does many things of one kind at once; a result or an exception for each."""
@@ -105,8 +103,8 @@ class Writer:
         """Waits for one job and takes what else is there. A slow commit makes the next batch bigger by itself."""
         jobs: list[_Job] = []
         job = self._jobs.get()
-        if job is not None and self._jobs.qsize() < ENOUGH:
-            time.sleep(self._arrivals.moment())
+        if job is not None:
+            self._wait_for_more()
         while job is not None:
             jobs.append(job)
             if len(jobs) == BATCH:
@@ -117,6 +115,12 @@ class Writer:
                 break
         self._arrivals.taken(len(jobs), time.monotonic())
         return jobs, job is None
+
+    def _wait_for_more(self) -> None:
+        """Asleep, since to be woken by each that comes would cost what waiting saves."""
+        moment = self._arrivals.moment(self._jobs.qsize(), time.monotonic())
+        if moment:
+            time.sleep(moment)
 
     def _commit(self, jobs: list[_Job]) -> None:
         """One transaction, a savepoint a job: what fails takes nobody else with it."""

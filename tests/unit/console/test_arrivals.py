@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.ingest.arrivals import MOMENT, SPAN, WORTH, Arrivals
+from console.ingest.arrivals import ENOUGH, MOMENT, SPAN, WORTH, Arrivals
 
 THICK = WORTH / MOMENT
 """Reports a second from which it pays."""
@@ -28,7 +28,10 @@ def test_waits(name: str) -> None:
     arrivals = Arrivals()
     for jobs, at in came:
         arrivals.taken(jobs, at)
-    assert arrivals.moment() == moment
+    last = came[-1][1] if came else 0.0
+    assert arrivals.moment(0, last) == moment
+    assert arrivals.moment(ENOUGH, last) == 0.0, "there are enough"
+    assert arrivals.moment(0, last + 3600) == 0.0, "a lone one, an hour later"
 
 
 @given(st.lists(st.tuples(st.integers(1, 100), st.floats(0, 10)), max_size=50))
@@ -37,4 +40,4 @@ def test_never_longer_than_a_moment(came: list[tuple[int, float]]) -> None:
     for jobs, later in came:
         at += later
         arrivals.taken(jobs, at)
-        assert arrivals.moment() in (0.0, MOMENT)
+        assert arrivals.moment(0, at) in (0.0, MOMENT)
